@@ -1,1 +1,50 @@
-fn main() {}
+//! The `fastness` command.
+
+mod args;
+mod config;
+mod coverage;
+mod credentials;
+mod deployment;
+mod env;
+mod init;
+mod seal;
+mod serve;
+mod status;
+
+use clap::Parser as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Why a command failed, in words for the operator.
+#[derive(Debug)]
+struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A failure with what was being done.
+fn failure(doing: impl std::fmt::Display, error: impl std::fmt::Display) -> Failure {
+    Failure(format!("{doing}: {error}"))
+}
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let result = match args.command {
+        args::Command::Serve(args) => serve::run(&args),
+        args::Command::Init(args) => init::run(&args),
+        args::Command::Env(args) => env::run(&args),
+        args::Command::Status(args) => status::run(&args),
+        args::Command::Coverage(args) => coverage::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(Failure(message)) => {
+            // Nothing is left to be done if standard error is closed.
+            let _closed = writeln!(std::io::stderr(), "fastness: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

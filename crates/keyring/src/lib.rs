@@ -1,1 +1,39 @@
-//! (to be written)
+//! The root key and everything below it: the only place where plaintext key material lives.
+//!
+//! A [`Keyring`] is opened with any one of its seals, and from then on seals and opens values ([`Keyring::seal`]), makes
+//! tokens that only it can read ([`Keyring::token_seal`]) and holds the backing keys of KMS ([`BackingKey`]).
+//!
+//! ```text
+//! seals (key file, passphrase, …) → root key → domain keys, one an epoch → a key per writer  → values, backing keys
+//!                                                                        → a key per message → tokens
+//!                                              backing key               → a key per message → KMS ciphertexts
+//! ```
+//!
+//! Derivations are the counter mode KDF of NIST SP 800-108r1 with HMAC-SHA-256, encryption is AES-256-GCM (SP 800-38D). All
+//! primitives are AWS-LC's. `docs/decisions/0003-keyring.md` has the reasons.
+
+mod aead;
+mod backing;
+mod barrier;
+mod derive;
+mod domain;
+mod error;
+mod file;
+mod header;
+mod key_file;
+mod keyring;
+mod message;
+mod passphrase;
+mod random;
+mod seal;
+mod secret;
+mod writer;
+
+pub use backing::{BackingKey, InvalidCiphertext, SealedKey};
+pub use error::KeyringError;
+pub use key_file::KeyFile;
+pub use keyring::{Keyring, PLAINTEXT_BYTES_MAX, SlotInfo};
+pub use passphrase::{Passphrase, Work};
+pub use random::{Random, SystemRandom};
+pub use seal::{Seal, Slot, WrappedKey, Wrapping};
+pub use secret::Secret;

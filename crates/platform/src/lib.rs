@@ -1,1 +1,27 @@
-//! (to be written)
+//! What a service is and what it is given.
+//!
+//! A service implements [`Handle`] for each of its operations and touches the world only through [`Cx`]: its rows are typed
+//! [`Table`]s in one transaction, its time and randomness are the call's, its permissions are asked with [`Cx::authorize`]. It
+//! knows nothing of HTTP, JSON, XML, sockets, threads or the wall clock.
+
+mod access;
+mod caller;
+mod cx;
+mod document;
+mod fault;
+pub mod ids;
+mod operation;
+pub mod page;
+pub mod session;
+mod table;
+mod timer;
+pub mod trail;
+
+pub use access::Access;
+pub use caller::{Call, Caller, Principal, Session};
+pub use cx::{AccessKey, Boundary, Cx, Directory, Env, Permissions, Role, Verdict, open_secret, seal_secret};
+pub use document::Document;
+pub use fault::{Blame, Fault};
+pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts, bind};
+pub use table::{Log, TRAIL, Table, Tx};
+pub use timer::Timer;

@@ -1,1 +1,121 @@
-//! (to be written)
+//! AWS Key Management Service: keys that never leave, what may be done with them, and by whom.
+//!
+//! A KMS key is one row: its metadata, key policy, tags, alias names and its materials, each sealed by the keyring and of use at
+//! its own place only. A call finds the key by any of its names, asks the key policy, the caller's policies and the grants, looks
+//! the key's state up in one table ([`state`]), and only then opens the material. Nothing here sees plaintext key material: that
+//! stays in the keyring.
+//!
+//! ```text
+//! kms/keys         [account, region, key id]                        the key
+//! kms/aliases      [account, region, alias/name]                    the key it stands for
+//! kms/grants       [account, region, key id, grant id]              the grant
+//! kms/held-grants  [account, region, key id, grantee, number]       what a grantee holds on a key: read by point gets
+//! kms/retirees     [account, region, retiring principal, key account, key id, grant id]
+//! kms/grant-counts [account, region, key id]
+//! kms/key-counts   [account, region]
+//! ```
+//!
+//! `CIPHERTEXT.md` describes the ciphertexts byte by byte.
+
+mod aliases;
+pub mod api;
+mod authorize;
+mod ciphertext;
+mod context;
+mod data_keys;
+mod deletion;
+mod encryption;
+mod errors;
+mod grants;
+mod key;
+mod keys;
+mod limits;
+mod material;
+mod names;
+mod pages;
+mod policies;
+mod random;
+mod rotation;
+mod state;
+mod tags;
+#[cfg(test)]
+mod testing;
+mod text;
+
+use api::ops;
+use platform::{AnyOperation, Cx, Fault, Service, Timer, TrailFacts};
+use std::sync::Arc;
+use wire::ServiceModel;
+
+/// The service.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kms;
+
+impl Service for Kms {
+    fn model(&self) -> &'static ServiceModel {
+        &api::MODEL
+    }
+
+    fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
+        platform::operations![self;
+            ops::CancelKeyDeletion,
+            ops::CreateAlias,
+            ops::CreateGrant,
+            ops::CreateKey,
+            ops::Decrypt,
+            ops::DeleteAlias,
+            ops::DescribeKey,
+            ops::DisableKey,
+            ops::DisableKeyRotation,
+            ops::EnableKey,
+            ops::EnableKeyRotation,
+            ops::Encrypt,
+            ops::GenerateDataKey,
+            ops::GenerateDataKeyWithoutPlaintext,
+            ops::GenerateRandom,
+            ops::GetKeyPolicy,
+            ops::GetKeyRotationStatus,
+            ops::ListAliases,
+            ops::ListGrants,
+            ops::ListKeyPolicies,
+            ops::ListKeyRotations,
+            ops::ListKeys,
+            ops::ListResourceTags,
+            ops::ListRetirableGrants,
+            ops::PutKeyPolicy,
+            ops::ReEncrypt,
+            ops::RetireGrant,
+            ops::RevokeGrant,
+            ops::RotateKeyOnDemand,
+            ops::ScheduleKeyDeletion,
+            ops::TagResource,
+            ops::UntagResource,
+            ops::UpdateAlias,
+            ops::UpdateKeyDescription,
+        ]
+    }
+
+    /// Cryptographic operations are read-only events, and KMS records response elements of changes only (KMS Developer Guide,
+    /// "Examples of AWS KMS log entries").
+    fn trail(&self, operation: &str) -> TrailFacts {
+        const READ_ONLY: [&str; 6] = [
+            "Decrypt",
+            "Encrypt",
+            "GenerateDataKey",
+            "GenerateDataKeyWithoutPlaintext",
+            "GenerateRandom",
+            "ReEncrypt",
+        ];
+        let read_only = READ_ONLY.contains(&operation)
+            || ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb));
+        TrailFacts { read_only, response: !read_only }
+    }
+
+    fn due(&self, cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
+        match timer.task.as_str() {
+            deletion::TASK => deletion::due(cx, timer),
+            rotation::TASK => rotation::due(cx, timer),
+            _ => Err(Fault::bug(format!("no such task of KMS: {timer:?}"))),
+        }
+    }
+}

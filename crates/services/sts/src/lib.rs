@@ -1,1 +1,37 @@
-//! (to be written)
+//! AWS Security Token Service: temporary credentials.
+//!
+//! Nothing is stored here: a session lives in its token ([`platform::session`]), and what its principal may do is looked up in
+//! IAM on every call.
+
+pub mod api;
+mod assume_role;
+mod caller_identity;
+mod federation_token;
+mod issue;
+mod packed;
+mod session_token;
+
+use api::{MODEL, ops};
+use platform::{AnyOperation, Service, TrailFacts, operations};
+use std::sync::Arc;
+use wire::ServiceModel;
+
+/// The service.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sts;
+
+impl Service for Sts {
+    fn model(&self) -> &'static ServiceModel {
+        &MODEL
+    }
+
+    fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
+        operations![self; ops::AssumeRole, ops::GetCallerIdentity, ops::GetFederationToken, ops::GetSessionToken]
+    }
+
+    fn trail(&self, operation: &str) -> TrailFacts {
+        // CloudTrail calls all of STS read-only and records what was handed out, secrets aside (CloudTrail User Guide,
+        // "Logging IAM and AWS STS API calls").
+        TrailFacts { read_only: true, response: operation != "GetCallerIdentity" }
+    }
+}

@@ -1,0 +1,188 @@
+//! A deployment on disk: the data directory and what lies in it.
+
+use crate::args::Place;
+use crate::config::{Config, Seal};
+use crate::{Failure, failure};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// The newest form of the description that this program writes and reads.
+const FORMAT: u32 = 1;
+
+/// The description of a deployment, in `deployment.json`. It is written last, so that its presence tells a whole deployment.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Description {
+    pub(crate) format: u32,
+    /// A random name, by which its default key file is called.
+    pub(crate) id: String,
+    /// The first account.
+    pub(crate) account: String,
+    /// The region that is exported by default.
+    pub(crate) region: String,
+    /// When it was made (RFC 3339).
+    pub(crate) created: String,
+    /// The kind of seal it was made with, and its file.
+    pub(crate) seal: SealPlace,
+}
+
+/// Where the seal was when the deployment was made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub(crate) enum SealPlace {
+    KeyFile { path: PathBuf },
+    Passphrase,
+}
+
+/// Where a running server listens, in `serving.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Serving {
+    pub(crate) pid: u32,
+    pub(crate) endpoint: String,
+}
+
+/// The data directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Data(PathBuf);
+
+impl Data {
+    /// The one that flags, configuration or the default name.
+    pub(crate) fn locate(place: &Place, config: &Config) -> Result<Self, Failure> {
+        if let Some(path) = place.data.as_ref().or(config.data.as_ref()) {
+            return Ok(Self(path.clone()));
+        }
+        let base = home("XDG_DATA_HOME", ".local/share");
+        Ok(Self(
+            base.ok_or_else(|| Failure("no home directory: name a data directory with --data".into()))?
+                .join("fastness"),
+        ))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn keyring(&self) -> PathBuf {
+        self.0.join("keyring.json")
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.0.join("store")
+    }
+
+    pub(crate) fn root_credentials(&self) -> PathBuf {
+        self.0.join("root-credentials.sealed")
+    }
+
+    fn description(&self) -> PathBuf {
+        self.0.join("deployment.json")
+    }
+
+    fn serving_file(&self) -> PathBuf {
+        self.0.join("serving.json")
+    }
+
+    /// Makes the directory, or takes an empty one.
+    pub(crate) fn create(&self) -> Result<(), Failure> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(&self.0).map_err(|error| failure(self.0.display(), error))?;
+        let mut entries = fs::read_dir(&self.0).map_err(|error| failure(self.0.display(), error))?;
+        if entries.next().is_some() {
+            return Err(Failure(format!(
+                "{} is not empty: it holds a deployment already, or another's files",
+                self.0.display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// The description; none if there is no deployment here.
+    pub(crate) fn describe(&self) -> Result<Option<Description>, Failure> {
+        let path = self.description();
+        let Some(description): Option<Description> = read_json(&path)? else { return Ok(None) };
+        if description.format != FORMAT {
+            let format = description.format;
+            return Err(failure(path.display(), format!("format {format} is not known to this version")));
+        }
+        Ok(Some(description))
+    }
+
+    pub(crate) fn write_description(
+        &self,
+        id: String,
+        account: &str,
+        region: &str,
+        created: String,
+        seal: SealPlace,
+    ) -> Result<(), Failure> {
+        let (account, region) = (account.to_owned(), region.to_owned());
+        write_json(&self.description(), &Description { format: FORMAT, id, account, region, created, seal })
+    }
+
+    /// Where it is served, if it is.
+    pub(crate) fn serving(&self) -> Result<Option<Serving>, Failure> {
+        read_json(&self.serving_file())
+    }
+
+    pub(crate) fn write_serving(&self, serving: &Serving) -> Result<(), Failure> {
+        write_json(&self.serving_file(), serving)
+    }
+
+    pub(crate) fn clear_serving(&self) {
+        // If it stays, `status` finds that nobody listens.
+        let _gone = fs::remove_file(self.serving_file());
+    }
+}
+
+/// The place of the key file: as flags or configuration say, else outside of the data directory under the user's configuration.
+pub(crate) fn default_key_file(id: &str) -> Result<PathBuf, Failure> {
+    let base = home("XDG_CONFIG_HOME", ".config");
+    let base = base.ok_or_else(|| Failure("no home directory: name a key file with --key-file".into()))?;
+    Ok(base.join("fastness").join(format!("{id}.key")))
+}
+
+impl From<&Seal> for SealPlace {
+    fn from(seal: &Seal) -> Self {
+        match seal {
+            Seal::KeyFile { path } => Self::KeyFile { path: path.clone() },
+            Seal::Passphrase { .. } => Self::Passphrase,
+        }
+    }
+}
+
+/// Writes a private file so that it is there wholly or not at all.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let partial = path.with_extension("partial");
+    let write = || {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)?;
+        path.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
+    };
+    write().map_err(|error: std::io::Error| failure(path.display(), error))
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+    let mut json = serde_json::to_vec_pretty(value)?;
+    json.push(b'\n');
+    write_private(path, &json)
+}
+
+fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, Failure> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| failure(path.display(), error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failure(path.display(), error)),
+    }
+}
+
+fn home(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    named.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(below_home)))
+}

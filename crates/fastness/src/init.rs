@@ -1,0 +1,81 @@
+//! `fastness init`: a new deployment.
+
+use crate::args::{InitArgs, Place};
+use crate::config::Config;
+use crate::credentials::RootKey;
+use crate::deployment::{Data, SealPlace};
+use crate::{Failure, failure, seal};
+use keyring::{Keyring, Random, SystemRandom};
+use platform::{Tx, ids};
+use server::{Clock as _, SystemClock};
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use store::{Embedded, Store};
+
+/// The region that is exported if nobody says another.
+const REGION_DEFAULT: &str = "us-east-1";
+
+/// What was made.
+pub(crate) struct Made {
+    pub(crate) account: String,
+    pub(crate) seal: SealPlace,
+}
+
+pub(crate) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
+    let config = Config::read(&args.place)?;
+    let data = Data::locate(&args.place, &config)?;
+    let made = create(&args.place, &config, &data, args.account_id.clone(), args.region.as_deref())?;
+    let mut out = std::io::stdout();
+    writeln!(out, "Created a deployment in {}", data.path().display())?;
+    writeln!(out, "  account   {}", made.account)?;
+    match &made.seal {
+        SealPlace::KeyFile { path } => writeln!(
+            out,
+            "  key file  {}  (opens the keyring: back it up, apart from the data)",
+            path.display()
+        )?,
+        SealPlace::Passphrase => writeln!(out, "  seal      passphrase")?,
+    }
+    writeln!(out, "Serve it with `fastness serve`, and use it with `eval \"$(fastness env)\"`.")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a deployment in an empty directory.
+pub(crate) fn create(
+    place: &Place,
+    config: &Config,
+    data: &Data,
+    account: Option<String>,
+    region: Option<&str>,
+) -> Result<Made, Failure> {
+    let random = SystemRandom;
+    let account = account.unwrap_or_else(|| ids::account(&random));
+    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Failure(format!("the account id `{account}` does not have 12 digits")));
+    }
+    let root = RootKey::choose(&random)?;
+    data.create()?;
+    let mut id = [0_u8; 8];
+    random.fill(&mut id);
+    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (seal, seal_place) = seal::new(place, config, &id, &random)?;
+    let keyring =
+        Keyring::create(&data.keyring(), &*seal, Arc::new(random)).map_err(|e| failure("the keyring", e))?;
+    let now = SystemClock.now();
+    let store = Store::open(Embedded::open(&data.store())?)?;
+    let mut tx = Tx::begin(&store, &keyring);
+    iam::bootstrap(&mut tx, &keyring, &random, &account, &root.access_key_id, &root.secret_access_key, now)
+        .map_err(|fault| Failure(fault.for_operator()))?;
+    store.commit_blocking(tx.into_txn())?;
+    store.close()?;
+    root.write(data, &keyring)?;
+    data.write_description(
+        id,
+        &account,
+        region.unwrap_or(REGION_DEFAULT),
+        now.rfc3339(),
+        seal_place.clone(),
+    )?;
+    Ok(Made { account, seal: seal_place })
+}

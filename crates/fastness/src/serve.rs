@@ -1,0 +1,115 @@
+//! `fastness serve`: the server.
+
+use crate::args::ServeArgs;
+use crate::config::{Config, LISTEN_DEFAULT, Log, LogFormat, LogLevel};
+use crate::deployment::{Data, Description, Serving};
+use crate::{Failure, failure, init, seal};
+use keyring::{Keyring, SystemRandom};
+use platform::{Env, Service};
+use server::{Deployment, SystemClock, listen, run_timers};
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use store::{Embedded, Store};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Every service there is, by name.
+pub(crate) fn services() -> Vec<Arc<dyn Service>> {
+    vec![Arc::new(cloudtrail::CloudTrail), Arc::new(iam::Iam), Arc::new(kms::Kms), Arc::new(sts::Sts)]
+}
+
+pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    let config = Config::read(&args.place)?;
+    log(&config.log);
+    let address = args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
+    let plain_beyond = args.plain_http_beyond_loopback || config.plain_http_beyond_loopback;
+    if !address.ip().is_loopback() && !plain_beyond {
+        return Err(Failure(format!(
+            "{address} is not a loopback address, and over plain HTTP everything can be read on the way; to do it all the same, \
+             add --plain-http-beyond-loopback"
+        )));
+    }
+    let data = Data::locate(&args.place, &config)?;
+    let description = match data.describe()? {
+        Some(description) => description,
+        None => {
+            init::create(&args.place, &config, &data, std::env::var("FASTNESS_ACCOUNT_ID").ok(), None)?;
+            data.describe()?.ok_or_else(|| failure(data.path().display(), "the new deployment is gone"))?
+        }
+    };
+    let seal = seal::existing(&args.place, &config, &description)?;
+    let keyring = Keyring::open(&data.keyring(), &[&*seal], Arc::new(SystemRandom))?;
+    drop(seal);
+    let store = Store::open(Embedded::open(&data.store())?)?;
+    let env = Env { keyring, random: Arc::new(SystemRandom), directory: Arc::new(iam::Iam) };
+    let Description { account, region, .. } = &description;
+    let deployment = Deployment::new(store.clone(), env, Arc::new(SystemClock), account, region, services());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(Arc::new(deployment), address, &data, &description))?;
+    drop(runtime);
+    store.close()?;
+    data.clear_serving();
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(
+    deployment: Arc<Deployment>,
+    address: SocketAddr,
+    data: &Data,
+    description: &Description,
+) -> Result<(), Failure> {
+    let listener = TcpListener::bind(address).await.map_err(|error| failure(address, error))?;
+    let address = listener.local_addr()?;
+    let endpoint = format!("http://{address}");
+    data.write_serving(&Serving { pid: std::process::id(), endpoint: endpoint.clone() })?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "serving plain HTTP beyond loopback: everything that is said can be read on the way");
+    }
+    tracing::info!(endpoint, account = description.account, data = %data.path().display(), "serving");
+    greet(&endpoint, data)?;
+
+    let (stop, stopping) = watch::channel(false);
+    let timers = tokio::spawn(run_timers(Arc::clone(&deployment), stopping.clone()));
+    let listening = tokio::spawn(listen(deployment, listener, stopping));
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: open requests may end");
+    stop.send_replace(true);
+    listening.await?;
+    timers.await?;
+    Ok(())
+}
+
+/// Tells a person where the server is and how to use it.
+fn greet(endpoint: &str, data: &Data) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    writeln!(out, "Fastness serves {endpoint}")?;
+    writeln!(out, "Use it with: eval \"$(fastness env --data {})\"", data.path().display())?;
+    out.flush()?;
+    Ok(())
+}
+
+fn log(log: &Log) {
+    let level = match log.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let json = match log.format {
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+    };
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    if json { builder.json().flatten_event(true).init() } else { builder.init() }
+}

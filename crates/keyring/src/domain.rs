@@ -1,0 +1,26 @@
+//! Domain keys: one an epoch, all kept, so that what was sealed in an old epoch can still be opened.
+
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+
+/// The domain keys of a keyring, never none.
+pub(crate) struct Domains {
+    newest: (u32, Secret),
+    older: BTreeMap<u32, Secret>,
+}
+
+impl Domains {
+    /// The keys by epoch; none, if there is no key.
+    pub(crate) fn new(mut keys: BTreeMap<u32, Secret>) -> Option<Self> {
+        let newest = keys.pop_last()?;
+        Some(Self { newest, older: keys })
+    }
+
+    pub(crate) fn newest(&self) -> (u32, &Secret) {
+        (self.newest.0, &self.newest.1)
+    }
+
+    pub(crate) fn get(&self, epoch: u32) -> Option<&Secret> {
+        if epoch == self.newest.0 { Some(&self.newest.1) } else { self.older.get(&epoch) }
+    }
+}

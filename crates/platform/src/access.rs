@@ -1,0 +1,207 @@
+//! What a caller has to be allowed to do, and the facts that policies may ask about it.
+
+use crate::{Call, Caller, Principal};
+use policy::{Context, Mode, Policy, Values};
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+/// The value of a condition key. Whether a key can have several is a property of the key: policies treat the two kinds differently.
+#[derive(Debug)]
+pub(crate) enum Key<'a> {
+    One(Cow<'a, str>),
+    Many(Vec<String>),
+}
+
+/// One action on one resource, with the condition keys that only the service knows.
+#[derive(Debug)]
+pub struct Access<'a> {
+    pub(crate) action: &'a str,
+    pub(crate) resource: Cow<'a, str>,
+    pub(crate) account: Option<&'a str>,
+    pub(crate) policy: Option<&'a Policy>,
+    pub(crate) mode: Mode,
+    pub(crate) resource_tags: Option<&'a BTreeMap<String, String>>,
+    pub(crate) request_tags: Vec<(&'a str, &'a str)>,
+    pub(crate) keys: Vec<(Cow<'a, str>, Key<'a>)>,
+}
+
+impl<'a> Access<'a> {
+    /// `action` (such as `kms:Encrypt`) on the resource with this ARN, or on `*` for actions without one.
+    pub fn to(action: &'a str, resource: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            action,
+            resource: resource.into(),
+            account: None,
+            policy: None,
+            mode: Mode::Standard,
+            resource_tags: None,
+            request_tags: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+
+    /// The account that owns the resource, where it may be another than the caller's.
+    #[must_use]
+    pub fn owned_by(mut self, account: &'a str) -> Self {
+        self.account = Some(account);
+        self
+    }
+
+    /// The policy attached to the resource, and the rules by which it counts.
+    #[must_use]
+    pub fn with_policy(mut self, policy: &'a Policy, mode: Mode) -> Self {
+        self.policy = Some(policy);
+        self.mode = mode;
+        self
+    }
+
+    /// The resource's tags: `aws:ResourceTag/…`.
+    #[must_use]
+    pub fn tagged(mut self, tags: &'a BTreeMap<String, String>) -> Self {
+        self.resource_tags = Some(tags);
+        self
+    }
+
+    /// Tags that the request names: `aws:RequestTag/…` and `aws:TagKeys`.
+    #[must_use]
+    pub fn requesting_tags(mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.request_tags.extend(tags);
+        self
+    }
+
+    /// A single-valued condition key of the service.
+    #[must_use]
+    pub fn key(mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
+        self.keys.push((name.into(), Key::One(value.into())));
+        self
+    }
+
+    /// A multivalued condition key of the service.
+    #[must_use]
+    pub fn keys(mut self, name: impl Into<Cow<'a, str>>, values: impl IntoIterator<Item = String>) -> Self {
+        self.keys.push((name.into(), Key::Many(values.into_iter().collect())));
+        self
+    }
+}
+
+/// The condition keys of one decision: those of the call, of the caller and of the access.
+///
+/// Values that have to be made are made when a policy first asks for them.
+pub(crate) struct Facts<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) caller: &'a Caller,
+    pub(crate) principal_tags: &'a BTreeMap<String, String>,
+    pub(crate) access: &'a Access<'a>,
+    made: Made,
+}
+
+#[derive(Default)]
+struct Made {
+    current_time: OnceCell<String>,
+    epoch_time: OnceCell<String>,
+    principal_arn: OnceCell<String>,
+    user_id: OnceCell<String>,
+    token_issue_time: OnceCell<String>,
+    tag_keys: OnceCell<Vec<String>>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(
+        call: &'a Call,
+        caller: &'a Caller,
+        principal_tags: &'a BTreeMap<String, String>,
+        access: &'a Access<'a>,
+    ) -> Self {
+        Self { call, caller, principal_tags, access, made: Made::default() }
+    }
+
+    fn global(&self, name: &str) -> Option<Values<'_>> {
+        let call = self.call;
+        let principal = &self.caller.principal;
+        let signed = !matches!(principal, Principal::Anonymous);
+        let session = self.caller.session.as_deref();
+        let one = match name {
+            "currenttime" => self.made.current_time.get_or_init(|| call.now.rfc3339()),
+            "epochtime" => self.made.epoch_time.get_or_init(|| call.now.epoch_seconds().to_string()),
+            "requestedregion" => &call.region,
+            "sourceip" => &call.source_ip,
+            "securetransport" => truth(call.tls.is_some()),
+            "useragent" => call.user_agent.as_deref()?,
+            "referer" => call.referer.as_deref()?,
+            "viaawsservice" => "false",
+            "resourceaccount" if self.access.resource != "*" => {
+                self.access.account.unwrap_or_else(|| principal.account())
+            }
+            "principalarn" if signed => self.made.principal_arn.get_or_init(|| principal.principal_arn()),
+            "principalaccount" if signed => principal.account(),
+            "principaltype" => principal.kind(),
+            "principalisawsservice" => truth(matches!(principal, Principal::Service { .. })),
+            "userid" if signed => self.made.user_id.get_or_init(|| principal.user_id()),
+            "username" => match principal {
+                Principal::User { name, .. } => name,
+                _ => return None,
+            },
+            // Long-term credentials have neither key (IAM User Guide, "AWS global condition context keys").
+            "tokenissuetime" => {
+                let issued = session?.issued;
+                self.made.token_issue_time.get_or_init(|| wire::Timestamp(issued).rfc3339())
+            }
+            "multifactorauthpresent" => session.map(|_| "false")?,
+            "sourceidentity" => session?.source_identity.as_deref()?,
+            "tagkeys" => {
+                let tags = &self.access.request_tags;
+                if tags.is_empty() {
+                    return None;
+                }
+                let made = self
+                    .made
+                    .tag_keys
+                    .get_or_init(|| tags.iter().map(|(key, _)| (*key).to_owned()).collect());
+                return Some(Values::Owned(made));
+            }
+            _ => return self.tag(name),
+        };
+        Some(Values::One(one))
+    }
+
+    fn tag(&self, name: &str) -> Option<Values<'_>> {
+        let (kind, key) = name.split_once('/')?;
+        let value = match kind {
+            "principaltag" => find(text(self.principal_tags), key)?,
+            "resourcetag" => find(text(self.access.resource_tags?), key)?,
+            "requesttag" => find(self.access.request_tags.iter().copied(), key)?,
+            _ => return None,
+        };
+        Some(Values::One(value))
+    }
+}
+
+impl Context for Facts<'_> {
+    fn get(&self, key: &str) -> Option<Values<'_>> {
+        if let Some(name) = key.strip_prefix("aws:") {
+            return self.global(name);
+        }
+        // Several services have their own names for the tag keys: `iam:ResourceTag/…`, `kms:` has none.
+        if let Some(name) = key.strip_prefix("iam:").filter(|name| name.starts_with("resourcetag/")) {
+            return self.tag(name);
+        }
+        let (_, values) = self.access.keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(key))?;
+        Some(match values {
+            Key::One(value) => Values::One(value),
+            Key::Many(values) => Values::Owned(values),
+        })
+    }
+}
+
+fn truth(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+fn text(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+fn find<'t>(mut tags: impl Iterator<Item = (&'t str, &'t str)>, wanted: &str) -> Option<&'t str> {
+    tags.find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+}

@@ -1,0 +1,345 @@
+//! All that an operation is given.
+
+use crate::access::Facts;
+use crate::trail::{Resource, ServiceEvent};
+use crate::{Access, Call, Caller, Fault, Principal, Tx};
+use keyring::{Keyring, Random};
+use policy::{Policies, Policy};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wire::Timestamp;
+
+/// What every call of a deployment shares.
+#[derive(Clone)]
+pub struct Env {
+    /// Opens and seals.
+    pub keyring: Keyring,
+    /// The source of randomness.
+    pub random: Arc<dyn Random>,
+    /// Knows credentials and permissions.
+    pub directory: Arc<dyn Directory>,
+}
+
+impl std::fmt::Debug for Env {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Env").finish_non_exhaustive()
+    }
+}
+
+/// What is known of a long-term access key.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// Whose it is.
+    pub principal: Principal,
+    /// Whether it may be used.
+    pub active: bool,
+    /// The secret, sealed as [`seal_secret`] does.
+    pub secret: Vec<u8>,
+}
+
+/// What `sts:AssumeRole` has to know of a role.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// The principal that a session with an empty name would be.
+    pub principal: Principal,
+    /// The trust policy.
+    pub trust: Arc<Policy>,
+    /// The longest session, in seconds.
+    pub max_session_seconds: i32,
+    /// The role's tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What the policies attached to a caller are.
+#[derive(Clone, Debug, Default)]
+pub struct Permissions {
+    /// Identity-based policies: the principal's own and its groups'.
+    pub identity: Vec<Arc<Policy>>,
+    /// The permissions boundary.
+    pub boundary: Boundary,
+    /// The session's policies.
+    pub session: Vec<Arc<Policy>>,
+    /// The principal's tags, those of the session included.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A permissions boundary.
+#[derive(Clone, Debug, Default)]
+pub enum Boundary {
+    /// None is set.
+    #[default]
+    Unset,
+    /// One is set whose policy is gone: it allows nothing.
+    Dangling,
+    /// This policy.
+    Set(Arc<Policy>),
+}
+
+/// What policies say of an access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is allowed.
+    Allowed,
+    /// It is not.
+    Denied {
+        /// A statement denies it, so that nothing else can allow it.
+        explicit: bool,
+        /// AWS's sentence.
+        message: String,
+    },
+}
+
+/// Knows credentials and permissions: what the pipeline needs of IAM.
+pub trait Directory: Send + Sync {
+    /// Finds a long-term access key.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn access_key(&self, tx: &mut Tx<'_>, id: &str) -> Result<Option<AccessKey>, Fault>;
+
+    /// The permissions of a caller; none if the identity behind it no longer exists.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn permissions(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Option<Arc<Permissions>>, Fault>;
+
+    /// Finds a role, for a caller who wants to assume it.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn role(&self, tx: &mut Tx<'_>, account: &str, name: &str) -> Result<Option<Role>, Fault>;
+
+    /// Finds a managed policy, of the account or of AWS, in its default version.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn managed_policy(&self, tx: &mut Tx<'_>, account: &str, arn: &str)
+    -> Result<Option<Arc<Policy>>, Fault>;
+
+    /// The unique id (`AIDA…`, `AROA…`) of the user or role with this ARN, to which a resource policy pins its principals.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn unique_id(&self, tx: &mut Tx<'_>, arn: &str) -> Result<Option<String>, Fault>;
+
+    /// Notes that a long-term access key was used.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn note_use(&self, tx: &mut Tx<'_>, key: &str, call: &Call, service: &str) -> Result<(), Fault>;
+}
+
+const SECRET_PURPOSE: &str = "iam/secret-access-key";
+
+/// Seals a secret access key for keeping in a row: it stays sealed in decoded rows too.
+///
+/// # Errors
+/// Unavailable, if the keyring is.
+pub fn seal_secret(keyring: &Keyring, secret: &str) -> Result<Vec<u8>, Fault> {
+    Ok(keyring.token_seal(SECRET_PURPOSE, secret.as_bytes())?)
+}
+
+/// Opens what [`seal_secret`] made.
+///
+/// # Errors
+/// Unavailable, if the keyring is or the secret was not sealed by it.
+pub fn open_secret(keyring: &Keyring, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, Fault> {
+    Ok(keyring.token_open(SECRET_PURPOSE, sealed)?)
+}
+
+/// All that an operation is given: its transaction, the call, the caller, and ways to authorize and to be recorded.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    /// The call's transaction.
+    pub tx: Tx<'a>,
+    env: &'a Env,
+    call: &'a Call,
+    caller: &'a Caller,
+    permissions: Option<Arc<Permissions>>,
+    authorized: bool,
+    resources: Vec<Resource>,
+    events: Vec<ServiceEvent>,
+}
+
+impl<'a> Cx<'a> {
+    /// Gives a call its transaction.
+    pub fn new(tx: Tx<'a>, env: &'a Env, call: &'a Call, caller: &'a Caller) -> Self {
+        Self {
+            tx,
+            env,
+            call,
+            caller,
+            permissions: None,
+            authorized: false,
+            resources: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Who calls.
+    pub fn caller(&self) -> &'a Caller {
+        self.caller
+    }
+
+    /// The caller's account.
+    pub fn account(&self) -> &'a str {
+        self.caller.principal.account()
+    }
+
+    /// The region of the call.
+    pub fn region(&self) -> &'a str {
+        &self.call.region
+    }
+
+    /// The time of the call; it does not change while the call is served.
+    pub fn now(&self) -> Timestamp {
+        self.call.now
+    }
+
+    /// The call's unchanging facts.
+    pub fn call(&self) -> &'a Call {
+        self.call
+    }
+
+    /// The keyring.
+    pub fn keyring(&self) -> &'a Keyring {
+        &self.env.keyring
+    }
+
+    /// The source of randomness.
+    pub fn random(&self) -> &'a dyn Random {
+        &*self.env.random
+    }
+
+    /// Knows credentials, roles and policies.
+    pub fn directory(&self) -> &'a dyn Directory {
+        &*self.env.directory
+    }
+
+    /// Names a resource in the audit record, by its CloudFormation type (`AWS::KMS::Key`) and ARN.
+    pub fn touch(&mut self, kind: &'static str, arn: &str, account: &str) {
+        let resource = Resource { kind, arn: arn.to_owned(), account: account.to_owned() };
+        if !self.resources.contains(&resource) {
+            self.resources.push(resource);
+        }
+    }
+
+    /// Records that a service did something by itself, such as rotating a key.
+    pub fn emit(&mut self, event: ServiceEvent) {
+        self.events.push(event);
+    }
+
+    /// Requires that the caller is allowed to do something.
+    ///
+    /// # Errors
+    /// Denied, with the sentence that AWS gives.
+    pub fn authorize(&mut self, access: &Access<'_>) -> Result<(), Fault> {
+        self.authorize_or(access, |_| Ok(false))
+    }
+
+    /// As [`authorize`](Self::authorize), but where no policy decides, `granted` is asked whether something else allows it, such
+    /// as a KMS grant. An explicit deny stands.
+    ///
+    /// # Errors
+    /// Denied, with the sentence that AWS gives.
+    pub fn authorize_or(
+        &mut self,
+        access: &Access<'_>,
+        granted: impl FnOnce(&mut Self) -> Result<bool, Fault>,
+    ) -> Result<(), Fault> {
+        if let Verdict::Denied { explicit, message } = self.decide(access, false)? {
+            let saved = !explicit && granted(self)? && self.decide(access, true)? == Verdict::Allowed;
+            if !saved {
+                return Err(Fault::denied(message));
+            }
+        }
+        self.authorized = true;
+        Ok(())
+    }
+
+    /// What the caller's and the resource's policies say, without consequences. `granted` tells that a grant covers the access.
+    ///
+    /// # Errors
+    /// Unavailable, if policies cannot be read.
+    pub fn decide(&mut self, access: &Access<'_>, granted: bool) -> Result<Verdict, Fault> {
+        let permissions = self.permissions()?;
+        let facts = Facts::new(self.call, self.caller, &permissions.tags, access);
+        let arn = self.caller.principal.arn();
+        let principal_arn = self.caller.principal.principal_arn();
+        let request = policy::Request {
+            action: access.action,
+            resource: &access.resource,
+            resource_account: access.account.unwrap_or_else(|| self.account()),
+            principal: as_policy_principal(&self.caller.principal, &arn, &principal_arn),
+            context: &facts,
+        };
+        let boundary = match &permissions.boundary {
+            Boundary::Unset => policy::Boundary::None,
+            Boundary::Dangling => policy::Boundary::Dangling,
+            Boundary::Set(policy) => policy::Boundary::Policy(policy),
+        };
+        let policies = Policies {
+            identity: &permissions.identity,
+            boundary,
+            session: &permissions.session,
+            resource: access.policy,
+            grant: granted,
+        };
+        let decision = policy::evaluate(&request, &policies, access.mode);
+        if decision.allowed {
+            return Ok(Verdict::Allowed);
+        }
+        let explicit = matches!(decision.reason, policy::Reason::ExplicitDeny { .. });
+        Ok(Verdict::Denied { explicit, message: decision.message(&request) })
+    }
+
+    /// Declares that this operation needs no permission at all (`sts:GetCallerIdentity`, or what concerns only the caller).
+    pub fn authorize_everyone(&mut self) {
+        self.authorized = true;
+    }
+
+    /// The permissions of the caller.
+    ///
+    /// # Errors
+    /// Denied, if the identity behind the caller no longer exists.
+    pub fn permissions(&mut self) -> Result<Arc<Permissions>, Fault> {
+        if let Some(permissions) = &self.permissions {
+            return Ok(Arc::clone(permissions));
+        }
+        let found = self.env.directory.permissions(&mut self.tx, self.caller)?;
+        let permissions = found.ok_or_else(|| {
+            let message = "The security token included in the request is invalid.";
+            Fault::new("InvalidClientTokenId", message)
+        })?;
+        self.permissions = Some(Arc::clone(&permissions));
+        Ok(permissions)
+    }
+
+    /// Ends the operation: whether it authorized, what it touched, and its transaction.
+    pub fn finish(self) -> (bool, Vec<Resource>, Vec<ServiceEvent>, Tx<'a>) {
+        (self.authorized, self.resources, self.events, self.tx)
+    }
+}
+
+fn as_policy_principal<'p>(
+    principal: &'p Principal,
+    arn: &'p str,
+    principal_arn: &'p str,
+) -> policy::Principal<'p> {
+    match principal {
+        Principal::Anonymous => policy::Principal::Anonymous,
+        Principal::Service { name } => policy::Principal::Service { name },
+        Principal::Root { account } => policy::Principal::Root { account },
+        Principal::User { account, id, .. } => policy::Principal::User { account, arn, id },
+        Principal::Role { account, id, session, .. } => policy::Principal::RoleSession {
+            account,
+            session_arn: arn,
+            role_arn: principal_arn,
+            role_id: id,
+            session_name: session,
+        },
+        Principal::Federated { account, issuer_id, issuer_arn, .. } => {
+            policy::Principal::Federated { account, arn, user_arn: issuer_arn, user_id: issuer_id }
+        }
+    }
+}

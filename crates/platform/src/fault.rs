@@ -1,0 +1,116 @@
+//! What went wrong with one call.
+
+use std::borrow::Cow;
+
+/// Whose doing a fault is. It decides the status, whether the client should retry, and what is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The request asked for something that cannot be done.
+    Sender,
+    /// The caller lacks a permission.
+    Denied,
+    /// The transaction met a concurrent change and has to be run again; never seen by a caller.
+    Conflict,
+    /// Fastness cannot serve the call at the moment.
+    Unavailable,
+    /// Fastness itself is wrong.
+    Bug,
+}
+
+/// What went wrong with one call: the text the caller may read, and apart from it what only operators may.
+///
+/// It has no `Display` on purpose, so that operators' context cannot slip into an answer.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    blame: Blame,
+    code: Cow<'static, str>,
+    message: String,
+    context: Vec<String>,
+    resources: Vec<crate::trail::Resource>,
+}
+
+impl Fault {
+    /// An error that the operation's model lists, by its shape name (`NotFoundException`), in AWS's wording.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            blame: Blame::Sender,
+            code: Cow::Borrowed(code),
+            message: message.into(),
+            context: Vec::new(),
+            resources: Vec::new(),
+        }
+    }
+
+    /// The caller lacks a permission; `message` is the policy engine's sentence.
+    pub fn denied(message: impl Into<String>) -> Self {
+        Self { blame: Blame::Denied, ..Self::new("AccessDenied", message) }
+    }
+
+    /// A concurrent change got in between: the transaction is run again.
+    pub fn conflict() -> Self {
+        Self { blame: Blame::Conflict, ..Self::new("InternalFailure", "") }
+    }
+
+    /// The store or the keyring cannot serve at the moment; nothing has changed.
+    pub fn unavailable(context: impl Into<String>) -> Self {
+        Self { blame: Blame::Unavailable, ..Self::new("ServiceUnavailable", "Service is unavailable.") }
+            .context(context)
+    }
+
+    /// A defect of Fastness. The caller learns only that it happened.
+    pub fn bug(context: impl Into<String>) -> Self {
+        let message = "The request processing has failed because of an unknown error, exception or failure.";
+        Self { blame: Blame::Bug, ..Self::new("InternalFailure", message) }.context(context)
+    }
+
+    /// Adds what an operator should know.
+    #[must_use]
+    pub fn context(mut self, context: impl Into<String>) -> Self {
+        self.context.push(context.into());
+        self
+    }
+
+    /// Names the resources that the call had touched before it failed, for its audit record.
+    #[must_use]
+    pub fn touching(mut self, resources: Vec<crate::trail::Resource>) -> Self {
+        self.resources = resources;
+        self
+    }
+
+    /// The resources that the call had touched.
+    pub fn touched(&self) -> &[crate::trail::Resource] {
+        &self.resources
+    }
+
+    /// Whose doing it is.
+    pub fn blame(&self) -> Blame {
+        self.blame
+    }
+
+    /// The error's shape name in the model, or AWS's common code.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The text for the caller.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The text for operators: what happened underneath, innermost first.
+    pub fn for_operator(&self) -> String {
+        self.context.join("; ")
+    }
+}
+
+impl From<store::StoreError> for Fault {
+    fn from(error: store::StoreError) -> Self {
+        Self::unavailable(format!("store: {error}"))
+    }
+}
+
+impl From<keyring::KeyringError> for Fault {
+    fn from(error: keyring::KeyringError) -> Self {
+        Self::unavailable(format!("keyring: {error}"))
+    }
+}

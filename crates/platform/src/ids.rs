@@ -1,0 +1,87 @@
+//! Identifiers in the forms AWS gives them, drawn from the call's source of randomness.
+
+use keyring::Random;
+
+const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// A unique id of IAM: a prefix that tells the kind (`AIDA` user, `AROA` role, `AGPA` group, `ANPA` managed policy,
+/// `AIPA` instance profile; IAM User Guide, "IAM identifiers") and 17 characters of base 32.
+pub fn unique(prefix: &str, random: &dyn Random) -> String {
+    draw(prefix, 17, BASE32, random)
+}
+
+/// An access key id: `AKIA` for long-term, `ASIA` for temporary credentials, and 16 characters of base 32.
+pub fn access_key(prefix: &str, random: &dyn Random) -> String {
+    draw(prefix, 16, BASE32, random)
+}
+
+/// A secret access key: 40 characters, 240 bits.
+pub fn secret_access_key(random: &dyn Random) -> zeroize::Zeroizing<String> {
+    zeroize::Zeroizing::new(draw("", 40, BASE64, random))
+}
+
+/// A random (version 4) UUID in lower case (RFC 9562).
+pub fn uuid(random: &dyn Random) -> String {
+    let mut bytes = [0_u8; 16];
+    random.fill(&mut bytes);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = [0_u8; 36];
+    let mut at = 0;
+    for (i, byte) in bytes.iter().enumerate() {
+        if matches!(i, 4 | 6 | 8 | 10) {
+            put(&mut text, &mut at, b'-');
+        }
+        put(&mut text, &mut at, hex_digit(byte >> 4));
+        put(&mut text, &mut at, hex_digit(byte & 15));
+    }
+    text.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// A 12-digit account id that does not start with zero.
+pub fn account(random: &dyn Random) -> String {
+    let mut bytes = [0_u8; 8];
+    random.fill(&mut bytes);
+    let span = 900_000_000_000;
+    (100_000_000_000 + u64::from_le_bytes(bytes) % span).to_string()
+}
+
+fn put(text: &mut [u8; 36], at: &mut usize, byte: u8) {
+    if let Some(place) = text.get_mut(*at) {
+        *place = byte;
+    }
+    *at += 1;
+}
+
+fn hex_digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
+}
+
+fn draw<const N: usize>(prefix: &str, length: usize, alphabet: &[u8; N], random: &dyn Random) -> String {
+    let mut bytes = zeroize::Zeroizing::new(vec![0_u8; length]);
+    random.fill(&mut bytes);
+    let mut id = String::with_capacity(prefix.len() + length);
+    id.push_str(prefix);
+    // Both alphabets' lengths divide 256, so that the remainder is uniform.
+    id.extend(bytes.iter().filter_map(|byte| alphabet.get(usize::from(*byte) % N)).map(|c| char::from(*c)));
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyring::SystemRandom;
+
+    #[test]
+    fn forms() {
+        let random = SystemRandom;
+        assert_eq!(unique("AIDA", &random).len(), 21);
+        assert_eq!(access_key("AKIA", &random).len(), 20);
+        assert_eq!(secret_access_key(&random).len(), 40);
+        let uuid = uuid(&random);
+        assert_eq!(uuid.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert_eq!(uuid.as_bytes()[14], b'4');
+        assert_eq!(account(&random).len(), 12);
+    }
+}

@@ -1,0 +1,151 @@
+//! What a service is: operations with behaviour, and facts about how they are recorded.
+
+use crate::{Cx, Fault, Timer};
+use std::sync::Arc;
+use wire::{Field, Operation, OperationModel, Protocol, Rejection, Schema, ServiceModel, Shape};
+
+/// The behaviour of one operation. Everything around it (signature, decoding, constraints, the audit record, encoding) is done by
+/// the pipeline.
+///
+/// The function authorizes with [`Cx::authorize`] before it reads or changes what the caller asks for; a success without that is
+/// refused by the pipeline. It may be run again when a concurrent change got in between, so it has no effects but on `cx`.
+pub trait Handle<Op: Operation>: Send + Sync + 'static {
+    /// Serves one call.
+    ///
+    /// # Errors
+    /// The operation's modelled errors, and denials.
+    fn handle(&self, cx: &mut Cx<'_>, input: &Op::Input) -> Result<Op::Output, Fault>;
+}
+
+/// How an operation is written to the audit trail.
+#[derive(Clone, Copy, Debug)]
+pub struct TrailFacts {
+    /// Whether AWS classes the event as read-only. KMS's cryptographic operations and `sts:AssumeRole` are.
+    pub read_only: bool,
+    /// Whether the record holds `responseElements`.
+    pub response: bool,
+}
+
+/// A service of AWS, as the pipeline sees it.
+pub trait Service: Send + Sync + 'static {
+    /// The facts of its API.
+    fn model(&self) -> &'static ServiceModel;
+
+    /// Its implemented operations.
+    fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>>;
+
+    /// How an operation is recorded. The default follows the rule that holds for most: what is called Get, List, Describe, Lookup
+    /// … only reads, and only changes have response elements.
+    fn trail(&self, operation: &str) -> TrailFacts {
+        let read_only = ["Get", "List", "Describe", "Lookup", "Search", "Head", "BatchGet", "Simulate"]
+            .iter()
+            .any(|verb| operation.starts_with(verb));
+        TrailFacts { read_only, response: !read_only }
+    }
+
+    /// Does what a timer of this service was set for. Runs with the rights of the service itself.
+    ///
+    /// # Errors
+    /// Unavailable; the timer stays and is tried again.
+    fn due(&self, _cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
+        Err(Fault::bug(format!("{} set no timers, yet {timer:?} is due", self.model().name)))
+    }
+}
+
+/// An operation of some service, its types erased.
+pub trait AnyOperation: Send + Sync {
+    /// The facts of its API.
+    fn model(&self) -> &'static OperationModel;
+
+    /// Reads a request's body, headers and URI into its input and checks all constraints.
+    ///
+    /// # Errors
+    /// What is wrong with it, in AWS's wording.
+    fn decode(
+        &self,
+        protocol: Protocol,
+        service: &'static ServiceModel,
+        parts: &http::request::Parts,
+        body: &[u8],
+    ) -> Result<Box<dyn AnyCall>, Rejection>;
+}
+
+/// One decoded call of some operation.
+pub trait AnyCall: Send + Sync {
+    /// Serves it.
+    ///
+    /// # Errors
+    /// As [`Handle::handle`].
+    fn run(&self, cx: &mut Cx<'_>) -> Result<Box<dyn AnyShape>, Fault>;
+
+    /// Its input.
+    fn input(&self) -> &dyn AnyShape;
+}
+
+/// A value with its schema.
+pub trait AnyShape: Send + Sync {
+    /// The value.
+    fn field(&self) -> &dyn Field;
+    /// Its schema.
+    fn schema(&self) -> &'static Schema;
+}
+
+impl<T: Shape> AnyShape for T {
+    fn field(&self) -> &dyn Field {
+        self
+    }
+
+    fn schema(&self) -> &'static Schema {
+        T::SCHEMA
+    }
+}
+
+struct Bound<S, Op> {
+    service: Arc<S>,
+    operation: std::marker::PhantomData<fn() -> Op>,
+}
+
+/// Joins a service with one of its operations; [`operations!`](crate::operations) does it for a list.
+pub fn bind<S: Handle<Op>, Op: Operation>(service: &Arc<S>) -> Box<dyn AnyOperation> {
+    Box::new(Bound::<S, Op> { service: Arc::clone(service), operation: std::marker::PhantomData })
+}
+
+struct BoundCall<S, Op: Operation> {
+    service: Arc<S>,
+    input: Op::Input,
+}
+
+impl<S: Handle<Op>, Op: Operation> AnyOperation for Bound<S, Op> {
+    fn model(&self) -> &'static OperationModel {
+        Op::MODEL
+    }
+
+    fn decode(
+        &self,
+        protocol: Protocol,
+        service: &'static ServiceModel,
+        parts: &http::request::Parts,
+        body: &[u8],
+    ) -> Result<Box<dyn AnyCall>, Rejection> {
+        let input = wire::decode::<Op::Input>(protocol, service, Op::MODEL, parts, body)?;
+        Ok(Box::new(BoundCall::<S, Op> { service: Arc::clone(&self.service), input }))
+    }
+}
+
+impl<S: Handle<Op>, Op: Operation> AnyCall for BoundCall<S, Op> {
+    fn run(&self, cx: &mut Cx<'_>) -> Result<Box<dyn AnyShape>, Fault> {
+        Ok(Box::new(self.service.handle(cx, &self.input)?))
+    }
+
+    fn input(&self) -> &dyn AnyShape {
+        &self.input
+    }
+}
+
+/// The list of a service's operations: `operations![self; Encrypt, Decrypt]`, with the unit structs of its generated `api::ops`.
+#[macro_export]
+macro_rules! operations {
+    ($service:expr; $($operation:ty),+ $(,)?) => {
+        vec![$($crate::bind::<_, $operation>(&$service)),+]
+    };
+}

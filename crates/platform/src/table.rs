@@ -1,0 +1,186 @@
+//! Typed tables over one store transaction, sealed by the keyring.
+//!
+//! A row's key is the table's name and the parts of its path, joined by NUL; its value is the row as JSON, sealed and bound to
+//! that key, so that neither a row moved elsewhere nor one changed at rest can be read.
+
+use crate::Fault;
+use keyring::Keyring;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use store::{KeyRange, Order};
+
+/// The most that one read of a log returns, in bytes.
+const LOG_READ_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// One transaction on the store, with the keyring that opens and seals its values.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    txn: store::Txn,
+    keyring: &'a Keyring,
+}
+
+impl<'a> Tx<'a> {
+    /// Begins at the newest committed state.
+    pub fn begin(store: &store::Store, keyring: &'a Keyring) -> Self {
+        Self { txn: store.begin(), keyring }
+    }
+
+    /// Adds an entry to a log, sealed.
+    pub fn append(&mut self, log: Log, entry: &[u8]) -> Result<(), Fault> {
+        let sealed = self.keyring.seal(log.place, entry)?;
+        self.txn.append(log.id, sealed);
+        Ok(())
+    }
+
+    /// The first position of a log that is still there and the one the next entry will get.
+    pub fn log_bounds(&self, log: Log) -> (u64, u64) {
+        self.txn.log_bounds(log.id)
+    }
+
+    /// Reads at most `limit` entries from position `from` on, towards newer or (in reverse) older ones.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring cannot be read.
+    pub fn read_log(
+        &self,
+        log: Log,
+        from: u64,
+        order: store::Order,
+        limit: usize,
+    ) -> Result<Vec<(u64, zeroize::Zeroizing<Vec<u8>>)>, Fault> {
+        let read = store::LogRead { from, order, count_max: limit, bytes_max: LOG_READ_BYTES_MAX };
+        let entries = self.txn.read_log(log.id, read)?;
+        entries
+            .into_iter()
+            .map(|(position, sealed)| Ok((position, self.keyring.open_sealed(log.place, &sealed)?)))
+            .collect()
+    }
+
+    /// The transaction to commit.
+    pub fn into_txn(self) -> store::Txn {
+        self.txn
+    }
+}
+
+/// An append-only log of the deployment.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    id: store::LogId,
+    place: &'static [u8],
+}
+
+/// The audit records of every call, in AWS's CloudTrail form, oldest first.
+pub const TRAIL: Log = Log { id: store::LogId(1), place: b"log\0trail" };
+
+/// Rows of one type, found by a path of text parts such as account, region and name.
+#[derive(Debug)]
+pub struct Table<T> {
+    name: &'static str,
+    row: PhantomData<fn() -> T>,
+}
+
+/// A part of a path held the byte that separates parts.
+#[derive(Debug)]
+struct SeparatorInPath;
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
+    /// The table called `name`, which is `service/rows` by convention.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, row: PhantomData }
+    }
+
+    /// The row at a path.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring cannot be read.
+    pub fn get(&self, tx: &mut Tx<'_>, path: &[&str]) -> Result<Option<Arc<T>>, Fault> {
+        let Ok(key) = self.key(path) else { return Ok(None) };
+        let keyring = tx.keyring;
+        tx.txn.get_decoded(&key, |sealed| self.decode(keyring, &key, sealed))
+    }
+
+    /// Writes the row at a path.
+    ///
+    /// # Errors
+    /// A bug, if a part of the path holds a NUL byte: constraints on names exclude that before.
+    pub fn put(&self, tx: &mut Tx<'_>, path: &[&str], row: &T) -> Result<(), Fault> {
+        let key = self.key(path).map_err(|_| Fault::bug(format!("NUL in a path of {}", self.name)))?;
+        let json = zeroize::Zeroizing::new(
+            serde_json::to_vec(row).map_err(|error| Fault::bug(format!("row of {}: {error}", self.name)))?,
+        );
+        let sealed = tx.keyring.seal(&key, &json)?;
+        tx.txn.put(&key, sealed);
+        Ok(())
+    }
+
+    /// Removes the row at a path, if it is there.
+    pub fn delete(&self, tx: &mut Tx<'_>, path: &[&str]) {
+        if let Ok(key) = self.key(path) {
+            tx.txn.delete(&key);
+        }
+    }
+
+    /// The first `limit` rows below `prefix` in the order of their keys, after the row called `after`. With each comes its
+    /// name: the rest of its path, parts joined by NUL.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring cannot be read.
+    pub fn scan(
+        &self,
+        tx: &mut Tx<'_>,
+        prefix: &[&str],
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Arc<T>)>, Fault> {
+        let Ok(mut start) = self.key(prefix) else { return Ok(Vec::new()) };
+        let mut end = start.clone();
+        start.push(0);
+        end.push(1);
+        let cut = start.len();
+        if let Some(after) = after {
+            start.extend_from_slice(after.as_bytes());
+            // The least key above `after`: rows below it (`after` NUL …) have longer paths and follow.
+            start.push(0);
+        }
+        let range = KeyRange::between(&start, &end);
+        let rows = tx.txn.scan(&range, Order::Forward, limit)?;
+        let keyring = tx.keyring;
+        rows.into_iter()
+            .map(|(key, sealed)| {
+                let row = Arc::new(self.decode(keyring, &key, &sealed)?);
+                let name = key.get(cut..).and_then(|name| std::str::from_utf8(name).ok());
+                let name = name.ok_or_else(|| Fault::bug(format!("key of {} is not text", self.name)))?;
+                Ok((name.to_owned(), row))
+            })
+            .collect()
+    }
+
+    /// Whether any row lies below `prefix`.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring cannot be read.
+    pub fn any(&self, tx: &mut Tx<'_>, prefix: &[&str]) -> Result<bool, Fault> {
+        Ok(!self.scan(tx, prefix, None, 1)?.is_empty())
+    }
+
+    fn decode(&self, keyring: &Keyring, key: &[u8], sealed: &[u8]) -> Result<T, Fault> {
+        let json = keyring.open_sealed(key, sealed)?;
+        serde_json::from_slice(&json).map_err(|error| Fault::bug(format!("row of {}: {error}", self.name)))
+    }
+
+    fn key(&self, path: &[&str]) -> Result<Vec<u8>, SeparatorInPath> {
+        let length = self.name.len() + path.iter().map(|part| part.len() + 1).sum::<usize>();
+        let mut key = Vec::with_capacity(length);
+        key.extend_from_slice(self.name.as_bytes());
+        for part in path {
+            if part.as_bytes().contains(&0) {
+                return Err(SeparatorInPath);
+            }
+            key.push(0);
+            key.extend_from_slice(part.as_bytes());
+        }
+        Ok(key)
+    }
+}

@@ -1,0 +1,271 @@
+//! Audit records, in the form of CloudTrail's (CloudTrail User Guide, "CloudTrail record contents", version 1.11).
+
+use crate::{AnyShape, Call, Caller, Principal, Session};
+use serde_json::{Map, Value, json};
+
+/// The largest `requestParameters` or `responseElements` that a record holds, in bytes of JSON; a larger one is left out and its
+/// size told, as CloudTrail does.
+const ELEMENT_BYTES_MAX: usize = 100 * 1024;
+
+/// The longest error message that a record holds, in bytes (CloudTrail's own limit is 1 KB).
+const ERROR_MESSAGE_BYTES_MAX: usize = 1024;
+
+/// A resource that a call touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The CloudFormation type, `AWS::KMS::Key`.
+    pub kind: &'static str,
+    /// The ARN.
+    pub arn: String,
+    /// The owner's account.
+    pub account: String,
+}
+
+/// Something that a service did by itself.
+#[derive(Clone, Debug)]
+pub struct ServiceEvent {
+    /// The event's name, such as `RotateKey`.
+    pub name: &'static str,
+    /// What it was done to.
+    pub resource: Resource,
+    /// More about it: `serviceEventDetails`.
+    pub details: Value,
+}
+
+/// One record before it is written.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it holds inputs, whose Debug is their schema's")]
+pub struct Record<'a> {
+    /// The call.
+    pub call: &'a Call,
+    /// Who called, as far as it is known.
+    pub caller: &'a Caller,
+    /// The account in whose trail the record lies.
+    pub recipient: &'a str,
+    /// Such as `kms.amazonaws.com`.
+    pub source: &'a str,
+    /// The operation, or as much of its name as the request gave.
+    pub name: &'a str,
+    /// Whether the operation only reads.
+    pub read_only: bool,
+    /// The input, if it could be read.
+    pub request: Option<&'a dyn AnyShape>,
+    /// The output, where it is recorded.
+    pub response: Option<&'a dyn AnyShape>,
+    /// The error's code and message, where the call failed.
+    pub error: Option<(&'a str, &'a str)>,
+    /// What was touched.
+    pub resources: &'a [Resource],
+}
+
+impl Record<'_> {
+    /// Writes the record as JSON.
+    pub fn write(&self, event_id: &str) -> Vec<u8> {
+        let mut out = Vec::with_capacity(1024);
+        let mut object = Writer::new(&mut out);
+        object.text("eventVersion", "1.11");
+        object.raw("userIdentity", |out| user_identity(self.caller, out));
+        object.text("eventTime", &self.call.now.rfc3339());
+        object.text("eventSource", self.source);
+        object.text("eventName", self.name);
+        object.text("awsRegion", &self.call.region);
+        object.text("sourceIPAddress", &self.call.source_ip);
+        object.text("userAgent", self.call.user_agent.as_deref().unwrap_or("-"));
+        if let Some((code, message)) = self.error {
+            object.text("errorCode", code);
+            object.text("errorMessage", cut(message, ERROR_MESSAGE_BYTES_MAX));
+        }
+        object.raw("requestParameters", |out| element(self.request, out));
+        object.raw("responseElements", |out| element(self.response, out));
+        object.text("requestID", &self.call.request_id);
+        object.text("eventID", event_id);
+        object.raw("readOnly", |out| out.extend_from_slice(if self.read_only { b"true" } else { b"false" }));
+        if !self.resources.is_empty() {
+            object.raw("resources", |out| resources(self.resources, out));
+        }
+        object.text("eventType", "AwsApiCall");
+        object.raw("managementEvent", |out| out.extend_from_slice(b"true"));
+        object.text("recipientAccountId", self.recipient);
+        object.text("eventCategory", "Management");
+        if let Some((version, cipher)) = self.call.tls {
+            object.raw("tlsDetails", |out| {
+                let mut tls = Writer::new(out);
+                tls.text("tlsVersion", version);
+                tls.text("cipherSuite", cipher);
+                tls.text("clientProvidedHostHeader", self.call.host.as_deref().unwrap_or("-"));
+                tls.end();
+            });
+        }
+        object.end();
+        out
+    }
+}
+
+impl ServiceEvent {
+    /// Writes the record of what service `source` did.
+    pub fn write(&self, call: &Call, source: &str, event_id: &str) -> Vec<u8> {
+        let record = json!({
+            "eventVersion": "1.11",
+            "userIdentity": {"accountId": self.resource.account, "invokedBy": source},
+            "eventTime": call.now.rfc3339(),
+            "eventSource": source,
+            "eventName": self.name,
+            "awsRegion": call.region,
+            "sourceIPAddress": source,
+            "userAgent": source,
+            "requestParameters": null,
+            "responseElements": null,
+            "eventID": event_id,
+            "readOnly": false,
+            "resources": [{"accountId": self.resource.account, "type": self.resource.kind, "ARN": self.resource.arn}],
+            "eventType": "AwsServiceEvent",
+            "managementEvent": true,
+            "recipientAccountId": self.resource.account,
+            "serviceEventDetails": self.details,
+            "eventCategory": "Management",
+        });
+        record.to_string().into_bytes()
+    }
+}
+
+/// Writes the members of one JSON object.
+struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+    empty: bool,
+}
+
+impl<'o> Writer<'o> {
+    fn new(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, empty: true }
+    }
+
+    fn raw(&mut self, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+        if !std::mem::take(&mut self.empty) {
+            self.out.push(b',');
+        }
+        string(name, self.out);
+        self.out.push(b':');
+        value(self.out);
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.raw(name, |out| string(value, out));
+    }
+
+    fn end(self) {
+        self.out.push(b'}');
+    }
+}
+
+fn string(text: &str, out: &mut Vec<u8>) {
+    let start = out.len();
+    if serde_json::to_writer(&mut *out, text).is_err() {
+        // Writing text to memory does not fail; should it ever, the record stays well formed.
+        out.truncate(start);
+        out.extend_from_slice(b"\"\"");
+    }
+}
+
+fn element(value: Option<&dyn AnyShape>, out: &mut Vec<u8>) {
+    let start = out.len();
+    if let Some(value) = value {
+        wire::trail_json(value.field(), value.schema(), out);
+    }
+    let size = out.len() - start;
+    if size > ELEMENT_BYTES_MAX {
+        out.truncate(start);
+        let mut omitted = Writer::new(out);
+        omitted.raw("omitted", |out| out.extend_from_slice(b"true"));
+        omitted.raw("originalSize", |out| out.extend_from_slice(size.to_string().as_bytes()));
+        omitted.text("reason", "the element is larger than 100 KB");
+        omitted.end();
+    } else if size == 0 || out.get(start..) == Some(b"{}") {
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+fn resources(resources: &[Resource], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (i, resource) in resources.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        let mut object = Writer::new(out);
+        object.text("accountId", &resource.account);
+        object.text("type", resource.kind);
+        object.text("ARN", &resource.arn);
+        object.end();
+    }
+    out.push(b']');
+}
+
+fn user_identity(caller: &Caller, out: &mut Vec<u8>) {
+    let principal = &caller.principal;
+    let kind = match principal {
+        Principal::Anonymous if caller.access_key_id.is_some() => "Unknown",
+        Principal::Anonymous => "AWSAccount",
+        Principal::Service { .. } => "AWSService",
+        Principal::Root { .. } => "Root",
+        Principal::User { .. } => "IAMUser",
+        Principal::Role { .. } => "AssumedRole",
+        Principal::Federated { .. } => "FederatedUser",
+    };
+    let mut object = Writer::new(out);
+    object.text("type", kind);
+    match principal {
+        Principal::Anonymous => {
+            object.text("principalId", "");
+            object.text("accountId", "ANONYMOUS_PRINCIPAL");
+        }
+        Principal::Service { name } => object.text("invokedBy", name),
+        other => {
+            object.text("principalId", &other.user_id());
+            object.text("arn", &other.arn());
+            object.text("accountId", other.account());
+        }
+    }
+    if let Some(key) = &caller.access_key_id {
+        object.text("accessKeyId", key);
+    }
+    if let Principal::User { name, .. } = principal {
+        object.text("userName", name);
+    }
+    if let Some(session) = caller.session.as_deref() {
+        let context = session_context(principal, session);
+        object.raw("sessionContext", |out| out.extend_from_slice(context.to_string().as_bytes()));
+    }
+    object.end();
+}
+
+fn session_context(principal: &Principal, session: &Session) -> Value {
+    let mut context = Map::new();
+    let issuer = match principal {
+        Principal::Role { account, name, id, .. } => Some(json!({
+            "type": "Role", "principalId": id, "arn": principal.principal_arn(), "accountId": account, "userName": name,
+        })),
+        Principal::Federated { account, issuer_id, issuer_arn, issuer_name, .. } => Some(json!({
+            "type": if issuer_name.is_some() { "IAMUser" } else { "Root" },
+            "principalId": issuer_id, "arn": issuer_arn, "accountId": account, "userName": issuer_name,
+        })),
+        _ => None,
+    };
+    if let Some(issuer) = issuer {
+        context.insert("sessionIssuer".to_owned(), issuer);
+    }
+    let created = wire::Timestamp(session.issued).rfc3339();
+    context.insert("attributes".to_owned(), json!({"creationDate": created, "mfaAuthenticated": "false"}));
+    if let Some(identity) = &session.source_identity {
+        context.insert("sourceIdentity".to_owned(), json!(identity));
+    }
+    Value::Object(context)
+}
+
+fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}

@@ -1,0 +1,68 @@
+//! The request context: condition keys and their values, as the caller of the engine supplies them.
+
+/// Looks up condition keys of one request.
+///
+/// Lookups happen only for statements whose action, resource and principal already match, so an implementation may
+/// compute values on demand. It must not fail: a key whose value cannot be determined is absent.
+pub trait Context {
+    /// The values of `key`, or `None` when the request has no such key.
+    ///
+    /// `key` is already lower-cased (`aws:sourceip`, `kms:encryptioncontext:app`): key names are not case-sensitive,
+    /// and the comparison with names whose case varies (tag keys, encryption context keys) is the implementor's.
+    fn get(&self, key: &str) -> Option<Values<'_>>;
+}
+
+/// A context without any key.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoContext;
+
+impl Context for NoContext {
+    fn get(&self, _key: &str) -> Option<Values<'_>> {
+        None
+    }
+}
+
+/// The value or values of one condition key, as text.
+///
+/// Booleans are `true`/`false`, numbers decimal, dates ISO 8601 or seconds since the epoch, binary values base64.
+/// Whether a key is single-valued or multivalued is a property of the key, not of the number of values: a tag key list
+/// with one entry is still [`Values::Many`]. An empty list is the same as an absent key.
+#[derive(Clone, Copy, Debug)]
+pub enum Values<'a> {
+    /// The value of a single-valued key.
+    One(&'a str),
+    /// The values of a multivalued key.
+    Many(&'a [&'a str]),
+    /// The values of a multivalued key, owned by the context.
+    Owned(&'a [String]),
+}
+
+impl<'a> Values<'a> {
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Values::One(_) => false,
+            Values::Many(values) => values.is_empty(),
+            Values::Owned(values) => values.is_empty(),
+        }
+    }
+
+    /// The value, if the key is single-valued.
+    pub(crate) fn single(&self) -> Option<&'a str> {
+        match self {
+            Values::One(value) => Some(value),
+            Values::Many(_) | Values::Owned(_) => None,
+        }
+    }
+
+    pub(crate) fn all(&self, mut test: impl FnMut(&str) -> bool) -> bool {
+        match self {
+            Values::One(value) => test(value),
+            Values::Many(values) => values.iter().all(|value| test(value)),
+            Values::Owned(values) => values.iter().all(|value| test(value)),
+        }
+    }
+
+    pub(crate) fn any(&self, mut test: impl FnMut(&str) -> bool) -> bool {
+        !self.all(|value| !test(value))
+    }
+}

@@ -1,0 +1,48 @@
+//! Faults in the form of the caller's protocol.
+
+use platform::{Blame, Call, Fault};
+use std::borrow::Cow;
+use wire::route::Route;
+use wire::{Answer, ErrorAnswer, Protocol};
+
+/// Writes a fault as the answer to a call.
+pub(crate) fn fault_answer(route: &Route, fault: &Fault, call: &Call) -> Answer {
+    let query = matches!(route.protocol, Protocol::Query | Protocol::Ec2Query);
+    let error = match (fault.blame(), route.operation.error(fault.code())) {
+        (Blame::Sender, Some(model)) => ErrorAnswer::of(model, fault.message()),
+        (blame, _) => {
+            let (code, status) = match blame {
+                // The common errors of the IAM and STS API references, and what KMS answers.
+                Blame::Denied if query => ("AccessDenied", 403),
+                Blame::Denied => ("AccessDeniedException", 400),
+                Blame::Sender => (common_code(fault.code(), query), common_status(fault.code())),
+                Blame::Unavailable | Blame::Conflict if query => ("ServiceUnavailable", 503),
+                Blame::Unavailable | Blame::Conflict => ("ServiceUnavailableException", 503),
+                Blame::Bug => ("InternalFailure", 500),
+            };
+            ErrorAnswer::new(code, fault.message(), status)
+        }
+    };
+    wire::encode_error(route.protocol, route.service, &error, &call.request_id)
+}
+
+/// The error's name in the audit record.
+pub(crate) fn recorded_code(fault: &Fault) -> Cow<'_, str> {
+    match fault.blame() {
+        Blame::Denied => "AccessDenied".into(),
+        _ => fault.code().into(),
+    }
+}
+
+/// Common errors have other names where JSON is spoken.
+fn common_code(code: &str, query: bool) -> &str {
+    match code {
+        "InvalidClientTokenId" if !query => "UnrecognizedClientException",
+        "ValidationError" if !query => "ValidationException",
+        code => code,
+    }
+}
+
+fn common_status(code: &str) -> u16 {
+    if code == "InvalidClientTokenId" { 403 } else { 400 }
+}

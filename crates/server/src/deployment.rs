@@ -1,0 +1,79 @@
+//! The parts of a running deployment, put together.
+
+use crate::clock::Clock;
+use crate::identify::Credentials;
+use platform::{AnyOperation, Env, Service};
+use std::collections::HashMap;
+use std::sync::Arc;
+use store::Store;
+use wire::ServiceModel;
+use wire::route::Router;
+
+/// A deployment: the store, the keyring, the services, and what routes calls to them.
+pub struct Deployment {
+    pub(crate) store: Store,
+    pub(crate) env: Env,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The account in whose trail calls are recorded that no known account made.
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) router: Router,
+    pub(crate) credentials: Credentials,
+    services: HashMap<&'static str, Hosted>,
+}
+
+/// One service with its operations by name.
+pub(crate) struct Hosted {
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) source: String,
+    pub(crate) operations: HashMap<&'static str, Box<dyn AnyOperation>>,
+}
+
+impl Deployment {
+    /// Puts a deployment together. `account` is its first account, `region` the one of calls whose own is not known.
+    pub fn new(
+        store: Store,
+        env: Env,
+        clock: Arc<dyn Clock>,
+        account: &str,
+        region: &str,
+        services: Vec<Arc<dyn Service>>,
+    ) -> Self {
+        let hosted: HashMap<_, _> = services.into_iter().map(|s| (s.model().name, Hosted::new(s))).collect();
+        let models: Vec<&'static ServiceModel> =
+            hosted.values().map(|hosted| hosted.service.model()).collect();
+        Self {
+            store,
+            env,
+            clock,
+            account: account.to_owned(),
+            region: region.to_owned(),
+            router: Router::new(&models),
+            credentials: Credentials::new(),
+            services: hosted,
+        }
+    }
+
+    pub(crate) fn hosted(&self, service: &str) -> Option<&Hosted> {
+        self.services.get(service)
+    }
+}
+
+impl std::fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deployment")
+            .field("account", &self.account)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Hosted {
+    fn new(service: Arc<dyn Service>) -> Self {
+        let operations = Arc::clone(&service).operations();
+        let operations =
+            operations.into_iter().map(|operation| (operation.model().name, operation)).collect();
+        let source = format!("{}.amazonaws.com", service.model().endpoint_prefix);
+        Self { service, source, operations }
+    }
+}

@@ -1,0 +1,385 @@
+//! The one path of a request: route, identify, decode, then one transaction that authorizes, serves and records.
+
+use crate::answer::{fault_answer, recorded_code};
+use crate::deployment::{Deployment, Hosted};
+use crate::identify::Unidentified;
+use platform::trail::Record;
+use platform::{AnyCall, AnyOperation, Blame, Call, Caller, Cx, Fault, TRAIL, TrailFacts, Tx, ids};
+use std::net::IpAddr;
+use store::CommitError;
+use wire::route::{Route, RouteError};
+use wire::sigv4::{self, Presented, SigError};
+use wire::{Answer, ErrorAnswer, ServiceModel, ValidationStyle};
+
+/// How often a transaction is run again after conflicts before the call is refused as unavailable.
+const ATTEMPTS_MAX: u32 = 100;
+
+/// The longest `User-Agent` and `Referer` kept for policies and records, in bytes (CloudTrail's own limit is 1 KB).
+const HEADER_BYTES_KEPT_MAX: usize = 1024;
+
+/// The longest name of an unknown operation that a record repeats, in bytes.
+const NAME_BYTES_MAX: usize = 128;
+
+/// What is known of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The address of the client.
+    pub ip: IpAddr,
+    /// TLS version and cipher suite; none over plain HTTP.
+    pub tls: Option<(&'static str, &'static str)>,
+}
+
+/// Stands for the service of a request that names none.
+static UNKNOWN_SERVICE: ServiceModel = ServiceModel {
+    name: "unknown",
+    service_id: "unknown",
+    endpoint_prefix: "unknown",
+    signing_name: "unknown",
+    api_version: "",
+    target_prefix: None,
+    protocols: &[],
+    xml_namespace: None,
+    global: false,
+    validation: ValidationStyle::Json,
+    query_compatible: false,
+    operations: &[],
+};
+
+impl Deployment {
+    /// Serves one request.
+    pub async fn handle(&self, parts: &http::request::Parts, body: &[u8], peer: Peer) -> Answer {
+        let presented = sigv4::parse(parts);
+        let scope = presented.as_ref().ok().and_then(Option::as_ref).map(|presented| &presented.scope);
+        let routed = self.router.route(parts, body, scope);
+        let mut call = self.call(parts, peer);
+        if let Some(scope) = scope {
+            call.region.clone_from(&scope.region);
+        }
+        let route = match routed {
+            Ok(route) => route,
+            Err(error) => return self.refuse_route(&call, &error, presented.ok().flatten().as_ref()).await,
+        };
+        if route.service.global {
+            call.region = "us-east-1".to_owned();
+        }
+        let Some(hosted) = self.hosted(route.service.name) else {
+            // The router knows hosted services only.
+            return fault_answer(&route, &Fault::bug("routed to a service that is not hosted"), &call);
+        };
+        self.serve(&call, &route, hosted, presented, parts, body).await
+    }
+
+    async fn serve(
+        &self,
+        call: &Call,
+        route: &Route,
+        hosted: &Hosted,
+        presented: Result<Option<Presented>, SigError>,
+        parts: &http::request::Parts,
+        body: &[u8],
+    ) -> Answer {
+        let operation = hosted.operations.get(route.operation.name);
+        let facts = hosted.service.trail(route.operation.name);
+        let presented = match presented {
+            Ok(presented) => presented,
+            Err(error) => return self.refuse_signature(call, route, hosted, facts, None, &error).await,
+        };
+        let mut decoded: Option<Box<dyn AnyCall>> = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let mut tx = Tx::begin(&self.store, &self.env.keyring);
+            let caller = match &presented {
+                None if route.operation.unsigned => Caller::anonymous(),
+                None => {
+                    return self.refuse_signature(call, route, hosted, facts, None, &SigError::Missing).await;
+                }
+                Some(presented) => {
+                    let identified = presented
+                        .check_scope(route.service.signing_name, is_region)
+                        .map_err(Unidentified::from)
+                        .and_then(|()| self.identify(&mut tx, call, presented, parts, body));
+                    match identified {
+                        Ok(caller) => caller,
+                        Err(Unidentified::Fault(fault)) if fault.blame() == Blame::Conflict => continue,
+                        Err(Unidentified::Fault(fault)) => return fault_answer(route, &fault, call),
+                        Err(Unidentified::Refused(error)) => {
+                            let presented = Some(presented);
+                            return self
+                                .refuse_signature(call, route, hosted, facts, presented, &error)
+                                .await;
+                        }
+                    }
+                }
+            };
+            let mut record = Record {
+                call,
+                caller: &caller,
+                recipient: self.recipient(&caller),
+                source: &hosted.source,
+                name: route.operation.name,
+                read_only: facts.read_only,
+                request: None,
+                response: None,
+                error: None,
+                resources: &[],
+            };
+            let Some(operation) = operation else {
+                let message = format!(
+                    "Fastness does not implement {}:{} yet.",
+                    route.service.name, route.operation.name
+                );
+                let answer = error_answer(route, call, &ErrorAnswer::new("NotImplemented", &message, 501));
+                record.error = Some(("NotImplemented", &message));
+                return self.refuse(record, route, call, answer).await;
+            };
+            let request = match decoded.take() {
+                Some(request) => request,
+                None => match decode(operation.as_ref(), route, parts, body) {
+                    Ok(request) => request,
+                    Err(rejection) => {
+                        record.error = Some((rejection.code(), rejection.message()));
+                        let answer = error_answer(route, call, &rejection.answer());
+                        return self.refuse(record, route, call, answer).await;
+                    }
+                },
+            };
+            record.request = Some(request.input());
+            match self.attempt(tx, call, &caller, request.as_ref(), record, facts, route).await {
+                Ok(answer) => return answer,
+                Err(fault) if fault.blame() == Blame::Conflict => decoded = Some(request),
+                Err(fault) => return self.refuse_fault(record, route, call, &fault).await,
+            }
+        }
+        fault_answer(route, &Fault::unavailable("too many conflicting changes"), call)
+    }
+
+    /// Runs the operation once: all of it takes effect and is recorded, or nothing.
+    #[expect(clippy::too_many_arguments, reason = "the facts of one attempt, all of which vary")]
+    async fn attempt<'a>(
+        &'a self,
+        tx: Tx<'a>,
+        call: &'a Call,
+        caller: &'a Caller,
+        request: &dyn AnyCall,
+        mut record: Record<'_>,
+        facts: TrailFacts,
+        route: &Route,
+    ) -> Result<Answer, Fault> {
+        let (txn, output) = {
+            let mut cx = Cx::new(tx, &self.env, call, caller);
+            let result = request.run(&mut cx);
+            let (authorized, resources, events, mut tx) = cx.finish();
+            let output = match result {
+                Ok(output) if authorized => output,
+                Ok(_) => return Err(Fault::bug("the operation did not authorize its caller")),
+                Err(fault) if fault.blame() == Blame::Conflict => return Err(fault),
+                Err(fault) => return Err(fault.touching(resources)),
+            };
+            if let (Some(key), None) = (&caller.access_key_id, &caller.session) {
+                self.env.directory.note_use(&mut tx, key, call, route.service.name)?;
+            }
+            record.resources = &resources;
+            record.response = facts.response.then_some(output.as_ref());
+            tx.append(TRAIL, &record.write(&ids::uuid(&*self.env.random)))?;
+            for event in &events {
+                tx.append(TRAIL, &event.write(call, record.source, &ids::uuid(&*self.env.random)))?;
+            }
+            (tx.into_txn(), output)
+        };
+        match self.store.commit(txn).await {
+            Ok(_) => {}
+            Err(CommitError::Conflict) => return Err(Fault::conflict()),
+            Err(CommitError::Failed(error)) => return Err(error.into()),
+        }
+        Ok(wire::encode(
+            route.protocol,
+            route.service,
+            route.operation,
+            output.field(),
+            output.schema(),
+            &call.request_id,
+        ))
+    }
+
+    /// Records a refusal and answers it. What cannot be recorded is answered as unavailable: no outcome leaves unrecorded.
+    async fn refuse(&self, record: Record<'_>, route: &Route, call: &Call, answer: Answer) -> Answer {
+        match self.record(record).await {
+            Ok(()) => answer,
+            Err(fault) => fault_answer(route, &fault, call),
+        }
+    }
+
+    async fn refuse_fault(
+        &self,
+        mut record: Record<'_>,
+        route: &Route,
+        call: &Call,
+        fault: &Fault,
+    ) -> Answer {
+        if matches!(fault.blame(), Blame::Bug | Blame::Unavailable) {
+            tracing::error!(
+                request_id = call.request_id,
+                operation = route.operation.name,
+                service = route.service.name,
+                cause = fault.for_operator(),
+                "the call failed through no fault of the caller"
+            );
+        }
+        let code = recorded_code(fault);
+        record.error = Some((&code, fault.message()));
+        record.resources = fault.touched();
+        self.refuse(record, route, call, fault_answer(route, fault, call)).await
+    }
+
+    async fn refuse_signature(
+        &self,
+        call: &Call,
+        route: &Route,
+        hosted: &Hosted,
+        facts: TrailFacts,
+        presented: Option<&Presented>,
+        error: &SigError,
+    ) -> Answer {
+        let (code, status, message) = error.answer(route.protocol);
+        let caller = unknown_caller(presented);
+        let record = Record {
+            call,
+            caller: &caller,
+            recipient: &self.account,
+            source: &hosted.source,
+            name: route.operation.name,
+            read_only: facts.read_only,
+            request: None,
+            response: None,
+            error: Some((code, &message)),
+            resources: &[],
+        };
+        let answer = error_answer(route, call, &ErrorAnswer::new(code, &message, status));
+        self.refuse(record, route, call, answer).await
+    }
+
+    async fn refuse_route(&self, call: &Call, error: &RouteError, presented: Option<&Presented>) -> Answer {
+        let (protocol, code, message, status) =
+            (error.protocol, error.code(), error.message(), error.status());
+        let caller = unknown_caller(presented);
+        let service = error.service.unwrap_or(&UNKNOWN_SERVICE);
+        let name = error.operation().and_then(|name| name.get(..name.len().min(NAME_BYTES_MAX)));
+        let record = Record {
+            call,
+            caller: &caller,
+            recipient: &self.account,
+            source: &format!("{}.amazonaws.com", service.endpoint_prefix),
+            name: name.unwrap_or("UnknownOperation"),
+            read_only: false,
+            request: None,
+            response: None,
+            error: Some((code, &message)),
+            resources: &[],
+        };
+        let error = match self.record(record).await {
+            Ok(()) => ErrorAnswer::new(code, &message, status),
+            Err(_) => ErrorAnswer::new("ServiceUnavailable", "Service is unavailable.", 503),
+        };
+        wire::encode_error(protocol, service, &error, &call.request_id)
+    }
+
+    /// Refuses a request whose body is too large to be read.
+    pub(crate) async fn refuse_body(&self, parts: &http::request::Parts, peer: Peer) -> Answer {
+        let presented = sigv4::parse(parts).ok().flatten();
+        let call = self.call(parts, peer);
+        let routed = self.router.route(parts, &[], presented.as_ref().map(|presented| &presented.scope));
+        let (protocol, service) = match &routed {
+            Ok(route) => (route.protocol, route.service),
+            Err(error) => (error.protocol, error.service.unwrap_or(&UNKNOWN_SERVICE)),
+        };
+        let caller = unknown_caller(presented.as_ref());
+        let (code, message) = ("RequestEntityTooLargeException", "The request body is too large.");
+        let record = Record {
+            call: &call,
+            caller: &caller,
+            recipient: &self.account,
+            source: &format!("{}.amazonaws.com", service.endpoint_prefix),
+            name: routed.as_ref().map_or("UnknownOperation", |route| route.operation.name),
+            read_only: false,
+            request: None,
+            response: None,
+            error: Some((code, message)),
+            resources: &[],
+        };
+        let answer = match self.record(record).await {
+            Ok(()) => ErrorAnswer::new(code, message, 413),
+            Err(_) => ErrorAnswer::new("ServiceUnavailable", "Service is unavailable.", 503),
+        };
+        wire::encode_error(protocol, service, &answer, &call.request_id)
+    }
+
+    async fn record(&self, record: Record<'_>) -> Result<(), Fault> {
+        let entry = record.write(&ids::uuid(&*self.env.random));
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        tx.append(TRAIL, &entry)?;
+        match self.store.commit(tx.into_txn()).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Conflict) => Err(Fault::bug("an append conflicted")),
+            Err(CommitError::Failed(error)) => Err(error.into()),
+        }
+    }
+
+    fn recipient<'a>(&'a self, caller: &'a Caller) -> &'a str {
+        match caller.principal.account() {
+            "" => &self.account,
+            account => account,
+        }
+    }
+
+    fn call(&self, parts: &http::request::Parts, peer: Peer) -> Call {
+        let header = |name| {
+            let value = parts.headers.get(name).and_then(|value| value.to_str().ok())?;
+            Some(value.get(..value.len().min(HEADER_BYTES_KEPT_MAX))?.to_owned())
+        };
+        Call {
+            request_id: ids::uuid(&*self.env.random),
+            now: self.clock.now(),
+            region: self.region.clone(),
+            source_ip: peer.ip.to_canonical().to_string(),
+            user_agent: header(http::header::USER_AGENT),
+            referer: header(http::header::REFERER),
+            host: header(http::header::HOST),
+            tls: peer.tls,
+        }
+    }
+}
+
+fn error_answer(route: &Route, call: &Call, error: &ErrorAnswer<'_>) -> Answer {
+    wire::encode_error(route.protocol, route.service, error, &call.request_id)
+}
+
+/// The caller of a refused signature: nobody, but with the access key that was named.
+fn unknown_caller(presented: Option<&Presented>) -> Caller {
+    Caller {
+        access_key_id: presented.map(|presented| presented.access_key_id.clone()),
+        ..Caller::anonymous()
+    }
+}
+
+fn decode(
+    operation: &dyn AnyOperation,
+    route: &Route,
+    parts: &http::request::Parts,
+    body: &[u8],
+) -> Result<Box<dyn AnyCall>, wire::Rejection> {
+    operation.decode(route.protocol, route.service, parts, body)
+}
+
+/// Whether a text has the form of a region's name, such as `eu-central-1` or `us-gov-west-1`. A deployment serves every region.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    match parts.as_slice() {
+        [first, middle @ .., last] => {
+            !middle.is_empty()
+                && word(first)
+                && middle.iter().all(word)
+                && matches!(last.as_bytes(), [digit] if digit.is_ascii_digit())
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,95 @@
+//! Does what durable timers were set for.
+
+use crate::deployment::Deployment;
+use crate::listen::stopped;
+use platform::{Blame, Call, Caller, Cx, Fault, TRAIL, Timer, Tx, ids};
+use std::sync::Arc;
+use std::time::Duration;
+use store::CommitError;
+use tokio::sync::watch;
+
+/// How often due timers are looked for.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How many timers one look takes.
+const TIMERS_MAX: usize = 100;
+
+/// How long a timer that failed is left alone.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// Looks for due timers until `stop` turns true.
+pub async fn run_timers(deployment: Arc<Deployment>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let wait = match deployment.run_due_timers().await {
+            Ok(()) => INTERVAL,
+            Err(fault) => {
+                tracing::error!(cause = fault.for_operator(), "a timer failed and will be tried again");
+                PAUSE
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+impl Deployment {
+    /// Does all that is due now, each timer in a transaction of its own that also takes the timer away.
+    ///
+    /// # Errors
+    /// The first fault of a timer; the others have been tried nevertheless.
+    pub async fn run_due_timers(&self) -> Result<(), Fault> {
+        let due = Timer::due(&mut Tx::begin(&self.store, &self.env.keyring), self.clock.now(), TIMERS_MAX)?;
+        let mut result = Ok(());
+        for timer in &due {
+            loop {
+                match self.run_timer(timer).await {
+                    Err(fault) if fault.blame() == Blame::Conflict => {}
+                    Err(fault) => {
+                        result = result.and(Err(fault));
+                        break;
+                    }
+                    Ok(()) => break,
+                }
+            }
+        }
+        result
+    }
+
+    async fn run_timer(&self, timer: &Timer) -> Result<(), Fault> {
+        let Some(hosted) = self.hosted(&timer.service) else {
+            return Err(Fault::bug(format!("no service for {timer:?}")));
+        };
+        let call = Call {
+            request_id: ids::uuid(&*self.env.random),
+            now: self.clock.now(),
+            region: timer.region.clone(),
+            source_ip: hosted.source.clone(),
+            user_agent: Some(hosted.source.clone()),
+            referer: None,
+            host: None,
+            tls: None,
+        };
+        let caller = Caller::service(&hosted.source);
+        let txn = {
+            let mut tx = Tx::begin(&self.store, &self.env.keyring);
+            if !timer.is_set(&mut tx)? {
+                return Ok(());
+            }
+            timer.clear(&mut tx);
+            let mut cx = Cx::new(tx, &self.env, &call, &caller);
+            hosted.service.due(&mut cx, timer)?;
+            let (_, _, events, mut tx) = cx.finish();
+            for event in &events {
+                tx.append(TRAIL, &event.write(&call, &hosted.source, &ids::uuid(&*self.env.random)))?;
+            }
+            tx.into_txn()
+        };
+        match self.store.commit(txn).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Conflict) => Err(Fault::conflict()),
+            Err(CommitError::Failed(error)) => Err(error.into()),
+        }
+    }
+}

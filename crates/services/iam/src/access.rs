@@ -1,0 +1,112 @@
+//! How the service asks whether the caller may do something.
+
+use crate::api;
+use crate::tags::Tags;
+use platform::{Access, Cx, Fault, Principal};
+use std::borrow::Cow;
+
+/// An action with the condition keys that the Service Authorization Reference ("Actions, resources, and condition keys for AWS
+/// Identity and Access Management") lists for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'i> {
+    action: &'static str,
+    policy_arn: Option<&'i str>,
+    boundary: Option<&'i str>,
+    /// Whether `iam:PermissionsBoundary` is the boundary that the entity has.
+    boundary_held: bool,
+    tags: &'i [api::Tag],
+    tag_keys: &'i [String],
+    passed_to: Option<&'static str>,
+}
+
+impl<'i> Ask<'i> {
+    /// An action, such as `iam:CreateUser`.
+    pub(crate) fn to(action: &'static str) -> Self {
+        Self {
+            action,
+            policy_arn: None,
+            boundary: None,
+            boundary_held: false,
+            tags: &[],
+            tag_keys: &[],
+            passed_to: None,
+        }
+    }
+
+    /// `iam:PolicyARN`: the managed policy that is attached or detached.
+    pub(crate) fn policy_arn(self, arn: &'i str) -> Self {
+        Self { policy_arn: Some(arn), ..self }
+    }
+
+    /// `iam:PermissionsBoundary`: the boundary that the request gives.
+    pub(crate) fn boundary(self, arn: Option<&'i str>) -> Self {
+        Self { boundary: arn, ..self }
+    }
+
+    /// `iam:PermissionsBoundary`: the boundary that the user or role has.
+    pub(crate) fn with_own_boundary(self) -> Self {
+        Self { boundary_held: true, ..self }
+    }
+
+    /// `aws:RequestTag/…` and `aws:TagKeys` of tags that the request gives.
+    pub(crate) fn tags(self, tags: &'i [api::Tag]) -> Self {
+        Self { tags, ..self }
+    }
+
+    /// `aws:TagKeys` of tags that the request takes away.
+    pub(crate) fn tag_keys(self, tag_keys: &'i [String]) -> Self {
+        Self { tag_keys, ..self }
+    }
+
+    /// `iam:PassedToService`: the service that is to act in the role.
+    pub(crate) fn passed_to(self, service: &'static str) -> Self {
+        Self { passed_to: Some(service), ..self }
+    }
+
+    pub(crate) fn held_boundary<'s>(self, arn: Option<&'s str>) -> Ask<'s>
+    where
+        'i: 's,
+    {
+        if self.boundary_held { Ask { boundary: arn, ..self } } else { self }
+    }
+
+    /// Requires that the caller is allowed the action on the resource.
+    pub(crate) fn authorize(self, cx: &mut Cx<'_>, resource: &str, tags: Option<&Tags>) -> Result<(), Fault> {
+        refuse_borrowed_credentials(cx)?;
+        let mut access = Access::to(self.action, resource);
+        if let Some(tags) = tags {
+            access = access.tagged(tags);
+        }
+        if let Some(arn) = self.policy_arn {
+            access = access.key("iam:PolicyARN", arn);
+        }
+        if let Some(arn) = self.boundary {
+            access = access.key("iam:PermissionsBoundary", arn);
+        }
+        if let Some(service) = self.passed_to {
+            access = access.key("iam:PassedToService", service);
+        }
+        if !self.tags.is_empty() {
+            access = access.requesting_tags(self.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())));
+        }
+        if !self.tag_keys.is_empty() {
+            access = access.removing_tags(self.tag_keys.iter().map(String::as_str));
+        }
+        cx.authorize(&access)
+    }
+}
+
+/// Temporary credentials of a user or of the root user (`GetSessionToken` without MFA, `GetFederationToken`) cannot call IAM at
+/// all (STS API Reference, both operations).
+fn refuse_borrowed_credentials(cx: &Cx<'_>) -> Result<(), Fault> {
+    let caller = cx.caller();
+    let borrowed = match caller.principal {
+        Principal::User { .. } | Principal::Root { .. } => caller.session.is_some(),
+        Principal::Federated { .. } => true,
+        _ => false,
+    };
+    if borrowed {
+        return Err(Fault::new("InvalidClientTokenId", "The security token included in the request is invalid."));
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Tags of users, roles, customer managed policies and instance profiles.
+//!
+//! Keys are kept as written but compared without regard to case (IAM User Guide, "Rules for tagging in IAM and AWS STS").
+
+use crate::access::Ask;
+use crate::entity::{self, Entity};
+use crate::errors::{invalid_input, limit_exceeded};
+use crate::instance_profiles::InstanceProfile;
+use crate::page::{Page, Pager};
+use crate::policies;
+use crate::roles::Role;
+use crate::users::User;
+use crate::{Iam, api, api::ops, limits};
+use platform::{Cx, Fault, Handle};
+use std::collections::{BTreeMap, HashSet};
+use wire::Unit;
+
+/// Tags by key.
+pub(crate) type Tags = BTreeMap<String, String>;
+
+/// The tags of a new entity.
+pub(crate) fn of_new(given: Option<&Vec<api::Tag>>) -> Result<Tags, Fault> {
+    let mut tags = Tags::new();
+    merge(&mut tags, given.map_or(&[], Vec::as_slice))?;
+    Ok(tags)
+}
+
+/// Tags as answers list them; none instead of an empty list.
+pub(crate) fn answer(tags: &Tags) -> Option<Vec<api::Tag>> {
+    let list = || tags.iter().map(|(key, value)| api::Tag { key: key.clone(), value: value.clone() }).collect();
+    (!tags.is_empty()).then(list)
+}
+
+fn merge(tags: &mut Tags, given: &[api::Tag]) -> Result<(), Fault> {
+    let mut seen = HashSet::new();
+    for api::Tag { key, value } in given {
+        if !seen.insert(key.to_lowercase()) {
+            return Err(invalid_input("Duplicate tag keys found. Please note that Tag keys are case insensitive."));
+        }
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(invalid_input("Caller is not authorized to add or remove tags with the reserved prefix aws:"));
+        }
+        take_out(tags, key);
+        tags.insert(key.clone(), value.clone());
+    }
+    if tags.len() > limits::TAGS {
+        return Err(limit_exceeded("The number of tags has reached the maximum limit."));
+    }
+    Ok(())
+}
+
+fn take_out(tags: &mut Tags, key: &str) {
+    let key = key.to_lowercase();
+    tags.retain(|held, _| held.to_lowercase() != key);
+}
+
+fn tag<T: Entity>(cx: &mut Cx<'_>, row: &T, given: &[api::Tag]) -> Result<Unit, Fault> {
+    let mut row = row.clone();
+    merge(&mut row.head_mut().tags, given)?;
+    row.save(&mut cx.tx)?;
+    Ok(Unit::default())
+}
+
+fn untag<T: Entity>(cx: &mut Cx<'_>, row: &T, keys: &[String]) -> Result<Unit, Fault> {
+    let mut row = row.clone();
+    for key in keys {
+        take_out(&mut row.head_mut().tags, key);
+    }
+    row.save(&mut cx.tx)?;
+    Ok(Unit::default())
+}
+
+fn list<T: Entity>(
+    cx: &Cx<'_>,
+    row: &T,
+    marker: Option<&String>,
+    max_items: Option<i32>,
+) -> Result<Page<api::Tag>, Fault> {
+    let mut pager = Pager::begin(cx, &format!("tags/{}", row.head().id), marker, max_items)?;
+    pager.entries(0, answer(&row.head().tags).unwrap_or_default());
+    pager.end(cx)
+}
+
+impl Handle<ops::TagUser> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::TagUserRequest) -> Result<Unit, Fault> {
+        let user = entity::fetch::<User>(cx, Ask::to("iam:TagUser").tags(&input.tags), &input.user_name)?;
+        tag(cx, &*user, &input.tags)
+    }
+}
+
+impl Handle<ops::UntagUser> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::UntagUserRequest) -> Result<Unit, Fault> {
+        let ask = Ask::to("iam:UntagUser").tag_keys(&input.tag_keys);
+        let user = entity::fetch::<User>(cx, ask, &input.user_name)?;
+        untag(cx, &*user, &input.tag_keys)
+    }
+}
+
+impl Handle<ops::ListUserTags> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::ListUserTagsRequest) -> Result<api::ListUserTagsResponse, Fault> {
+        let user = entity::fetch::<User>(cx, Ask::to("iam:ListUserTags"), &input.user_name)?;
+        let page = list(cx, &*user, input.marker.as_ref(), input.max_items)?;
+        Ok(api::ListUserTagsResponse {
+            tags: page.items,
+            is_truncated: Some(page.is_truncated),
+            marker: page.marker,
+        })
+    }
+}
+
+impl Handle<ops::TagRole> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::TagRoleRequest) -> Result<Unit, Fault> {
+        let role = entity::fetch::<Role>(cx, Ask::to("iam:TagRole").tags(&input.tags), &input.role_name)?;
+        tag(cx, &*role, &input.tags)
+    }
+}
+
+impl Handle<ops::UntagRole> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::UntagRoleRequest) -> Result<Unit, Fault> {
+        let ask = Ask::to("iam:UntagRole").tag_keys(&input.tag_keys);
+        let role = entity::fetch::<Role>(cx, ask, &input.role_name)?;
+        untag(cx, &*role, &input.tag_keys)
+    }
+}
+
+impl Handle<ops::ListRoleTags> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::ListRoleTagsRequest) -> Result<api::ListRoleTagsResponse, Fault> {
+        let role = entity::fetch::<Role>(cx, Ask::to("iam:ListRoleTags"), &input.role_name)?;
+        let page = list(cx, &*role, input.marker.as_ref(), input.max_items)?;
+        Ok(api::ListRoleTagsResponse {
+            tags: page.items,
+            is_truncated: Some(page.is_truncated),
+            marker: page.marker,
+        })
+    }
+}
+
+impl Handle<ops::TagPolicy> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::TagPolicyRequest) -> Result<Unit, Fault> {
+        let ask = Ask::to("iam:TagPolicy").tags(&input.tags);
+        let policy = policies::fetch_own(cx, ask, &input.policy_arn)?;
+        tag(cx, &*policy, &input.tags)
+    }
+}
+
+impl Handle<ops::UntagPolicy> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::UntagPolicyRequest) -> Result<Unit, Fault> {
+        let ask = Ask::to("iam:UntagPolicy").tag_keys(&input.tag_keys);
+        let policy = policies::fetch_own(cx, ask, &input.policy_arn)?;
+        untag(cx, &*policy, &input.tag_keys)
+    }
+}
+
+impl Handle<ops::ListPolicyTags> for Iam {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListPolicyTagsRequest,
+    ) -> Result<api::ListPolicyTagsResponse, Fault> {
+        let policy = policies::fetch(cx, Ask::to("iam:ListPolicyTags"), &input.policy_arn)?;
+        let page = list(cx, &*policy, input.marker.as_ref(), input.max_items)?;
+        Ok(api::ListPolicyTagsResponse {
+            tags: page.items,
+            is_truncated: Some(page.is_truncated),
+            marker: page.marker,
+        })
+    }
+}
+
+impl Handle<ops::TagInstanceProfile> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::TagInstanceProfileRequest) -> Result<Unit, Fault> {
+        let ask = Ask::to("iam:TagInstanceProfile").tags(&input.tags);
+        let profile = entity::fetch::<InstanceProfile>(cx, ask, &input.instance_profile_name)?;
+        tag(cx, &*profile, &input.tags)
+    }
+}
+
+impl Handle<ops::UntagInstanceProfile> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::UntagInstanceProfileRequest) -> Result<Unit, Fault> {
+        let ask = Ask::to("iam:UntagInstanceProfile").tag_keys(&input.tag_keys);
+        let profile = entity::fetch::<InstanceProfile>(cx, ask, &input.instance_profile_name)?;
+        untag(cx, &*profile, &input.tag_keys)
+    }
+}
+
+impl Handle<ops::ListInstanceProfileTags> for Iam {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListInstanceProfileTagsRequest,
+    ) -> Result<api::ListInstanceProfileTagsResponse, Fault> {
+        let ask = Ask::to("iam:ListInstanceProfileTags");
+        let profile = entity::fetch::<InstanceProfile>(cx, ask, &input.instance_profile_name)?;
+        let page = list(cx, &*profile, input.marker.as_ref(), input.max_items)?;
+        Ok(api::ListInstanceProfileTagsResponse {
+            tags: page.items,
+            is_truncated: Some(page.is_truncated),
+            marker: page.marker,
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! Trust policies: whom they name exists when they are saved, and users and roles are pinned to their unique ids, so that a
+//! principal created later under the same name does not inherit the trust (IAM User Guide, "AWS JSON policy elements:
+//! Principal").
+
+use crate::account::Account;
+use crate::entity::{self, Entity};
+use crate::errors::{malformed_policy, quota};
+use crate::roles::Role;
+use crate::users::User;
+use crate::{documents, limits};
+use platform::{Document, Fault, Tx};
+use policy::{NamedPrincipal, PolicyKind, PrincipalField, rewrite_principals};
+
+/// Identity providers that every account knows (IAM User Guide, "AWS JSON policy elements: Principal").
+const WEB_IDENTITY_PROVIDERS: [&str; 4] =
+    ["accounts.google.com", "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com"];
+
+/// Checks a trust policy and pins whom it names.
+pub(crate) fn pinned(tx: &mut Tx<'_>, text: &str) -> Result<Document, Fault> {
+    documents::parse(text, PolicyKind::Trust)?;
+    if documents::counted(text) > limits::TRUST_CHARS {
+        return Err(quota("ACLSizePerRole", limits::TRUST_CHARS));
+    }
+    let text = rewrite(text, |named| pin(tx, named))?;
+    let policy = documents::parse(&text, PolicyKind::Trust)?;
+    Ok(Document::new(text, policy))
+}
+
+/// The policy as it is shown: with ARNs in place of the unique ids of users and roles that still exist.
+pub(crate) fn shown(tx: &mut Tx<'_>, text: &str) -> Result<String, Fault> {
+    rewrite(text, |named| arn_of(tx, named.value))
+}
+
+/// The unique id of the user or role with this ARN.
+pub(crate) fn unique_id(tx: &mut Tx<'_>, arn: &str) -> Result<Option<String>, Fault> {
+    let Some(("iam", account, resource)) = split(arn) else { return Ok(None) };
+    let Some((kind, path)) = resource.split_once('/') else { return Ok(None) };
+    let name = path.rsplit('/').next().unwrap_or(path);
+    Ok(match kind {
+        "user" => id_of(entity::find::<User>(tx, account, name)?.as_deref(), arn),
+        "role" => id_of(entity::find::<Role>(tx, account, name)?.as_deref(), arn),
+        _ => None,
+    })
+}
+
+fn id_of<T: Entity>(row: Option<&T>, arn: &str) -> Option<String> {
+    row.filter(|row| row.arn() == arn).map(|row| row.head().id.clone())
+}
+
+/// The ARN of the user or role with a unique id, if there still is one.
+fn arn_of(tx: &mut Tx<'_>, id: &str) -> Result<Option<String>, Fault> {
+    Ok(match id.get(..4) {
+        Some("AIDA") => User::TABLE.get(tx, &[id])?.map(|user| user.arn()),
+        Some("AROA") => Role::TABLE.get(tx, &[id])?.map(|role| role.arn()),
+        _ => None,
+    })
+}
+
+/// What is stored in place of a name; none if it stays as it is.
+fn pin(tx: &mut Tx<'_>, named: NamedPrincipal<'_>) -> Result<Option<String>, Fault> {
+    let value = named.value;
+    let (label, pinned) = match named.field {
+        PrincipalField::Aws => ("AWS", pin_aws(tx, named)?),
+        PrincipalField::Service => ("SERVICE", is_service(value).then(|| value.to_owned())),
+        PrincipalField::Federated => {
+            ("FEDERATED", WEB_IDENTITY_PROVIDERS.contains(&value).then(|| value.to_owned()))
+        }
+        PrincipalField::CanonicalUser => ("CANONICALUSER", None),
+    };
+    match pinned {
+        Some(pinned) => Ok((pinned != value).then_some(pinned)),
+        None => Err(malformed_policy(format!("Invalid principal in policy: \"{label}\":\"{value}\""))),
+    }
+}
+
+/// What is stored for a name under `AWS`; none if nobody has that name.
+fn pin_aws(tx: &mut Tx<'_>, named: NamedPrincipal<'_>) -> Result<Option<String>, Fault> {
+    let value = named.value;
+    if named.is_pinnable() {
+        return unique_id(tx, value);
+    }
+    if value == "*" {
+        return Ok(Some(value.to_owned()));
+    }
+    if value.starts_with("AIDA") || value.starts_with("AROA") {
+        return Ok(arn_of(tx, value)?.map(|_| value.to_owned()));
+    }
+    let account = match split(value) {
+        None => value,
+        Some(("iam", account, "root")) => account,
+        // A session is named as it will be called; its role has to exist already.
+        Some(("sts", account, session)) => {
+            let mut parts = session.split('/');
+            let exists = match (parts.next(), parts.next()) {
+                (Some("assumed-role"), Some(role)) => entity::find::<Role>(tx, account, role)?.is_some(),
+                _ => Account::exists(tx, account)?,
+            };
+            return Ok(exists.then(|| value.to_owned()));
+        }
+        Some(_) => return Ok(None),
+    };
+    // An account number stands for the ARN of the account's root.
+    Ok(Account::exists(tx, account)?.then(|| format!("arn:aws:iam::{account}:root")))
+}
+
+fn is_service(name: &str) -> bool {
+    name.strip_suffix(".amazonaws.com").is_some_and(|name| !name.is_empty())
+}
+
+/// Service, account and resource of an ARN of the partition `aws` without a region.
+fn split(arn: &str) -> Option<(&str, &str, &str)> {
+    let (service, rest) = arn.strip_prefix("arn:aws:")?.split_once("::")?;
+    let (account, resource) = rest.split_once(':')?;
+    Some((service, account, resource))
+}
+
+fn rewrite(
+    text: &str,
+    mut replace: impl FnMut(NamedPrincipal<'_>) -> Result<Option<String>, Fault>,
+) -> Result<String, Fault> {
+    let mut failed = None;
+    let rewritten = rewrite_principals(text, |named| {
+        if failed.is_some() {
+            return None;
+        }
+        replace(named).unwrap_or_else(|fault| {
+            failed = Some(fault);
+            None
+        })
+    });
+    match failed {
+        Some(fault) => Err(fault),
+        None => rewritten.map_err(|error| malformed_policy(error.message())),
+    }
+}

@@ -1,0 +1,197 @@
+//! May the caller do this with the key? The key policy, the caller's policies and the key's grants decide together.
+
+use crate::api::{EncryptionAlgorithmSpec, GrantOperation};
+use crate::context::{NO_PAIRS, Pairs};
+use crate::errors::out_of_reach;
+use crate::grants::{self, Asked};
+use crate::key::Key;
+use crate::limits::ALIASES_PER_KEY;
+use crate::names::Found;
+use platform::{Access, Cx, Fault, Verdict};
+use policy::{Mode, PolicyKind};
+use std::borrow::Cow;
+
+/// One use of a key, with all that policies may ask about it.
+#[derive(Debug)]
+pub(crate) struct Use<'a> {
+    key: &'a Key,
+    action: &'static str,
+    alias: Option<&'a str>,
+    across_accounts: bool,
+    named_by: NamedBy,
+    grant: Option<Asked<'a>>,
+    pairs: &'a Pairs,
+    algorithm: Option<EncryptionAlgorithmSpec>,
+    request_tags: Vec<(&'a str, &'a str)>,
+    facts: Vec<(&'static str, Cow<'a, str>)>,
+    lists: Vec<(&'static str, Vec<String>)>,
+}
+
+/// How the key came into the request: AWS words denials accordingly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NamedBy {
+    Request,
+    Ciphertext,
+}
+
+impl<'a> Use<'a> {
+    /// `action` on the key. It is for callers of the key's own account unless [`across_accounts`](Self::across_accounts).
+    pub(crate) fn of(found: &'a Found<'_>, action: &'static str) -> Self {
+        Self { alias: found.alias, ..Self::of_key(&found.key, action) }
+    }
+
+    pub(crate) fn of_key(key: &'a Key, action: &'static str) -> Self {
+        Self {
+            key,
+            action,
+            alias: None,
+            across_accounts: false,
+            named_by: NamedBy::Request,
+            grant: None,
+            pairs: &NO_PAIRS,
+            algorithm: None,
+            request_tags: Vec::new(),
+            facts: Vec::new(),
+            lists: Vec::new(),
+        }
+    }
+
+    /// Callers of other accounts may be allowed too.
+    pub(crate) fn across_accounts(mut self) -> Self {
+        self.across_accounts = true;
+        self
+    }
+
+    pub(crate) fn named_by(mut self, named_by: NamedBy) -> Self {
+        self.named_by = named_by;
+        self
+    }
+
+    /// A grant that permits this operation is enough.
+    pub(crate) fn or_grant(mut self, operation: GrantOperation) -> Self {
+        self.grant = Some(Asked::Operation(operation));
+        self
+    }
+
+    /// As [`or_grant`](Self::or_grant), where more than an operation is asked of the grant.
+    pub(crate) fn or_grant_for(mut self, asked: Asked<'a>) -> Self {
+        self.grant = Some(asked);
+        self
+    }
+
+    pub(crate) fn with_context(mut self, pairs: &'a Pairs) -> Self {
+        self.pairs = pairs;
+        self
+    }
+
+    pub(crate) fn with_algorithm(mut self, algorithm: EncryptionAlgorithmSpec) -> Self {
+        self.algorithm = Some(algorithm);
+        self
+    }
+
+    pub(crate) fn requesting_tags(mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.request_tags.extend(tags);
+        self
+    }
+
+    /// A single-valued condition key.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Cow<'a, str>>) -> Self {
+        self.facts.push((name, value.into()));
+        self
+    }
+
+    /// A multivalued condition key.
+    pub(crate) fn with_all(mut self, name: &'static str, values: Vec<String>) -> Self {
+        self.lists.push((name, values));
+        self
+    }
+
+    /// Requires that the caller is allowed to do it, and names the key in the audit record.
+    pub(crate) fn authorize(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        let key = self.key;
+        cx.touch("AWS::KMS::Key", &key.arn, &key.account);
+        let foreign = key.account != cx.account();
+        if foreign && !self.across_accounts {
+            return Err(self.out_of_reach(cx));
+        }
+        let policy = key.policy.policy()?;
+        let access = self.access(cx.account()).with_policy(&policy, Mode::KmsKey);
+        let allowed = cx.authorize_or(&access, |cx| match &self.grant {
+            Some(asked) => grants::covers(cx, self, asked),
+            None => Ok(false),
+        });
+        // Nobody learns from the words of a denial whether a resource of another account exists.
+        allowed.map_err(|fault| {
+            if foreign && fault.message().contains("resource-based policy") { self.out_of_reach(cx) } else { fault }
+        })
+    }
+
+    /// Whether the policies, without grants, allow it.
+    pub(crate) fn is_allowed(&self, cx: &mut Cx<'_>) -> Result<bool, Fault> {
+        let policy = self.key.policy.policy()?;
+        let access = self.access(cx.account()).with_policy(&policy, Mode::KmsKey);
+        Ok(cx.decide(&access, false)? == Verdict::Allowed)
+    }
+
+    /// Whether the caller's own policies allow it, in their account's name.
+    pub(crate) fn is_allowed_by_identity(&self, cx: &mut Cx<'_>) -> Result<bool, Fault> {
+        let account = cx.account();
+        let access = self.access(account).owned_by(account);
+        Ok(cx.decide(&access, false)? == Verdict::Allowed)
+    }
+
+    pub(crate) fn key(&self) -> &'a Key {
+        self.key
+    }
+
+    pub(crate) fn pairs(&self) -> &'a Pairs {
+        self.pairs
+    }
+
+    fn out_of_reach(&self, cx: &Cx<'_>) -> Fault {
+        let resource = match self.named_by {
+            NamedBy::Request => format!("resource: {}", self.key.arn),
+            NamedBy::Ciphertext => CIPHERTEXTS_RESOURCE.to_owned(),
+        };
+        out_of_reach(&cx.caller().principal.arn(), self.action, &resource)
+    }
+
+    /// The condition keys (Service Authorization Reference, "Condition keys for AWS Key Management Service").
+    fn access<'b>(&'b self, caller_account: &'b str) -> Access<'b> {
+        let key = self.key;
+        let mut access = Access::to(self.action, key.arn.as_str())
+            .owned_by(&key.account)
+            .tagged(&key.tags)
+            .requesting_tags(self.request_tags.iter().copied())
+            .key("kms:CallerAccount", caller_account)
+            .key("kms:KeySpec", key.spec.0.as_str())
+            .key("kms:KeyUsage", key.usage.0.as_str())
+            .key("kms:KeyOrigin", key.origin.0.as_str())
+            .key("kms:MultiRegion", "false");
+        if !key.aliases.is_empty() && key.aliases.len() <= ALIASES_PER_KEY {
+            access = access.keys("kms:ResourceAliases", key.aliases.iter().cloned());
+        }
+        if let Some(alias) = self.alias {
+            access = access.key("kms:RequestAlias", alias);
+        }
+        if let Some(algorithm) = self.algorithm {
+            access = access.key("kms:EncryptionAlgorithm", algorithm.as_str());
+        }
+        if !self.pairs.is_empty() {
+            access = access.keys("kms:EncryptionContextKeys", self.pairs.keys().cloned());
+            for (name, value) in self.pairs {
+                access = access.key(format!("kms:EncryptionContext:{name}"), value.as_str());
+            }
+        }
+        for (name, value) in &self.facts {
+            access = access.key(*name, value.as_ref());
+        }
+        for (name, values) in &self.lists {
+            access = access.keys(*name, values.iter().cloned());
+        }
+        access
+    }
+}
+
+/// How AWS names the key of a ciphertext in a denial.
+pub(crate) const CIPHERTEXTS_RESOURCE: &str = "the resource associated with this ciphertext";

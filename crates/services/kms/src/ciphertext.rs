@@ -1,0 +1,165 @@
+//! The ciphertexts of symmetric keys. `CIPHERTEXT.md` describes them byte by byte.
+
+use crate::context::{Pairs, append_canonical, canonical_length};
+use crate::errors::invalid_ciphertext;
+use crate::key::Key;
+use crate::limits::CIPHERTEXT_BYTES;
+use crate::material::{Material, MaterialId};
+use platform::{Cx, Fault};
+use zeroize::Zeroizing;
+
+const VERSION: u8 = 1;
+const ACCOUNT_BYTES: usize = 6;
+const KEY_BYTES: usize = 16;
+const MATERIAL_BYTES: usize = 32;
+const CHECKED_BYTES: usize = 1 + ACCOUNT_BYTES + KEY_BYTES + MATERIAL_BYTES;
+const CHECKSUM_BYTES: usize = 4;
+const HEADER_BYTES: usize = CHECKED_BYTES + CHECKSUM_BYTES;
+
+/// A ciphertext, its header read and its checksum checked, but not authenticated: only decrypting does that.
+#[derive(Debug)]
+pub(crate) struct Ciphertext<'a> {
+    /// The account of the key that made it.
+    pub(crate) account: String,
+    /// The id of that key.
+    pub(crate) key: String,
+    material: MaterialId,
+    header: &'a [u8],
+    envelope: &'a [u8],
+}
+
+/// Encrypts under the key's current material.
+pub(crate) fn encrypt(
+    cx: &Cx<'_>,
+    key: &Key,
+    pairs: &Pairs,
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Fault> {
+    let material = key.current()?;
+    let header = header(key, material.id)?;
+    let backing = cx.keyring().backing_key(&material.place(key), &material.sealed)?;
+    let envelope = backing.encrypt(cx.random(), &additional_data(&header, pairs), plaintext)?;
+    let mut blob = Vec::with_capacity(HEADER_BYTES + envelope.len());
+    blob.extend_from_slice(&header);
+    blob.extend_from_slice(&envelope);
+    Ok(blob)
+}
+
+impl<'a> Ciphertext<'a> {
+    pub(crate) fn parse(blob: &'a [u8]) -> Result<Self, Fault> {
+        Self::split(blob).ok_or_else(invalid_ciphertext)
+    }
+
+    fn split(blob: &'a [u8]) -> Option<Self> {
+        if blob.len() > CIPHERTEXT_BYTES {
+            return None;
+        }
+        let (header, envelope) = blob.split_at_checked(HEADER_BYTES)?;
+        let (checked, checksum) = header.split_last_chunk::<CHECKSUM_BYTES>()?;
+        if crc32c::crc32c(checked).to_be_bytes() != *checksum {
+            return None;
+        }
+        let (&[version], rest) = checked.split_first_chunk()?;
+        let (account, rest) = rest.split_first_chunk::<ACCOUNT_BYTES>()?;
+        let (key, rest) = rest.split_first_chunk::<KEY_BYTES>()?;
+        let material = MaterialId(*rest.first_chunk::<MATERIAL_BYTES>()?);
+        if version != VERSION {
+            return None;
+        }
+        let account = account.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        Some(Self { account: format!("{account:012}"), key: uuid(*key), material, header, envelope })
+    }
+
+    /// Whether the key made it, as far as the header says.
+    pub(crate) fn is_of(&self, key: &Key) -> bool {
+        self.key == key.id && self.account == key.account
+    }
+
+    /// Decrypts. Gives the material's id too.
+    pub(crate) fn decrypt(
+        &self,
+        cx: &Cx<'_>,
+        key: &Key,
+        pairs: &Pairs,
+    ) -> Result<(Zeroizing<Vec<u8>>, MaterialId), Fault> {
+        let material = key.materials.iter().rev().find(|material| material.id == self.material);
+        let material: &Material = material.ok_or_else(invalid_ciphertext)?;
+        let backing = cx.keyring().backing_key(&material.place(key), &material.sealed)?;
+        let plaintext = backing
+            .decrypt(&additional_data(self.header, pairs), self.envelope)
+            .map_err(|_| invalid_ciphertext())?;
+        Ok((plaintext, material.id))
+    }
+}
+
+fn header(key: &Key, material: MaterialId) -> Result<[u8; HEADER_BYTES], Fault> {
+    let parts = key.account.parse::<u64>().ok().zip(uuid_bytes(&key.id));
+    let (account, id) = parts.ok_or_else(|| Fault::bug(format!("{} cannot be named in a ciphertext", key.arn)))?;
+    let account = account.to_be_bytes();
+    let account = account.last_chunk::<ACCOUNT_BYTES>().copied().unwrap_or_default();
+    let mut header = [0; HEADER_BYTES];
+    let fields = [VERSION].into_iter().chain(account).chain(id).chain(material.0);
+    header.iter_mut().zip(fields).for_each(|(place, byte)| *place = byte);
+    if let Some((checked, checksum)) = header.split_last_chunk_mut::<CHECKSUM_BYTES>() {
+        *checksum = crc32c::crc32c(checked).to_be_bytes();
+    }
+    Ok(header)
+}
+
+/// What the envelope is bound to: the header and the encryption context.
+fn additional_data(header: &[u8], pairs: &Pairs) -> Vec<u8> {
+    let mut data = Vec::with_capacity(header.len() + canonical_length(pairs));
+    data.extend_from_slice(header);
+    append_canonical(pairs, &mut data);
+    data
+}
+
+fn uuid_bytes(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let mut bytes = [0; KEY_BYTES];
+    let mut digits = text.bytes().filter(|byte| *byte != b'-');
+    for byte in &mut bytes {
+        let mut digit = || char::from(digits.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        *byte = digit()? << 4 | digit()?;
+    }
+    digits.next().is_none().then_some(bytes)
+}
+
+fn uuid(bytes: [u8; KEY_BYTES]) -> String {
+    let number = u128::from_be_bytes(bytes);
+    let part = |shift: u32, digits: u32| number >> shift & ((1_u128 << (4 * digits)) - 1);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        part(96, 8),
+        part(80, 4),
+        part(64, 4),
+        part(48, 4),
+        part(0, 12)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ids_keep_their_text(bytes: [u8; 16]) {
+            prop_assert_eq!(uuid_bytes(&uuid(bytes)), Some(bytes));
+        }
+
+        #[test]
+        fn anything_can_be_parsed(blob: Vec<u8>) {
+            let _ = Ciphertext::parse(&blob);
+        }
+    }
+
+    #[test]
+    fn forms_of_ids() {
+        let text = "1234abcd-12ab-34cd-56ef-1234567890ab";
+        assert_eq!(uuid_bytes(text).map(uuid).as_deref(), Some(text));
+        assert_eq!(uuid_bytes("1234abcd"), None);
+        assert_eq!(uuid_bytes("1234abcd-12ab-34cd-56ef-1234567890abc"), None);
+        assert_eq!(uuid_bytes("mrk-1234abcd12ab34cd56ef1234567890ab"), None);
+    }
+}

@@ -1,0 +1,139 @@
+//! The row of a KMS key.
+
+use crate::api::{
+    CustomerMasterKeySpec, EncryptionAlgorithmSpec, KeyManagerType, KeyMetadata, KeySpec, KeyState, KeyUsageType,
+    OriginType,
+};
+use crate::material::Material;
+use crate::policies::KeyPolicy;
+use crate::rotation::Rotation;
+use crate::text::Text;
+use platform::{Cx, Fault, Table};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use wire::Timestamp;
+
+/// `[account, region, key id]`
+pub(crate) const KEYS: Table<Key> = Table::new("kms/keys");
+
+/// A KMS key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Key {
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    /// In milliseconds since the epoch.
+    pub(crate) created: i64,
+    pub(crate) description: String,
+    pub(crate) spec: Text<KeySpec>,
+    pub(crate) usage: Text<KeyUsageType>,
+    pub(crate) origin: Text<OriginType>,
+    pub(crate) state: State,
+    pub(crate) policy: KeyPolicy,
+    pub(crate) tags: BTreeMap<String, String>,
+    /// Names of its aliases, `alias/…`, sorted.
+    pub(crate) aliases: Vec<String>,
+    /// Oldest first; the last is the current one.
+    pub(crate) materials: Vec<Material>,
+    /// None while automatic rotation is not enabled.
+    pub(crate) rotation: Option<Rotation>,
+}
+
+/// The states that keys with material from KMS have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum State {
+    Enabled,
+    Disabled,
+    /// Deleted at this time, in milliseconds since the epoch.
+    PendingDeletion {
+        at: i64,
+    },
+}
+
+impl State {
+    pub(crate) fn on_the_wire(self) -> KeyState {
+        match self {
+            Self::Enabled => KeyState::Enabled,
+            Self::Disabled => KeyState::Disabled,
+            Self::PendingDeletion { .. } => KeyState::PendingDeletion,
+        }
+    }
+}
+
+impl Key {
+    pub(crate) fn put(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        KEYS.put(&mut cx.tx, &self.path(), self)
+    }
+
+    pub(crate) fn path(&self) -> [&str; 3] {
+        [&self.account, &self.region, &self.id]
+    }
+
+    /// The material that encrypts.
+    pub(crate) fn current(&self) -> Result<&Material, Fault> {
+        self.materials.last().ok_or_else(|| Fault::bug(format!("{} has no material", self.arn)))
+    }
+
+    /// The encryption algorithms that the key can be used with.
+    pub(crate) fn encryption_algorithms(&self) -> &'static [EncryptionAlgorithmSpec] {
+        match self.spec.0 {
+            KeySpec::SymmetricDefault => &[EncryptionAlgorithmSpec::SymmetricDefault],
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn metadata(&self) -> Result<KeyMetadata, Fault> {
+        let deletion_date = match self.state {
+            State::PendingDeletion { at } => Some(Timestamp(at)),
+            State::Enabled | State::Disabled => None,
+        };
+        Ok(KeyMetadata {
+            aws_account_id: Some(self.account.clone()),
+            key_id: self.id.clone(),
+            arn: Some(self.arn.clone()),
+            creation_date: Some(Timestamp(self.created)),
+            enabled: Some(self.state == State::Enabled),
+            description: Some(self.description.clone()),
+            key_usage: Some(self.usage.0),
+            key_state: Some(self.state.on_the_wire()),
+            deletion_date,
+            origin: Some(self.origin.0),
+            key_manager: Some(KeyManagerType::Customer),
+            customer_master_key_spec: CustomerMasterKeySpec::from_wire(self.spec.0.as_str()),
+            key_spec: Some(self.spec.0),
+            encryption_algorithms: Some(self.encryption_algorithms().to_vec()),
+            multi_region: Some(false),
+            current_key_material_id: Some(self.current()?.id.to_string()),
+            ..KeyMetadata::default()
+        })
+    }
+}
+
+/// How many of something there are.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) count: u32,
+}
+
+impl Count {
+    /// Counts one more, if that is within the limit: whether it was.
+    pub(crate) fn add(table: &Table<Count>, cx: &mut Cx<'_>, path: &[&str], limit: u32) -> Result<bool, Fault> {
+        let count = table.get(&mut cx.tx, path)?.map_or(0, |row| row.count);
+        if count >= limit {
+            return Ok(false);
+        }
+        table.put(&mut cx.tx, path, &Count { count: count.saturating_add(1) })?;
+        Ok(true)
+    }
+
+    pub(crate) fn take(table: &Table<Count>, cx: &mut Cx<'_>, path: &[&str]) -> Result<(), Fault> {
+        match table.get(&mut cx.tx, path)?.map_or(0, |row| row.count) {
+            0 | 1 => {
+                table.delete(&mut cx.tx, path);
+                Ok(())
+            }
+            count => table.put(&mut cx.tx, path, &Count { count: count.saturating_sub(1) }),
+        }
+    }
+}

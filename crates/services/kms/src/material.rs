@@ -1,0 +1,75 @@
+//! Key material: what a KMS key encrypts with, sealed by the keyring.
+
+use crate::api::RotationType;
+use crate::key::Key;
+use crate::text::{Text, hexadecimal};
+use platform::{Cx, Fault};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One version of a key's material.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Material {
+    pub(crate) id: MaterialId,
+    /// When it became the current one, in milliseconds since the epoch.
+    pub(crate) created: i64,
+    /// The rotation that made it; none for the first one.
+    pub(crate) rotation: Option<Text<RotationType>>,
+    /// The backing key as the keyring sealed it, of use at [`place`] only.
+    #[serde(with = "hexadecimal")]
+    pub(crate) sealed: Vec<u8>,
+}
+
+/// What names a material, in ciphertexts and in `KeyMaterialId`: random, so that it tells nothing of the material.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MaterialId(pub(crate) [u8; 32]);
+
+impl Material {
+    /// Makes new material for a key.
+    pub(crate) fn generate(
+        cx: &Cx<'_>,
+        key_arn: &str,
+        rotation: Option<RotationType>,
+    ) -> Result<Self, Fault> {
+        let mut id = [0; 32];
+        cx.random().fill(&mut id);
+        let id = MaterialId(id);
+        let sealed = cx.keyring().generate_backing_key(&place(key_arn, id), cx.random())?;
+        Ok(Self { id, created: cx.now().0, rotation: rotation.map(Text), sealed: sealed.0 })
+    }
+
+    /// Where the keyring opens it.
+    pub(crate) fn place(&self, key: &Key) -> Vec<u8> {
+        place(&key.arn, self.id)
+    }
+}
+
+/// The only place at which the material of this id opens: that of its key.
+fn place(key_arn: &str, id: MaterialId) -> Vec<u8> {
+    const KIND: &[u8] = b"kms/material\0";
+    let mut place = Vec::with_capacity(KIND.len() + key_arn.len() + 1 + id.0.len());
+    place.extend_from_slice(KIND);
+    place.extend_from_slice(key_arn.as_bytes());
+    place.push(0);
+    place.extend_from_slice(&id.0);
+    place
+}
+
+impl fmt::Display for MaterialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl Serialize for MaterialId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        hexadecimal::serialize(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for MaterialId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = hexadecimal::deserialize(deserializer)?;
+        bytes.try_into().map(Self).map_err(|_| serde::de::Error::custom("a material id has 32 bytes"))
+    }
+}

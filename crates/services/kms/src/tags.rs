@@ -1,0 +1,95 @@
+//! Tags of keys.
+
+use crate::Kms;
+use crate::api::{ListResourceTagsRequest, ListResourceTagsResponse, Tag, TagResourceRequest, UntagResourceRequest, ops};
+use crate::authorize::Use;
+use crate::errors::limit_exceeded;
+use crate::limits::TAGS_PER_KEY;
+use crate::names::{Takes, find};
+use crate::{pages, state};
+use platform::{Cx, Fault, Handle};
+use std::collections::{BTreeMap, BTreeSet};
+use wire::Unit;
+
+/// Adds tags or gives those that are there another value.
+pub(crate) fn add(tags: &mut BTreeMap<String, String>, requested: &[Tag]) -> Result<(), Fault> {
+    let mut keys = BTreeSet::new();
+    for Tag { tag_key, tag_value } in requested {
+        if !keys.insert(tag_key) {
+            return Err(tag_fault("Duplicate tag keys"));
+        }
+        check(tag_key)?;
+        if !tag_value.chars().all(may_be_in_tag) {
+            return Err(tag_fault("Tag values contain invalid characters"));
+        }
+        tags.insert(tag_key.clone(), tag_value.clone());
+    }
+    if tags.len() > TAGS_PER_KEY {
+        return Err(limit_exceeded(format!("A KMS key cannot have more than {TAGS_PER_KEY} tags.")));
+    }
+    Ok(())
+}
+
+fn check(key: &str) -> Result<(), Fault> {
+    if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
+        return Err(tag_fault("Tags beginning with aws: are reserved"));
+    }
+    if !key.chars().all(may_be_in_tag) {
+        return Err(tag_fault("Tag keys contain invalid characters"));
+    }
+    Ok(())
+}
+
+/// AWS General Reference, "Tagging your AWS resources": letters, numbers, spaces and these.
+fn may_be_in_tag(c: char) -> bool {
+    c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
+}
+
+fn tag_fault(message: &str) -> Fault {
+    Fault::new("TagException", message)
+}
+
+impl Handle<ops::TagResource> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &TagResourceRequest) -> Result<Unit, Fault> {
+        let found = find(cx, "kms:TagResource", &input.key_id, Takes::Keys)?;
+        let requested = input.tags.iter().map(|tag| (tag.tag_key.as_str(), tag.tag_value.as_str()));
+        Use::of(&found, "kms:TagResource").requesting_tags(requested).authorize(cx)?;
+        state::CHANGE.require(&found.key)?;
+        let mut key = (*found.key).clone();
+        add(&mut key.tags, &input.tags)?;
+        key.put(cx)?;
+        Ok(Unit)
+    }
+}
+
+impl Handle<ops::UntagResource> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &UntagResourceRequest) -> Result<Unit, Fault> {
+        let found = find(cx, "kms:UntagResource", &input.key_id, Takes::Keys)?;
+        Use::of(&found, "kms:UntagResource").with_all("aws:TagKeys", input.tag_keys.clone()).authorize(cx)?;
+        state::CHANGE.require(&found.key)?;
+        let mut key = (*found.key).clone();
+        for tag in &input.tag_keys {
+            check(tag)?;
+            key.tags.remove(tag);
+        }
+        key.put(cx)?;
+        Ok(Unit)
+    }
+}
+
+impl Handle<ops::ListResourceTags> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &ListResourceTagsRequest) -> Result<ListResourceTagsResponse, Fault> {
+        let found = find(cx, "kms:ListResourceTags", &input.key_id, Takes::Keys)?;
+        Use::of(&found, "kms:ListResourceTags").authorize(cx)?;
+        let tags: Vec<_> = found
+            .key
+            .tags
+            .iter()
+            .map(|(key, value)| Tag { tag_key: key.clone(), tag_value: value.clone() })
+            .collect();
+        let list = format!("kms:ListResourceTags/{}", found.key.arn);
+        let wanted = (pages::TAGS.of(input.limit), input.marker.as_deref());
+        let (tags, next) = pages::of_sorted(cx, &list, &tags, wanted, |tag| &tag.tag_key)?;
+        Ok(ListResourceTagsResponse { tags: Some(tags), truncated: Some(next.is_some()), next_marker: next })
+    }
+}

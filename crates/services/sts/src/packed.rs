@@ -1,0 +1,87 @@
+//! What a caller may put into a session: policies and tags, and how much of them.
+
+use crate::api::{PolicyDescriptorType, Tag};
+use platform::{Cx, Fault};
+use policy::{Policy, PolicyKind};
+use std::collections::BTreeMap;
+
+/// How many bytes of policies and tags fit into one session, so that its token stays well below what a header may hold.
+const PACKED_BYTES_MAX: usize = 4096;
+
+/// How many managed policies a session can have (STS API reference, `PolicyArns`).
+const POLICY_ARNS_MAX: usize = 10;
+
+/// How many tags a session can have (IAM User Guide, "Passing session tags in AWS STS").
+const TAGS_MAX: usize = 50;
+
+/// Policies and tags that were found valid.
+pub(crate) struct Packed {
+    pub(crate) policies: Vec<String>,
+    pub(crate) policy_arns: Vec<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    /// How full the session is, in percent; none if the caller put nothing in.
+    pub(crate) percent: Option<i32>,
+}
+
+/// Checks what a caller wants to put into a session of an identity in `account`. `inherited` are the transitive tags of the
+/// caller's own session.
+pub(crate) fn pack(
+    cx: &mut Cx<'_>,
+    account: &str,
+    policy: Option<&str>,
+    policy_arns: &[PolicyDescriptorType],
+    tags: &[Tag],
+    inherited: BTreeMap<String, String>,
+) -> Result<Packed, Fault> {
+    if let Some(text) = policy {
+        Policy::parse(text, PolicyKind::Session)
+            .map_err(|error| Fault::new("MalformedPolicyDocumentException", error.to_string()))?;
+    }
+    if policy_arns.len() > POLICY_ARNS_MAX {
+        return Err(invalid(format!("The number of managed policies must not exceed {POLICY_ARNS_MAX}.")));
+    }
+    let arns: Vec<String> = policy_arns.iter().filter_map(|descriptor| descriptor.arn.clone()).collect();
+    for arn in &arns {
+        let found = cx.directory().managed_policy(&mut cx.tx, account, arn)?;
+        found.ok_or_else(|| {
+            Fault::new("MalformedPolicyDocumentException", format!("The policy {arn} does not exist."))
+        })?;
+    }
+    let mut all = inherited;
+    for tag in tags {
+        if tag.key.to_ascii_lowercase().starts_with("aws:") {
+            let message = "System tags cannot be added/updated by requester";
+            return Err(invalid(message));
+        }
+        if all.keys().any(|key| key.eq_ignore_ascii_case(&tag.key)) {
+            let key = &tag.key;
+            return Err(invalid(format!(
+                "Duplicate tag keys found, or the tag key {key} was set as transitive earlier in the chain of roles."
+            )));
+        }
+        all.insert(tag.key.clone(), tag.value.clone());
+    }
+    if all.len() > TAGS_MAX {
+        return Err(invalid(format!("A session cannot have more than {TAGS_MAX} tags.")));
+    }
+    let bytes = policy.map_or(0, str::len)
+        + arns.iter().map(String::len).sum::<usize>()
+        + all.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+    let percent = i32::try_from((bytes * 100).div_ceil(PACKED_BYTES_MAX)).unwrap_or(i32::MAX);
+    if percent > 100 {
+        let message =
+            format!("Packed size of session tags and policies consumes {percent}% of allotted space.");
+        return Err(Fault::new("PackedPolicyTooLargeException", message));
+    }
+    Ok(Packed {
+        policies: policy.map(str::to_owned).into_iter().collect(),
+        policy_arns: arns,
+        tags: all,
+        percent: (bytes > 0).then_some(percent),
+    })
+}
+
+/// A parameter that AWS refuses beyond the model's constraints.
+pub(crate) fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new("ValidationError", message)
+}

@@ -1,0 +1,181 @@
+//! The committing thread: takes what waits, checks it in order, makes it durable in one go, answers.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::cache::Decoded;
+use crate::limits::{GROUP_BYTES_MAX, GROUP_TXNS_MAX};
+use crate::store::{Published, Shared};
+use crate::txn::Intent;
+use crate::{CommitError, Committed, Engine, Group, Limits, LogId, Op, StoreError};
+
+pub(crate) type Reply = oneshot::Sender<Result<Committed, CommitError>>;
+
+pub(crate) enum Request {
+    Commit(Intent, Reply),
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+pub(crate) struct Committer<E> {
+    engine: E,
+    shared: Arc<Shared>,
+    limits: Limits,
+    /// The version of the last transaction that was accepted.
+    version: u64,
+    /// The next position of every log that was appended to.
+    next: HashMap<LogId, u64>,
+    /// What was published and may still be in use, the oldest first; the last is the current one.
+    live: VecDeque<(u64, Weak<Published>)>,
+    poisoned: Option<StoreError>,
+}
+
+/// A group in the making.
+#[derive(Default)]
+struct Pending {
+    group: Group,
+    bytes: usize,
+    /// The accepted transactions, to be answered when the group is durable.
+    accepted: Vec<(Reply, Committed)>,
+    /// Rows that the group writes, for the cache, in commit order.
+    rows: Vec<(Bytes, Option<Decoded>, usize)>,
+}
+
+impl<E: Engine> Committer<E> {
+    pub(crate) fn new(engine: E, shared: Arc<Shared>, limits: Limits) -> Self {
+        let current = shared.current.read().unwrap_or_else(PoisonError::into_inner);
+        let live = VecDeque::from([(current.version, Arc::downgrade(&current))]);
+        drop(current);
+        let version = engine.version();
+        Committer { engine, shared, limits, version, next: HashMap::new(), live, poisoned: None }
+    }
+
+    pub(crate) fn run(mut self, mut incoming: mpsc::Receiver<Request>) {
+        let mut requests = Vec::with_capacity(GROUP_TXNS_MAX);
+        let mut closing = None;
+        while incoming.blocking_recv_many(&mut requests, GROUP_TXNS_MAX) > 0 {
+            let mut commits = Vec::with_capacity(requests.len());
+            for request in requests.drain(..) {
+                match request {
+                    Request::Commit(intent, reply) => commits.push((intent, reply)),
+                    Request::Close(reply) => {
+                        // Lets in nothing more; what came before is still handed out.
+                        incoming.close();
+                        closing = Some(reply);
+                    }
+                }
+            }
+            self.commit_all(commits);
+        }
+        if let Some(reply) = closing {
+            let closed = self.poisoned.clone().map_or_else(|| self.engine.close(), Err);
+            drop(self.engine);
+            let _ = reply.send(closed); // nobody to tell if the caller went away
+        }
+    }
+
+    fn commit_all(&mut self, commits: Vec<(Intent, Reply)>) {
+        let mut commits = commits.into_iter().peekable();
+        while commits.peek().is_some() {
+            let pending = self.gather(&mut commits);
+            self.finish(pending);
+        }
+    }
+
+    /// Checks transactions in order until there are no more or the group is full, each against all before it.
+    fn gather(&mut self, commits: &mut impl Iterator<Item = (Intent, Reply)>) -> Pending {
+        let shared = self.shared.clone();
+        let mut recent = shared.recent.write().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = Pending::default();
+        while pending.bytes < GROUP_BYTES_MAX
+            && let Some((intent, reply)) = commits.next()
+        {
+            if let Some(error) = &self.poisoned {
+                answer(reply, Err(CommitError::Failed(error.clone())));
+                continue;
+            }
+            if recent.conflicts(&intent.reads, intent.at.version) {
+                shared.counts.conflicts.fetch_add(1, Ordering::Relaxed);
+                answer(reply, Err(CommitError::Conflict));
+                continue;
+            }
+            self.version += 1;
+            for key in intent.writes.keys() {
+                recent.write(key.clone(), self.version);
+            }
+            self.accept(intent, reply, &mut pending);
+        }
+        recent.prune(self.oldest(), self.limits.recent_keys_max);
+        pending
+    }
+
+    fn accept(&mut self, intent: Intent, reply: Reply, pending: &mut Pending) {
+        pending.bytes += intent.bytes;
+        let ops = &mut pending.group.ops;
+        for (key, write) in intent.writes {
+            let size = write.value.as_ref().map_or(0, Bytes::len);
+            pending.rows.push((key.clone(), write.decoded, size));
+            ops.push(match write.value {
+                Some(value) => Op::Put(key, value),
+                None => Op::Delete(key),
+            });
+        }
+        let mut positions = Vec::with_capacity(intent.records.len());
+        for (log, record) in intent.records {
+            let next = self.next.entry(log).or_insert_with(|| self.shared.logs.bounds(log).1);
+            positions.push((log, *next));
+            ops.push(Op::Append(log, *next, record));
+            *next += 1;
+        }
+        for (log, before) in intent.retain {
+            let next = *self.next.entry(log).or_insert_with(|| self.shared.logs.bounds(log).1);
+            ops.push(Op::Retain(log, before.min(next)));
+        }
+        pending.group.version = self.version;
+        pending.accepted.push((reply, Committed { version: self.version, positions }));
+    }
+
+    /// Makes a group durable, then visible, then known to those who wait for it.
+    fn finish(&mut self, pending: Pending) {
+        if pending.accepted.is_empty() {
+            return;
+        }
+        let oldest = self.oldest();
+        if let Err(error) = self.engine.commit(&pending.group, oldest) {
+            tracing::error!(%error, "the store failed to write and takes no more writes");
+            self.poisoned = Some(StoreError::Poisoned(error.to_string().into()));
+            for (reply, _) in pending.accepted {
+                answer(reply, Err(CommitError::Failed(error.clone())));
+            }
+            return;
+        }
+        for (key, decoded, size) in pending.rows {
+            self.shared.cache.written(&key, pending.group.version, decoded, size);
+        }
+        let published =
+            Arc::new(Published { version: pending.group.version, snapshot: self.engine.snapshot() });
+        self.live.push_back((published.version, Arc::downgrade(&published)));
+        let mut current = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
+        let previous = std::mem::replace(&mut *current, published);
+        drop(current);
+        drop(previous);
+        self.shared.counts.groups.fetch_add(1, Ordering::Relaxed);
+        self.shared.counts.commits.fetch_add(pending.accepted.len() as u64, Ordering::Relaxed);
+        for (reply, committed) in pending.accepted {
+            answer(reply, Ok(committed));
+        }
+    }
+
+    /// The oldest version in use.
+    fn oldest(&mut self) -> u64 {
+        while self.live.len() > 1 && self.live.pop_front_if(|(_, at)| at.strong_count() == 0).is_some() {}
+        self.live.front().map_or(self.version, |(version, _)| *version)
+    }
+}
+
+fn answer(reply: Reply, result: Result<Committed, CommitError>) {
+    let _ = reply.send(result); // nobody to tell if the caller went away
+}

@@ -1,0 +1,246 @@
+//! The engine for a data directory: a journal in front of tables.
+//!
+//! A group is durable when its frame is in the journal, after one write and one synchronization. Its log records
+//! stay there: the journal is the logs' storage. Its rows go into an ordered map in memory, and from time to time
+//! the map goes into the tables, in the background: a checkpoint. Opening reads the checkpoint and what the journal
+//! has after it.
+
+mod checkpoint;
+mod disk;
+mod frame;
+mod journal;
+mod logs;
+mod recover;
+mod segment;
+mod tables;
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+
+pub use self::disk::{Directory, Disk, DiskFile};
+
+use self::checkpoint::{Checkpointer, Job};
+use self::journal::Journal;
+use self::logs::{Index, LogFiles};
+use self::tables::{Base, Mark, RowIter, Tables};
+use crate::versions::Versions;
+use crate::{Engine, Group, KeyRange, Logs, Order, Snapshot, StoreError, Visit};
+
+/// Keeps rows and logs in a directory.
+#[derive(Debug)]
+pub struct Embedded {
+    sizes: Sizes,
+    journal: Journal,
+    index: Arc<RwLock<Index>>,
+    logs: Arc<LogFiles>,
+    layers: Arc<Layers>,
+    checkpointer: Checkpointer,
+    /// The last checkpoint, or the one under way.
+    mark: Mark,
+}
+
+/// Sizes that an operator may choose; [`Sizes::default`] suits a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// At about how many bytes a new journal segment is begun. Log records that are no longer wanted free their
+    /// space by whole segments.
+    pub segment_bytes: u64,
+    /// How many bytes of changed rows are held in memory before a checkpoint writes them to the tables. Bounds the
+    /// work of opening. If a checkpoint is slow, up to [`CHANGED_FACTOR_MAX`] times as many, then commits wait.
+    pub changed_bytes: usize,
+    /// Most bytes of the tables' pages held in memory.
+    pub table_cache_bytes: usize,
+}
+
+/// See [`Sizes::changed_bytes`].
+pub const CHANGED_FACTOR_MAX: usize = 4;
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Sizes { segment_bytes: 64 << 20, changed_bytes: 16 << 20, table_cache_bytes: 256 << 20 }
+    }
+}
+
+/// Rows, the newest layer first.
+#[derive(Debug)]
+struct Layers {
+    /// Changed since the last checkpoint was begun.
+    active: Arc<RwLock<Versions>>,
+    /// What the checkpoint under way is writing.
+    frozen: Option<Arc<RwLock<Versions>>>,
+    /// As of the last checkpoint.
+    base: Option<Arc<Base>>,
+}
+
+struct RowsAt {
+    version: u64,
+    layers: Arc<Layers>,
+}
+
+impl Embedded {
+    /// Opens a data directory, and creates it if its parent exists.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if it is open elsewhere, [`StoreError::Damaged`] if anything but the end of the
+    /// journal, where a crash may leave a group half written, is not as it was written.
+    pub fn open(path: &Path) -> Result<Embedded, StoreError> {
+        Embedded::open_on(Arc::new(Directory::open(path)?), Sizes::default())
+    }
+
+    /// Opens whatever acts as the data directory.
+    pub fn open_on(disk: Arc<dyn Disk>, sizes: Sizes) -> Result<Embedded, StoreError> {
+        let tables = Tables::open(&*disk, sizes.table_cache_bytes)?;
+        let recovered = recover::recover(&*disk, &tables)?;
+        let index = recovered.index;
+        let layers =
+            Layers { active: Arc::new(RwLock::new(recovered.changed)), frozen: None, base: tables.base()? };
+        let (version, next_segment) = (recovered.version, recovered.next_segment);
+        Ok(Embedded {
+            sizes,
+            journal: Journal::new(disk.clone(), index.clone(), sizes.segment_bytes, next_segment, version),
+            logs: Arc::new(LogFiles { disk: disk.clone(), index: index.clone() }),
+            checkpointer: Checkpointer::start(disk, tables, index.clone())?,
+            index,
+            layers: Arc::new(layers),
+            mark: recovered.mark,
+        })
+    }
+
+    /// Hands the changed rows to a checkpoint, unless one is under way.
+    fn begin_checkpoint(&mut self) -> Result<(), StoreError> {
+        if self.layers.frozen.is_some() {
+            return Ok(());
+        }
+        let (segment, offset) = self.journal.place();
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let oldest_segment = index.oldest_needed(segment).max(self.mark.oldest_segment);
+        self.mark = Mark { version: self.journal.version(), segment, offset, oldest_segment };
+        let job = Job { changed: self.layers.active.clone(), mark: self.mark, logs: index.bounds() };
+        drop(index);
+        self.layers = Arc::new(Layers {
+            active: Arc::default(),
+            frozen: Some(self.layers.active.clone()),
+            base: self.layers.base.clone(),
+        });
+        self.checkpointer.begin(job)
+    }
+
+    /// Takes over the result of a checkpoint, and waits for it if told to.
+    fn end_checkpoint(&mut self, wait: bool) -> Result<(), StoreError> {
+        if self.layers.frozen.is_none() {
+            return Ok(());
+        }
+        if let Some(base) = self.checkpointer.result(wait)? {
+            let active = self.layers.active.clone();
+            self.layers = Arc::new(Layers { active, frozen: None, base });
+        }
+        Ok(())
+    }
+}
+
+impl Engine for Embedded {
+    fn version(&self) -> u64 {
+        self.journal.version()
+    }
+
+    fn snapshot(&self) -> Arc<dyn Snapshot> {
+        Arc::new(RowsAt { version: self.journal.version(), layers: self.layers.clone() })
+    }
+
+    fn logs(&self) -> Arc<dyn Logs> {
+        self.logs.clone()
+    }
+
+    fn commit(&mut self, group: &Group, oldest: u64) -> Result<(), StoreError> {
+        self.end_checkpoint(false)?;
+        self.journal.write(group)?;
+        let mut active = self.layers.active.write().unwrap_or_else(PoisonError::into_inner);
+        active.apply(&group.ops, group.version, oldest);
+        let changed_bytes = active.bytes();
+        drop(active);
+        if changed_bytes > self.sizes.changed_bytes.saturating_mul(CHANGED_FACTOR_MAX) {
+            self.end_checkpoint(true)?;
+        }
+        // A checkpoint in every segment bounds what has to be read again at opening, even where no rows change.
+        if changed_bytes > self.sizes.changed_bytes || self.journal.place().0 > self.mark.segment {
+            self.begin_checkpoint()?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        self.end_checkpoint(true)?;
+        self.journal.seal()?;
+        self.begin_checkpoint()?;
+        self.end_checkpoint(true)
+    }
+}
+
+impl Snapshot for RowsAt {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        for layer in std::iter::once(&self.layers.active).chain(&self.layers.frozen) {
+            let rows = layer.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(row) = rows.get(key, self.version) {
+                return Ok(row);
+            }
+        }
+        self.layers.base.as_ref().map_or(Ok(None), |base| base.get(key))
+    }
+
+    fn scan(&self, range: &KeyRange, order: Order, visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let maps = std::iter::once(&self.layers.active).chain(&self.layers.frozen);
+        let maps: Vec<_> = maps.map(|map| map.read().unwrap_or_else(PoisonError::into_inner)).collect();
+        let mut layers = Vec::with_capacity(maps.len() + 1);
+        for map in &maps {
+            layers.push((Box::new(map.range(range, order, self.version).map(Ok)) as RowIter<'_>).peekable());
+        }
+        if let Some(base) = &self.layers.base {
+            layers.push(base.range(range, order)?.peekable());
+        }
+        merge(layers, order, visit)
+    }
+}
+
+/// Visits the rows of several layers in order; where more than one has a row, the first layer's counts.
+fn merge(
+    mut layers: Vec<std::iter::Peekable<RowIter<'_>>>,
+    order: Order,
+    visit: &mut Visit<'_>,
+) -> Result<(), StoreError> {
+    loop {
+        let mut nearest: Option<Bytes> = None;
+        for layer in &mut layers {
+            match layer.peek() {
+                Some(Ok((key, _))) => {
+                    let nearer = nearest.as_ref().is_none_or(|nearest| match order {
+                        Order::Forward => key < nearest,
+                        Order::Reverse => key > nearest,
+                    });
+                    if nearer {
+                        nearest = Some(key.clone());
+                    }
+                }
+                Some(Err(error)) => return Err(error.clone()),
+                None => {}
+            }
+        }
+        let Some(nearest) = nearest else { return Ok(()) };
+        let mut row = None;
+        for layer in &mut layers {
+            let own = layer.next_if(|row| row.as_ref().is_ok_and(|(key, _)| *key == nearest));
+            if row.is_none() {
+                row = own;
+            }
+        }
+        if let Some((key, Some(value))) = row.transpose()?
+            && visit(key, value).is_break()
+        {
+            return Ok(());
+        }
+    }
+}

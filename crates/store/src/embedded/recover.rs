@@ -1,0 +1,243 @@
+//! Opening: what is in the tables, and after it what is in the journal.
+
+use std::sync::{Arc, RwLock};
+
+use bytes::Bytes;
+
+use super::disk::{Disk, DiskFile};
+use super::journal::write_seal;
+use super::logs::Index;
+use super::segment::{Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, read, segment_id, segment_name};
+use super::tables::{Mark, Tables};
+use crate::versions::Versions;
+use crate::{Op, StoreError};
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    pub(super) mark: Mark,
+    /// The version of the last durable group.
+    pub(super) version: u64,
+    /// The rows changed since the checkpoint.
+    pub(super) changed: Versions,
+    pub(super) index: Arc<RwLock<Index>>,
+    /// The number of the next segment.
+    pub(super) next_segment: u64,
+}
+
+pub(super) fn recover(disk: &dyn Disk, tables: &Tables) -> Result<Recovered, StoreError> {
+    let start = Mark { version: 0, segment: 1, offset: 0, oldest_segment: 1 };
+    let (mark, saved) = tables.mark()?.unwrap_or((start, Vec::new()));
+    let mut recovery =
+        Recovery { disk, mark, version: mark.version, changed: Versions::default(), index: Index::default() };
+    saved.iter().for_each(|(log, first, next)| recovery.index.restore(*log, *first, *next));
+    let segments = recovery.segments()?;
+    let mut previous = None;
+    for (at, id) in segments.iter().enumerate() {
+        previous = recovery.segment(*id, previous, at + 1 == segments.len())?.or(previous);
+    }
+    let next_segment = previous.map_or(mark.oldest_segment, |(id, _)| id + 1);
+    let behind = |what: String| Err(StoreError::damaged(&segment_name(next_segment), 0, what));
+    if next_segment < mark.segment + u64::from(mark.offset > 0) {
+        return behind("the segment is missing, although the last checkpoint follows on it".into());
+    }
+    for (log, _, next) in saved {
+        let found =
+            recovery.index.bounds().into_iter().find(|(id, ..)| *id == log).map_or(0, |(_, _, next)| next);
+        if found < next {
+            return behind(format!("log {} ends at {found}, but reached {next} before", log.0));
+        }
+    }
+    let Recovery { version, changed, index, .. } = recovery;
+    Ok(Recovered { mark, version, changed, index: Arc::new(RwLock::new(index)), next_segment })
+}
+
+struct Recovery<'a> {
+    disk: &'a dyn Disk,
+    mark: Mark,
+    version: u64,
+    changed: Versions,
+    index: Index,
+}
+
+impl Recovery<'_> {
+    /// The segments there are, in order and without a gap. What is older than needed is removed.
+    fn segments(&self) -> Result<Vec<u64>, StoreError> {
+        let names = self.disk.list().map_err(|e| StoreError::io("listing the data directory", e))?;
+        let mut ids: Vec<u64> = names.iter().filter_map(|name| segment_id(name)).collect();
+        ids.sort_unstable();
+        for id in ids.extract_if(.., |id| *id < self.mark.oldest_segment) {
+            let name = segment_name(id);
+            self.disk.remove(&name).map_err(|e| StoreError::io(format!("removing `{name}`"), e))?;
+        }
+        for (id, expected) in ids.iter().zip(self.mark.oldest_segment..) {
+            if *id != expected {
+                return Err(StoreError::damaged(&segment_name(expected), 0, "the segment is missing"));
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Takes in one segment, which follows on the one given by its number and last version. None if it was
+    /// the last and without frames, and so has been removed.
+    fn segment(
+        &mut self,
+        id: u64,
+        previous: Option<(u64, u64)>,
+        is_last: bool,
+    ) -> Result<Option<(u64, u64)>, StoreError> {
+        let name = segment_name(id);
+        let file = self.disk.open(&name).map_err(|e| StoreError::io(format!("opening `{name}`"), e))?;
+        let Some(header) = self.header(&*file, &name, is_last)? else {
+            drop(file);
+            self.remove(&name)?;
+            return Ok(None);
+        };
+        let expected = match previous {
+            None if id == self.mark.segment && self.mark.offset == 0 => Some(self.mark.version),
+            previous => previous.map(|(_, version)| version),
+        };
+        if header.id != id || expected.is_some_and(|version| version != header.previous) {
+            return Err(StoreError::damaged(&name, 0, "the segment does not follow on the one before"));
+        }
+        let contents = match Contents::load(&*file, &name, header.salt)? {
+            Some(contents) => {
+                if id >= self.mark.segment {
+                    let from = self.replay_from(id);
+                    let mut frames = Frames::new(&*file, &name, header.salt, from, contents.frames_end);
+                    self.replay(&mut frames, &name, header.previous, None)?;
+                    if !frames.is_at_end() {
+                        return Err(frames.damage());
+                    }
+                }
+                contents
+            }
+            None if is_last => {
+                let contents = self.complete(&*file, &name, &header)?;
+                if contents.frames_end == SEGMENT_HEADER_BYTES {
+                    drop(file);
+                    self.remove(&name)?;
+                    return Ok(None);
+                }
+                contents
+            }
+            None => return Err(StoreError::damaged(&name, 0, "the segment's index is missing or damaged")),
+        };
+        let version = contents.version;
+        if id == self.mark.segment && self.mark.offset > contents.frames_end {
+            return Err(StoreError::damaged(
+                &name,
+                contents.frames_end,
+                "the segment ends before the last checkpoint",
+            ));
+        }
+        if !self.index.add_sealed(&header, contents) {
+            return Err(StoreError::damaged(
+                &name,
+                0,
+                "log records are missing between this segment and the one before",
+            ));
+        }
+        Ok(Some((id, version)))
+    }
+
+    /// The header of a segment. None if it was never whole, which only happens to the last one, before it has frames.
+    fn header(
+        &self,
+        file: &dyn DiskFile,
+        name: &str,
+        is_last: bool,
+    ) -> Result<Option<SegmentHeader>, StoreError> {
+        let len = file.len().map_err(|e| StoreError::io(format!("reading the length of `{name}`"), e))?;
+        let head = read(file, name, 0, usize::try_from(len.min(SEGMENT_HEADER_BYTES)).unwrap_or(0))?;
+        match SegmentHeader::parse(name, &head)? {
+            None if is_last && len <= SEGMENT_HEADER_BYTES => Ok(None),
+            None => Err(StoreError::damaged(name, 0, "the segment's header is damaged")),
+            header => Ok(header),
+        }
+    }
+
+    /// Goes through a segment that was being written when the system went down, and completes it.
+    fn complete(
+        &mut self,
+        file: &dyn DiskFile,
+        name: &str,
+        header: &SegmentHeader,
+    ) -> Result<Contents, StoreError> {
+        let len = file.len().map_err(|e| StoreError::io(format!("reading the length of `{name}`"), e))?;
+        let mut frames = Frames::new(file, name, header.salt, SEGMENT_HEADER_BYTES, len);
+        let mut contents = Contents::new(header);
+        self.replay(&mut frames, name, header.previous, Some(&mut contents))?;
+        if !frames.is_at_end() {
+            let damage = frames.damage();
+            // What is cut off here was never acknowledged, unless a later frame shows that it once was whole.
+            if frames.any_later()? {
+                return Err(damage);
+            }
+        }
+        if contents.frames_end > SEGMENT_HEADER_BYTES {
+            write_seal(file, name, header.salt, &contents)?;
+        }
+        Ok(contents)
+    }
+
+    /// Where the frames begin that the tables do not contain.
+    fn replay_from(&self, id: u64) -> u64 {
+        if id == self.mark.segment {
+            self.mark.offset.max(SEGMENT_HEADER_BYTES)
+        } else {
+            SEGMENT_HEADER_BYTES
+        }
+    }
+
+    /// Takes in frames up to the first that is not whole, those before the checkpoint only into `contents`.
+    fn replay(
+        &mut self,
+        frames: &mut Frames<'_>,
+        name: &str,
+        mut previous: u64,
+        mut contents: Option<&mut Contents>,
+    ) -> Result<(), StoreError> {
+        if frames.offset > SEGMENT_HEADER_BYTES {
+            previous = self.mark.version;
+        }
+        loop {
+            let offset = frames.offset;
+            let Some(frame) = frames.next()? else { return Ok(()) };
+            if frame.header.previous != previous {
+                return Err(StoreError::damaged(name, offset, "the frame does not follow on the one before"));
+            }
+            previous = frame.header.version;
+            let ops = frame.ops(name)?;
+            if let Some(contents) = contents.as_deref_mut()
+                && !contents.add(previous, frames.offset - offset, &ops)
+            {
+                return Err(StoreError::damaged(name, offset, "log positions do not follow each other"));
+            }
+            if previous > self.mark.version {
+                self.apply(ops, previous);
+            }
+        }
+    }
+
+    fn apply(&mut self, ops: Vec<Op>, version: u64) {
+        // Copies, since what was read is a slice of a much larger buffer.
+        let own = |bytes: Bytes| Bytes::copy_from_slice(&bytes);
+        let rows = ops.into_iter().filter_map(|op| match op {
+            Op::Put(key, value) => Some(Op::Put(own(key), own(value))),
+            Op::Delete(key) => Some(Op::Delete(own(key))),
+            Op::Retain(log, before) => {
+                self.index.replay_retain(log, before);
+                None
+            }
+            Op::Append(..) => None,
+        });
+        self.changed.apply(&rows.collect::<Vec<_>>(), version, version);
+        self.version = version;
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let removed = self.disk.remove(name).and_then(|()| self.disk.sync());
+        removed.map_err(|e| StoreError::io(format!("removing `{name}`"), e))
+    }
+}

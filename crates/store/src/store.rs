@@ -1,0 +1,229 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::cache::Cache;
+use crate::commit::{Committer, Request};
+use crate::recent::Recent;
+use crate::{CommitError, Engine, Limits, LogId, LogRead, Logs, Snapshot, StoreError, Txn};
+
+/// A store: rows by key, and logs. Clones share one store; when the last one goes, its thread ends, and what was
+/// committed stays.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Its place in the order of all transactions; that of its snapshot if it changed nothing.
+    pub version: u64,
+    /// The positions of its log records, in the order in which they were appended.
+    pub positions: Vec<(LogId, u64)>,
+}
+
+/// Counts since the store was opened, and sizes now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Transactions that took effect, those that only read left out.
+    pub commits: u64,
+    /// Transactions that conflicted.
+    pub conflicts: u64,
+    /// Groups made durable, each in one disk synchronization.
+    pub groups: u64,
+    /// Recently written keys held for finding conflicts.
+    pub recent_keys: u64,
+    /// Reads of decoded rows that the cache answered.
+    pub cache_hits: u64,
+    /// Reads of decoded rows that it did not.
+    pub cache_misses: u64,
+    /// Bytes the cache holds.
+    pub cache_bytes: u64,
+}
+
+/// Reads logs without a transaction.
+#[derive(Clone)]
+pub struct LogReader(Arc<dyn Logs>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    /// Only gone while being dropped.
+    requests: Option<mpsc::Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What transactions and the committing thread have in common.
+pub(crate) struct Shared {
+    pub(crate) current: RwLock<Arc<Published>>,
+    pub(crate) recent: RwLock<Recent>,
+    pub(crate) cache: Cache,
+    pub(crate) logs: Arc<dyn Logs>,
+    pub(crate) counts: Counts,
+}
+
+/// One version of all rows; as long as one is referred to, its version counts as in use.
+pub(crate) struct Published {
+    pub(crate) version: u64,
+    pub(crate) snapshot: Arc<dyn Snapshot>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) commits: AtomicU64,
+    pub(crate) conflicts: AtomicU64,
+    pub(crate) groups: AtomicU64,
+}
+
+impl Store {
+    /// Opens a store over an engine, with the limits of [`Limits::default`].
+    pub fn open(engine: impl Engine) -> Result<Store, StoreError> {
+        Store::open_with(engine, Limits::default())
+    }
+
+    /// Opens a store over an engine.
+    pub fn open_with(engine: impl Engine, limits: Limits) -> Result<Store, StoreError> {
+        let version = engine.version();
+        let current = Arc::new(Published { version, snapshot: engine.snapshot() });
+        let shared = Arc::new(Shared {
+            current: RwLock::new(current),
+            recent: RwLock::new(Recent::new(version)),
+            cache: Cache::new(limits.cache_bytes_max),
+            logs: engine.logs(),
+            counts: Counts::default(),
+        });
+        let (requests, incoming) = mpsc::channel(limits.queue_max.max(1));
+        let committer = Committer::new(engine, shared.clone(), limits);
+        let thread = std::thread::Builder::new()
+            .name("store-commit".into())
+            .spawn(move || committer.run(incoming))
+            .map_err(|e| StoreError::io("starting the committing thread", e))?;
+        Ok(Store { inner: Arc::new(Inner { shared, requests: Some(requests), thread: Some(thread) }) })
+    }
+
+    /// A transaction over the rows as of now.
+    pub fn begin(&self) -> Txn {
+        let shared = &self.inner.shared;
+        let at = shared.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Txn::new(shared.clone(), at)
+    }
+
+    /// Commits a transaction: once this returns, it is durable and every later transaction sees it. One that
+    /// changes nothing needs no commit: its reads were consistent.
+    ///
+    /// Waits for a place while the queue is full. If the future is dropped while waiting, the transaction may or
+    /// may not take effect.
+    pub async fn commit(&self, txn: Txn) -> Result<Committed, CommitError> {
+        let version = txn.version();
+        let Some(intent) = txn.into_intent()? else {
+            return Ok(Committed { version, positions: Vec::new() });
+        };
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Commit(intent, reply)).await?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// [`commit`](Self::commit) for a thread that may block.
+    pub fn commit_blocking(&self, txn: Txn) -> Result<Committed, CommitError> {
+        block_on(self.commit(txn))
+    }
+
+    /// The logs.
+    pub fn log(&self) -> LogReader {
+        LogReader(self.inner.shared.logs.clone())
+    }
+
+    /// Ends the store: what was sent before is committed, later commits are refused, and the engine is left so that
+    /// the next opening is quick.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Close(reply)).await?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// [`close`](Self::close) for a thread that may block.
+    pub fn close_blocking(self) -> Result<(), StoreError> {
+        block_on(self.close())
+    }
+
+    /// Counts and sizes.
+    pub fn stats(&self) -> Stats {
+        let shared = &self.inner.shared;
+        let (cache_hits, cache_misses, cache_bytes) = shared.cache.stats();
+        Stats {
+            commits: shared.counts.commits.load(Ordering::Relaxed),
+            conflicts: shared.counts.conflicts.load(Ordering::Relaxed),
+            groups: shared.counts.groups.load(Ordering::Relaxed),
+            recent_keys: shared.recent.read().unwrap_or_else(PoisonError::into_inner).len() as u64,
+            cache_hits,
+            cache_misses,
+            cache_bytes: cache_bytes as u64,
+        }
+    }
+
+    async fn send(&self, request: Request) -> Result<(), StoreError> {
+        let requests = self.inner.requests.as_ref().ok_or(StoreError::Closed)?;
+        requests.send(request).await.map_err(|_| StoreError::Closed)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.stats()).finish()
+    }
+}
+
+impl LogReader {
+    /// The position of the oldest record kept of a log, and that of the next to come.
+    pub fn bounds(&self, log: LogId) -> (u64, u64) {
+        self.0.bounds(log)
+    }
+
+    /// Committed records of a log with their positions.
+    pub fn read(&self, log: LogId, read: LogRead) -> Result<Vec<(u64, Bytes)>, StoreError> {
+        self.0.read(log, read)
+    }
+}
+
+impl fmt::Debug for LogReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogReader").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Without the sender the thread comes to its end. Waited for, so that the files are free afterwards.
+        self.requests = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the committing thread of a store panicked");
+        }
+    }
+}
+
+/// Runs a future that needs no runtime on this thread.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}

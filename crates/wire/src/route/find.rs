@@ -1,0 +1,316 @@
+//! The search itself, protocol by protocol.
+
+use http::{HeaderMap, header, request::Parts};
+
+use super::{
+    OPERATION_BYTES_MAX, Route, RouteError, Router, Served,
+    error::Reason,
+    form::{Action, Twice},
+    host::{self, Hint},
+    is_json, is_query, is_rest, speaks, spoken, template,
+};
+use crate::{
+    model::{Protocol, ServiceModel},
+    sigv4::{self, Scope},
+};
+
+impl Router {
+    /// The operation that a request is for. `scope` is that of its signature, if it has one; `body` is looked at
+    /// only if it is a form.
+    ///
+    /// # Errors
+    /// [`RouteError`], which names service and protocol as far as they are known.
+    pub fn route(&self, parts: &Parts, body: &[u8], scope: Option<&Scope>) -> Result<Route, RouteError> {
+        let hint = sigv4::host(parts).map(|host| host::hint(host, &self.by_endpoint)).unwrap_or_default();
+        let search = Search { router: self, parts, scope, hint };
+        let (service, operation, protocol) = search.run(body)?;
+        Ok(Route { service, operation, protocol, region_hint: search.hint.region })
+    }
+}
+
+type Found = (&'static ServiceModel, &'static crate::model::OperationModel, Protocol);
+
+struct Search<'a> {
+    router: &'a Router,
+    parts: &'a Parts,
+    scope: Option<&'a Scope>,
+    hint: Hint<'a>,
+}
+
+impl<'a> Search<'a> {
+    fn run(&self, body: &[u8]) -> Result<Found, RouteError> {
+        let headers = &self.parts.headers;
+        match (one(headers, "x-amz-target"), one(headers, "smithy-protocol")) {
+            (One::Value(target), One::Absent) => self.json(target),
+            (One::Absent, One::Value(protocol)) => self.cbor(protocol),
+            (One::Absent, One::Absent) => self.query_or_rest(body),
+            (One::Many, One::Absent) => {
+                let protocol = self.json_protocol().unwrap_or(Protocol::Json11);
+                Err(self.error(None, protocol, Reason::Conflicting("more than one X-Amz-Target header")))
+            }
+            (One::Absent, One::Many) => Err(self.error(
+                None,
+                Protocol::Cbor,
+                Reason::Conflicting("more than one smithy-protocol header"),
+            )),
+            // Smithy RPC v2 CBOR: requests with X-Amz-Target must be rejected.
+            _ => Err(self.error(
+                None,
+                Protocol::Cbor,
+                Reason::Conflicting("X-Amz-Target and smithy-protocol headers"),
+            )),
+        }
+    }
+
+    /// `X-Amz-Target: TrentService.Encrypt`.
+    fn json(&self, target: &str) -> Result<Found, RouteError> {
+        let named = self.json_protocol();
+        let likely = named.unwrap_or(Protocol::Json11);
+        let (prefix, name) = target.rsplit_once('.').unwrap_or(("", target));
+        let candidates = self.router.by_target.get(prefix).map_or(&[][..], Vec::as_slice);
+        let Some(served) = self.choose(candidates, |served| served.operations.contains_key(name)) else {
+            let service = self.first(candidates);
+            let reason = if service.is_some() { unknown(name) } else { Reason::UnknownService };
+            return Err(self.error(service, likely, reason));
+        };
+        // Without a content type the service's own version is meant; with a foreign one, none of the two.
+        let protocol = match (named, self.content_type()) {
+            (Some(named), _) => served.model.protocols.contains(&named).then_some(named),
+            (None, None) => spoken(served.model, is_json),
+            (None, Some(_)) => None,
+        };
+        match (protocol, served.operations.get(name)) {
+            (Some(protocol), Some(operation)) if self.parts.method == http::Method::POST => {
+                Ok((served.model, operation, protocol))
+            }
+            (Some(protocol), _) => Err(self.error(Some(served.model), protocol, unknown(name))),
+            (None, _) => {
+                let protocol = spoken(served.model, is_json).unwrap_or(likely);
+                Err(self.error(Some(served.model), protocol, Reason::UnsupportedProtocol))
+            }
+        }
+    }
+
+    /// `smithy-protocol: rpc-v2-cbor` with a path that ends in `/service/TrentService/operation/Encrypt`.
+    fn cbor(&self, protocol: &str) -> Result<Found, RouteError> {
+        let fail = |service, reason| Err(self.error(service, Protocol::Cbor, reason));
+        if protocol != "rpc-v2-cbor" {
+            return fail(None, Reason::UnsupportedProtocol);
+        }
+        let mut segments = self.parts.uri.path().rsplit('/');
+        let (Some(name), Some("operation"), Some(prefix), Some("service")) =
+            (segments.next(), segments.next(), segments.next(), segments.next())
+        else {
+            return fail(None, Reason::NoOperation);
+        };
+        let candidates = self.router.by_target.get(prefix).map_or(&[][..], Vec::as_slice);
+        let Some(served) = self.choose(candidates, |served| served.operations.contains_key(name)) else {
+            let service = self.first(candidates);
+            return fail(service, if service.is_some() { unknown(name) } else { Reason::UnknownService });
+        };
+        match served.operations.get(name) {
+            _ if !served.model.protocols.contains(&Protocol::Cbor) => {
+                fail(Some(served.model), Reason::UnsupportedProtocol)
+            }
+            Some(operation) if self.parts.method == http::Method::POST => {
+                Ok((served.model, operation, Protocol::Cbor))
+            }
+            _ => fail(Some(served.model), unknown(name)),
+        }
+    }
+
+    fn query_or_rest(&self, body: &[u8]) -> Result<Found, RouteError> {
+        let candidates = self.candidates();
+        let mut parameters = Action::default();
+        let query = self.parts.uri.query().unwrap_or_default();
+        let is_form = self.parts.method == http::Method::POST
+            && self
+                .content_type()
+                .is_some_and(|media| media.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+        let form = if is_form { std::str::from_utf8(body).unwrap_or_default() } else { "" };
+        let read = parameters.read(query).and_then(|()| parameters.read(form));
+        // A service known to speak REST only may call its own parameters so.
+        let only_rest = !candidates.is_empty()
+            && candidates.iter().all(|&index| {
+                self.served(index)
+                    .is_some_and(|served| speaks(served.model, is_rest) && !speaks(served.model, is_query))
+            });
+        if !only_rest {
+            let likely = |service: Option<&ServiceModel>| {
+                service.and_then(|service| spoken(service, is_query)).unwrap_or(Protocol::Query)
+            };
+            if let Err(Twice) = read {
+                let service = self.first(candidates);
+                let reason = Reason::Conflicting("more than one Action or Version parameter");
+                return Err(self.error(service, likely(service), reason));
+            }
+            if let Some(action) = &parameters.action {
+                return self.query(candidates, action, parameters.version.as_deref());
+            }
+            if is_form {
+                let service = self.first(candidates);
+                return Err(self.error(service, likely(service), Reason::NoOperation));
+            }
+        }
+        self.rest(candidates, query)
+    }
+
+    /// `Action=GetUser&Version=2010-05-08`.
+    fn query(&self, candidates: &[usize], action: &str, version: Option<&str>) -> Result<Found, RouteError> {
+        let known = !candidates.is_empty();
+        let candidates =
+            if known { candidates } else { self.router.by_action.get(action).map_or(&[][..], Vec::as_slice) };
+        let speaking =
+            |index: &&usize| self.served(**index).is_some_and(|served| speaks(served.model, is_query));
+        let in_version: Vec<usize> = candidates
+            .iter()
+            .filter(speaking)
+            .filter(|&&index| {
+                self.served(index).is_some_and(|served| Some(served.model.api_version) == version)
+            })
+            .copied()
+            .collect();
+        let with_action = |served: &Served| served.operations.contains_key(action);
+        if let Some(served) = self.choose(&in_version, with_action)
+            && let (Some(operation), Some(protocol)) =
+                (served.operations.get(action), spoken(served.model, is_query))
+            && matches!(self.parts.method, http::Method::POST | http::Method::GET)
+        {
+            return Ok((served.model, operation, protocol));
+        }
+        let service = self.first(&in_version).or_else(|| self.first(candidates)).filter(|_| known);
+        let protocol = service.and_then(|service| spoken(service, is_query)).unwrap_or(Protocol::Query);
+        let reason = if known && !candidates.iter().any(|index| speaking(&index)) {
+            Reason::UnsupportedProtocol
+        } else if in_version.is_empty() && !candidates.is_empty() {
+            Reason::WrongVersion { action: shortened(action), version: version.map(shortened) }
+        } else {
+            unknown(action)
+        };
+        Err(self.error(service, protocol, reason))
+    }
+
+    /// Method and path.
+    fn rest(&self, candidates: &[usize], query: &str) -> Result<Found, RouteError> {
+        let all: Vec<usize>;
+        let known = !candidates.is_empty();
+        let candidates = if known {
+            candidates
+        } else {
+            all = (0..self.router.services.len()).collect();
+            &all
+        };
+        let path: Vec<&str> = template::segments(self.parts.uri.path()).collect();
+        // Signatures of services other than S3 cover the path without empty and dot segments; a path that has
+        // them must not be read differently here.
+        let is_plain = !path.iter().any(|segment| matches!(*segment, "" | "." | ".."));
+        let method = self.parts.method.as_str();
+        let find = |served: &Served| {
+            let readable = is_plain || served.model.signing_name == "s3";
+            let mut templates = served.templates.iter().filter(|_| readable);
+            templates
+                .find(|template| template.matches(method, &path, query))
+                .map(|template| template.operation)
+        };
+        if let Some(served) = self.choose(candidates, |served| find(served).is_some())
+            && let (Some(operation), Some(protocol)) = (find(served), spoken(served.model, is_rest))
+        {
+            return Ok((served.model, operation, protocol));
+        }
+        let service = self.first(candidates).filter(|_| known);
+        let protocol =
+            service.and_then(|service| service.protocols.first().copied()).unwrap_or(Protocol::RestJson);
+        let reason = match service {
+            Some(service) if speaks(service, is_rest) => {
+                unknown(&format!("{method} {}", self.parts.uri.path()))
+            }
+            Some(_) => Reason::NoOperation,
+            None => Reason::UnknownService,
+        };
+        Err(self.error(service, protocol, reason))
+    }
+
+    /// Services that the scope of the signature names, else those that the host name does.
+    fn candidates(&self) -> &'a [usize] {
+        let scoped = self.scope.and_then(|scope| self.router.by_signing_name.get(scope.service.as_str()));
+        scoped.map_or(self.hint.services, Vec::as_slice)
+    }
+
+    /// The one among `candidates` that `fits`: the one that scope or host name, else the first if all that fit
+    /// sign alike (AWS has families of models for one service). `None` if none fits or they are strangers.
+    fn choose(&self, candidates: &[usize], fits: impl Fn(&Served) -> bool) -> Option<&'a Served> {
+        let fitting = |index: &&usize| self.served(**index).is_some_and(&fits);
+        let hinted = self.candidates();
+        let mut fitting_ones = candidates.iter().filter(fitting);
+        if let Some(&index) = candidates.iter().filter(fitting).find(|index| hinted.contains(index)) {
+            return self.served(index);
+        }
+        let first = self.served(*fitting_ones.next()?)?;
+        let alike = |&index: &usize| {
+            self.served(index).is_some_and(|served| served.model.signing_name == first.model.signing_name)
+        };
+        fitting_ones.all(alike).then_some(first)
+    }
+
+    fn served(&self, index: usize) -> Option<&'a Served> {
+        self.router.services.get(index)
+    }
+
+    fn first(&self, candidates: &[usize]) -> Option<&'static ServiceModel> {
+        candidates.first().and_then(|&index| self.served(index)).map(|served| served.model)
+    }
+
+    /// Media type without parameters; `None` if there is none, "" if there are several or it is no text.
+    fn content_type(&self) -> Option<&'a str> {
+        match one(&self.parts.headers, header::CONTENT_TYPE.as_str()) {
+            One::Absent => None,
+            One::Many => Some(""),
+            One::Value(value) => Some(value.split(';').next().unwrap_or_default().trim()),
+        }
+    }
+
+    fn json_protocol(&self) -> Option<Protocol> {
+        let media = self.content_type()?;
+        let is = |name: &str| media.eq_ignore_ascii_case(name);
+        match () {
+            () if is("application/x-amz-json-1.0") => Some(Protocol::Json10),
+            () if is("application/x-amz-json-1.1") => Some(Protocol::Json11),
+            () => None,
+        }
+    }
+
+    fn error(
+        &self,
+        service: Option<&'static ServiceModel>,
+        protocol: Protocol,
+        reason: Reason,
+    ) -> RouteError {
+        RouteError { service, protocol, reason }
+    }
+}
+
+/// A header that may be present once.
+enum One<'a> {
+    Absent,
+    /// Empty if it is no ASCII text.
+    Value(&'a str),
+    Many,
+}
+
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> One<'a> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => One::Absent,
+        (Some(value), None) => One::Value(value.to_str().unwrap_or_default()),
+        (Some(_), Some(_)) => One::Many,
+    }
+}
+
+fn unknown(name: &str) -> Reason {
+    Reason::UnknownOperation(shortened(name))
+}
+
+/// At most as much of what the caller wrote as a true name may have.
+fn shortened(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(OPERATION_BYTES_MAX).collect()
+}

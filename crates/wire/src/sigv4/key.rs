@@ -1,0 +1,105 @@
+//! The scope of a signature and the key derived for it.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::{ALGORITHM, SCOPE_ELEMENT_BYTES_MAX, TERMINATOR, encoding};
+use crate::Timestamp;
+
+/// What a signing key is good for: one day, one region, one service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// Day, in UTC, as in `20261121`.
+    pub date: String,
+    /// Region, as in `us-east-1`.
+    pub region: String,
+    /// Signing name of the service, as in `kms`.
+    pub service: String,
+}
+
+impl Scope {
+    /// The scope of a request signed at `now`.
+    pub fn at(now: Timestamp, region: &str, service: &str) -> Self {
+        let mut date = encoding::basic_text(now);
+        date.truncate(8);
+        Scope { date, region: region.to_owned(), service: service.to_owned() }
+    }
+
+    /// Whether each element has the form it has at AWS, so that the scope reads in one way only.
+    pub(super) fn is_well_formed(&self) -> bool {
+        let element = |text: &str| {
+            (1..=SCOPE_ELEMENT_BYTES_MAX).contains(&text.len())
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        };
+        self.date.len() == 8
+            && self.date.bytes().all(|byte| byte.is_ascii_digit())
+            && element(&self.region)
+            && element(&self.service)
+    }
+}
+
+/// As in `20261121/us-east-1/kms/aws4_request`.
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}/{TERMINATOR}", self.date, self.region, self.service)
+    }
+}
+
+/// Key that signs the requests of one access key within one [`Scope`].
+///
+/// Deriving it takes four HMACs; a server may keep it for as long as the scope's day and the access key last.
+#[expect(missing_debug_implementations, reason = "it is secret")]
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct SigningKey([u8; 32]);
+
+impl SigningKey {
+    /// Derives the key from a secret access key.
+    pub fn derive(secret: &[u8], scope: &Scope) -> Self {
+        let mut seed = Zeroizing::new(Vec::with_capacity(4 + secret.len()));
+        seed.extend_from_slice(b"AWS4");
+        seed.extend_from_slice(secret);
+        let date = SigningKey(mac(&seed, scope.date.as_bytes()));
+        let region = date.step(&scope.region);
+        let service = region.step(&scope.service);
+        service.step(TERMINATOR)
+    }
+
+    fn step(&self, element: &str) -> Self {
+        SigningKey(mac(&self.0, element.as_bytes()))
+    }
+
+    /// The signature over the digest of a canonical request.
+    pub(super) fn sign(
+        &self,
+        date_time: &[u8; encoding::BASIC_BYTES],
+        scope: &Scope,
+        canonical_digest: &[u8],
+    ) -> [u8; 32] {
+        mac(&self.0, &string_to_sign(date_time, scope, canonical_digest))
+    }
+}
+
+pub(super) fn string_to_sign(
+    date_time: &[u8; encoding::BASIC_BYTES],
+    scope: &Scope,
+    canonical_digest: &[u8],
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(192);
+    for piece in [ALGORITHM.as_bytes(), b"\n", date_time, b"\n", scope.date.as_bytes(), b"/"] {
+        out.extend_from_slice(piece);
+    }
+    for piece in [&scope.region, "/", &scope.service, "/", TERMINATOR, "\n"] {
+        out.extend_from_slice(piece.as_bytes());
+    }
+    encoding::push_hex(&mut out, canonical_digest);
+    out
+}
+
+fn mac(key: &[u8], data: &[u8]) -> [u8; 32] {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data);
+    let mut out = [0; 32];
+    out.copy_from_slice(tag.as_ref());
+    out
+}

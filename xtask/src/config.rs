@@ -1,0 +1,88 @@
+//! What the models do not say: which operations are implemented, and where the generator departs from a model.
+
+use crate::files::{self, Error, Result};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+
+const IMPLEMENTED_FILE: &str = "models/implemented.toml";
+const OVERRIDES_FILE: &str = "models/overrides.toml";
+
+/// The hand-kept files beside the models.
+#[derive(Debug)]
+pub(crate) struct Config {
+    implemented: BTreeMap<String, Vec<String>>,
+    patterns: Vec<PatternOverride>,
+}
+
+/// A pattern that the `regex` crate cannot compile, or would read differently than AWS does.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PatternOverride {
+    pub service: String,
+    /// The shapes that have this pattern.
+    pub shapes: Vec<String>,
+    /// The pattern as the model has it: if the model changes, the override must be thought over again.
+    pub pattern: String,
+    /// What is generated instead; nothing: the shape has no pattern then.
+    pub instead: Option<String>,
+    /// Why, for readers of the file.
+    #[serde(rename = "because")]
+    _because: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Overrides {
+    #[serde(default, rename = "pattern")]
+    patterns: Vec<PatternOverride>,
+}
+
+impl Config {
+    /// Reads the files.
+    pub(crate) fn read() -> Result<Self> {
+        let implemented = read(IMPLEMENTED_FILE)?;
+        let Overrides { patterns } = read(OVERRIDES_FILE)?;
+        Ok(Self { implemented, patterns })
+    }
+
+    /// The services, by their names in botocore.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &str> {
+        self.implemented.keys().map(String::as_str)
+    }
+
+    /// The implemented operations of a service.
+    pub(crate) fn implemented(&self, service: &str) -> &[String] {
+        self.implemented.get(service).map_or(&[], Vec::as_slice)
+    }
+
+    /// The departures from the patterns of a service's model.
+    pub(crate) fn patterns(&self, service: &str) -> impl Iterator<Item = &PatternOverride> {
+        self.patterns.iter().filter(move |it| it.service == service)
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &str) -> Result<T> {
+    let path = files::repository(path);
+    toml::from_str(&files::read(&path)?).map_err(|error| Error::Content(path, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models;
+
+    /// Implemented operations exist, and are sorted, so that two lists merge without thought.
+    #[test]
+    fn implemented_operations_are_in_the_model_and_sorted() {
+        let config = Config::read().unwrap();
+        for service in config.services() {
+            let model = models::load(service).unwrap();
+            let implemented = config.implemented(service);
+            assert!(implemented.is_sorted(), "{service}");
+            for operation in implemented {
+                assert!(model.operations.contains_key(operation), "{service}: {operation}");
+            }
+        }
+    }
+}

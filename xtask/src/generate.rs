@@ -1,0 +1,80 @@
+//! `cargo xtask generate`: the Rust types of the implemented operations, from the models.
+
+mod emit;
+mod reach;
+mod shapes;
+
+use crate::config::Config;
+use crate::files::{self, Error, Result};
+use crate::models;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Writes the file of every service; with `check`, only fails where one is stale.
+pub(crate) fn run(check: bool) -> Result<()> {
+    let mut stale = Vec::new();
+    let config = Config::read()?;
+    for service in config.services() {
+        let (path, text) = (path(service), file(&config, service)?);
+        let changes = if check { files::differs(&path, &text)? } else { files::ensure(&path, &text)? };
+        if changes {
+            eprintln!("{} {}", path.display(), if check { "is stale" } else { "written" });
+            stale.push(service);
+        }
+    }
+    if check && !stale.is_empty() {
+        return Err(Error::Other(format!("stale: {}; run `cargo xtask generate`", stale.join(", "))));
+    }
+    Ok(())
+}
+
+/// The formatted text of a service's generated file.
+fn file(config: &Config, service: &str) -> Result<String> {
+    let model = models::load(service)?;
+    let raw = emit::file(config, service, &model)
+        .map_err(|message| Error::Other(format!("{service}: {message}")))?;
+    formatted(&raw)
+}
+
+fn path(service: &str) -> PathBuf {
+    files::repository(&format!("crates/services/{service}/src/api.rs"))
+}
+
+/// The text as rustfmt would have it.
+fn formatted(text: &str) -> Result<String> {
+    let failed = |error: std::io::Error| Error::Other(format!("rustfmt: {error}"));
+    let mut rustfmt = Command::new("rustfmt")
+        .args(["--edition", "2024", "--config-path"])
+        .arg(files::repository("rustfmt.toml"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    // rustfmt reads everything before it writes anything, so one pipe after the other cannot block.
+    if let Some(mut input) = rustfmt.stdin.take() {
+        input.write_all(text.as_bytes()).map_err(failed)?;
+    }
+    let output = rustfmt.wait_with_output().map_err(failed)?;
+    let formatted = String::from_utf8(output.stdout).map_err(|error| Error::Other(error.to_string()))?;
+    if output.status.success() {
+        return Ok(formatted);
+    }
+    Err(Error::Other("rustfmt does not take the generated text".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rewrites what is stale before it fails, so that the remedy is to commit.
+    #[test]
+    fn generated_files_are_fresh() {
+        let config = Config::read().unwrap();
+        let services = config.services();
+        let stale = services
+            .filter(|service| files::ensure(&path(service), &file(&config, service).unwrap()).unwrap());
+        let stale: Vec<&str> = stale.collect();
+        assert!(stale.is_empty(), "rewritten, commit them: {stale:?}");
+    }
+}
