@@ -46,6 +46,13 @@ impl Config {
         Ok(Self { implemented, patterns })
     }
 
+    /// One service, without overrides.
+    #[cfg(test)]
+    pub(crate) fn of(service: &str, operations: &[&str]) -> Self {
+        let operations = operations.iter().map(|&name| name.to_owned()).collect();
+        Self { implemented: BTreeMap::from([(service.to_owned(), operations)]), patterns: Vec::new() }
+    }
+
     /// The services, by their names in botocore.
     pub(crate) fn services(&self) -> impl Iterator<Item = &str> {
         self.implemented.keys().map(String::as_str)

@@ -1,13 +1,17 @@
 //! What a developer of Fastness types: `cargo xtask <command>`.
 
+mod bench;
+mod clients;
 mod config;
-mod coverage;
 mod files;
 mod generate;
 mod model;
 mod models;
 mod names;
 mod patterns;
+mod run;
+mod test;
+mod tour;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -23,11 +27,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show how many operations of each service are implemented.
-    Coverage {
-        /// Name the operations that are missing.
-        #[arg(long)]
-        missing: bool,
+    /// Measure what a call costs: requests a second, CPU time and latency, beside a bare server.
+    Bench {
+        /// How long each operation is measured.
+        #[arg(long, default_value_t = 5)]
+        seconds: u32,
+        /// How many connections call at once.
+        #[arg(long, default_value_t = 64)]
+        connections: u32,
     },
     /// Write crates/services/*/src/api.rs from models/.
     Generate {
@@ -41,13 +48,19 @@ enum Command {
         #[arg(long)]
         botocore: Option<PathBuf>,
     },
+    /// Install the clients that the tests need and run every test.
+    Test,
+    /// Build Fastness and run its main job with the AWS CLI, to look at.
+    Tour,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Coverage { missing } => coverage::print(missing),
-        Command::Generate { check } => generate::run(check),
-        Command::Models { botocore } => models::run(botocore),
+        Command::Bench { seconds, connections } => bench::bench(seconds, connections),
+        Command::Generate { check } => generate::run(check).map_err(Into::into),
+        Command::Models { botocore } => models::run(botocore).map_err(Into::into),
+        Command::Test => test::test(),
+        Command::Tour => tour::tour(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

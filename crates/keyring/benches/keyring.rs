@@ -1,4 +1,4 @@
-//! What the operations of hot paths cost: `cargo bench -p keyring`. Prints the best of several runs, as other work on the machine
+//! What the operations of hot paths cost: `cargo bench -p keyring`. Prints the best of many short runs, as other work on the machine
 //! only ever adds to a run.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring program")]
 
@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const RUNS: usize = 20;
-const REPEATS: u32 = 20_000;
+const RUNS: usize = 1_000;
+const REPEATS: u32 = 400;
 
 fn measure<T>(name: &str, mut operation: impl FnMut() -> T) {
     let best = (0..RUNS).map(|_| time(REPEATS, &mut operation)).min().unwrap_or_default();

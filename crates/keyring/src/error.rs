@@ -74,7 +74,8 @@ pub enum KeyringError {
     /// A sealed value does not open here. On purpose it is not said why.
     #[error("the sealed value does not open here")]
     Refused,
-    /// The keyring file is older than what this process has seen of it, or belongs to another keyring.
+    /// The keyring file is older than what this process has seen of it, lacks domain keys that it had, or belongs to another
+    /// keyring.
     #[error("the keyring file `{path}` was replaced by an older or another one")]
     Replaced {
         /// The keyring file.

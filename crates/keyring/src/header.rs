@@ -5,9 +5,9 @@
 //! code under a key derived from the root key, which tells tampering.
 
 use crate::derive::derive;
-use crate::seal::WrappedKey;
+use crate::seal::{WrappedKey, Wrapping};
 use crate::secret::Secret;
-use crate::{KeyringError, Slot, file};
+use crate::{KeyringError, file};
 use aws_lc_rs::{digest, hmac};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -40,6 +40,15 @@ pub(crate) struct Header {
     pub(crate) slots: Vec<Slot>,
     /// By growing epoch, never empty.
     pub(crate) domains: Vec<WrappedDomain>,
+}
+
+/// One way to open a keyring: the root key wrapped by one seal, independently of all others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Slot {
+    /// The slot's number, which no other slot of the keyring has.
+    pub(crate) number: u32,
+    /// The wrapped root key.
+    pub(crate) wrapping: Wrapping,
 }
 
 /// The domain key of one epoch.

@@ -3,12 +3,12 @@
 use crate::backing::{BackingKey, BackingKeys, SealedKey};
 use crate::barrier::Barrier;
 use crate::domain::Domains;
-use crate::header::{Document, EPOCHS_MAX, Header, SLOTS_MAX, WrappedDomain};
+use crate::header::{Document, EPOCHS_MAX, Header, SLOTS_MAX, Slot, WrappedDomain};
 use crate::message::{MESSAGE_OVERHEAD_BYTES, open_message, seal_message};
 use crate::seal::WrappedKey;
 use crate::secret::Secret;
 use crate::writer::WriterLimits;
-use crate::{KeyringError, Random, Seal, Slot, file};
+use crate::{KeyringError, Random, Seal, file};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -188,8 +188,8 @@ impl Keyring {
         self.change(|header| fill_slot(header, seal, &self.0.root, &*self.0.random))
     }
 
-    /// Removes a way to open the keyring. Whoever kept an older copy of the file and the slot's secret can still open that copy,
-    /// but not what is sealed after a [`Self::rotate`].
+    /// Removes a way to open the keyring. Whoever kept an older copy of the file and the slot's secret still has the root key: this
+    /// is for seals that are no longer wanted, not for secrets that leaked.
     ///
     /// # Errors
     /// [`KeyringError::NoSuchSlot`], [`KeyringError::LastSlot`], and those of [`Self::reload`] and the file system.
@@ -246,7 +246,8 @@ impl Keyring {
             return Err(KeyringError::Replaced { path: path.clone() });
         }
         let header = document.verify(path, &self.0.root)?;
-        if header.generation < known.generation {
+        // Were another key to take an epoch's place, what this process sealed in that epoch would be lost.
+        if header.generation < known.generation || !header.domains.starts_with(&known.domains) {
             return Err(KeyringError::Replaced { path: path.clone() });
         }
         Ok(header)

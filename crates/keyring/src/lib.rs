@@ -35,5 +35,5 @@ pub use key_file::KeyFile;
 pub use keyring::{Keyring, PLAINTEXT_BYTES_MAX, SlotInfo};
 pub use passphrase::{Passphrase, Work};
 pub use random::{Random, SystemRandom};
-pub use seal::{Seal, Slot, WrappedKey, Wrapping};
+pub use seal::{Seal, WrappedKey, Wrapping};
 pub use secret::Secret;

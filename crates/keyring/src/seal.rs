@@ -1,4 +1,4 @@
-//! Seals: what wraps the root key outside of the process, and the slots that hold the wrapped root.
+//! Seals: what wraps the root key when it leaves the process.
 
 use crate::aead::{Aead, NONCE_BYTES, Refused, TAG_BYTES};
 use crate::header::hex_bytes;
@@ -26,15 +26,6 @@ pub trait Seal: Send + Sync {
     /// # Errors
     /// [`KeyringError::Refused`] if the wrapping is not of this kind, not made with this seal's secret, or altered.
     fn unwrap(&self, place: &[u8], wrapping: &Wrapping) -> Result<Secret, KeyringError>;
-}
-
-/// One way to open a keyring: the root key wrapped by one seal, independently of all others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Slot {
-    /// The slot's number, which no other slot of the keyring has.
-    pub number: u32,
-    /// The wrapped root key.
-    pub wrapping: Wrapping,
 }
 
 /// A root key wrapped by a seal, with what its kind of seal needs to unwrap it, all of it public.

@@ -343,17 +343,40 @@ fn key_files_hold_a_key_outside_of_the_data() {
 #[test]
 fn an_older_file_is_not_taken_over() {
     let scene = Scene::new();
-    let (keyring, _) = scene.create();
+    let (keyring, key) = scene.create();
     let old = std::fs::read(scene.keyring_path()).unwrap();
     keyring.rotate().unwrap();
     std::fs::write(scene.keyring_path(), &old).unwrap();
     assert!(matches!(keyring.reload(), Err(KeyringError::Replaced { .. })));
     assert!(matches!(keyring.rotate(), Err(KeyringError::Replaced { .. })));
+    // The old file with a history of its own, as long as the first.
+    let elsewhere = scene.open(&[&key]).unwrap();
+    elsewhere.rotate().unwrap();
+    elsewhere.rotate().unwrap();
+    assert!(matches!(keyring.reload(), Err(KeyringError::Replaced { .. })));
     let other = Scene::new();
     other.create();
     std::fs::copy(other.keyring_path(), scene.keyring_path()).unwrap();
     assert!(matches!(keyring.reload(), Err(KeyringError::Replaced { .. })));
     assert_eq!(keyring.epoch(), 2);
+}
+
+#[test]
+fn epochs_change_under_way() {
+    let scene = Scene::new();
+    let (keyring, _) = scene.create();
+    let sealed: Vec<Vec<u8>> = std::thread::scope(|scope| {
+        let seal = || (0..5_000).map(|_| keyring.seal(b"place", b"value").unwrap()).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(seal)).collect();
+        for _ in 0..10 {
+            keyring.rotate().unwrap();
+        }
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(sealed.iter().map(|value| &value[1..33]).collect::<BTreeSet<_>>().len(), 20_000);
+    for value in &sealed {
+        assert_eq!(*keyring.open_sealed(b"place", value).unwrap(), b"value");
+    }
 }
 
 /// Two processes with one keyring change it and seal values at the same time. Neither loses the other's changes, no nonce comes

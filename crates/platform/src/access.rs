@@ -23,6 +23,7 @@ pub struct Access<'a> {
     pub(crate) mode: Mode,
     pub(crate) resource_tags: Option<&'a BTreeMap<String, String>>,
     pub(crate) request_tags: Vec<(&'a str, &'a str)>,
+    pub(crate) removed_tags: Vec<&'a str>,
     pub(crate) keys: Vec<(Cow<'a, str>, Key<'a>)>,
 }
 
@@ -37,6 +38,7 @@ impl<'a> Access<'a> {
             mode: Mode::Standard,
             resource_tags: None,
             request_tags: Vec::new(),
+            removed_tags: Vec::new(),
             keys: Vec::new(),
         }
     }
@@ -67,6 +69,13 @@ impl<'a> Access<'a> {
     #[must_use]
     pub fn requesting_tags(mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         self.request_tags.extend(tags);
+        self
+    }
+
+    /// Keys of tags that the request takes away: `aws:TagKeys`.
+    #[must_use]
+    pub fn removing_tags(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        self.removed_tags.extend(keys);
         self
     }
 
@@ -150,15 +159,10 @@ impl<'a> Facts<'a> {
             "multifactorauthpresent" => session.map(|_| "false")?,
             "sourceidentity" => session?.source_identity.as_deref()?,
             "tagkeys" => {
-                let tags = &self.access.request_tags;
-                if tags.is_empty() {
-                    return None;
-                }
-                let made = self
-                    .made
-                    .tag_keys
-                    .get_or_init(|| tags.iter().map(|(key, _)| (*key).to_owned()).collect());
-                return Some(Values::Owned(made));
+                let given = self.access.request_tags.iter().map(|(key, _)| *key);
+                let keys = given.chain(self.access.removed_tags.iter().copied());
+                let made = self.made.tag_keys.get_or_init(|| keys.map(str::to_owned).collect());
+                return (!made.is_empty()).then_some(Values::Owned(made));
             }
             _ => return self.tag(name),
         };

@@ -57,15 +57,19 @@ impl<'a> Evaluation<'_, '_, 'a> {
             None => true,
         };
         let resource = self.resource_allows();
+        let grant = self.mode == Mode::KmsKey && self.policies.grant;
         if same_account && let Some((fit, statement)) = resource {
             let granted = Decision::allow(Grantor::Policy(statement.kind), Some(statement));
             match fit {
                 Fit::Direct => return granted,
-                Fit::RoleLike => return self.limited(granted),
+                Fit::RoleLike => match self.limited(granted) {
+                    decision if decision.allowed || !grant => return decision,
+                    _ => {}
+                },
                 Fit::Account => {}
             }
         }
-        if self.mode == Mode::KmsKey && self.policies.grant {
+        if grant {
             return Decision::allow(Grantor::Grant, None);
         }
         let own_policy_needed = !same_account || self.mode != Mode::Standard || caller.account().is_none();

@@ -20,7 +20,7 @@ pub const VIOLATIONS_MAX: usize = 50;
 /// Most list items and map entries in one request, all lists and maps together.
 ///
 /// Far above what any operation allows; bounds the memory that a small body of `[{},{},…]` can take.
-pub const ITEMS_MAX: usize = 100_000;
+pub const ITEMS_MAX: usize = 50_000;
 
 /// Deepest nesting of structures, lists, maps and documents in one request.
 pub const DEPTH_MAX: usize = 64;
@@ -367,11 +367,9 @@ fn count_broken(schema: &'static Schema, count: usize) -> Option<String> {
 /// Every constraint of a shape, as AWS lists them for the keys and values of maps.
 fn all_constraints(schema: &'static Schema) -> Vec<String> {
     let number = matches!(schema.kind, Kind::Integer | Kind::Long | Kind::Float | Kind::Double);
-    let (at_most, at_least): (fn(i64) -> String, fn(i64) -> String) =
-        if number { (value_at_most, value_at_least) } else { (length_at_most, length_at_least) };
     let mut all = Vec::new();
-    all.extend(schema.max.map(at_most));
-    all.extend(schema.min.map(at_least));
+    all.extend(schema.max.map(if number { value_at_most } else { length_at_most }));
+    all.extend(schema.min.map(if number { value_at_least } else { length_at_least }));
     all.extend(schema.pattern.map(|pattern| must_match(pattern.source())));
     if !schema.values.is_empty() {
         all.push(one_of(schema));

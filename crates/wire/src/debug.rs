@@ -72,10 +72,10 @@ impl Text {
         self.out.len() > self.max
     }
 
-    fn members<'a>(
+    fn members(
         &mut self,
         schema: &'static Schema,
-        members: &mut dyn Iterator<Item = (&'static str, &'static Schema, &'a dyn Field)>,
+        members: &mut dyn Iterator<Item = (&'static str, &'static Schema, &dyn Field)>,
     ) {
         if schema.sensitive {
             self.out.push_str("***");

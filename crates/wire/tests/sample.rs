@@ -1,12 +1,14 @@
 //! The sample service through the public entry points.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly too")]
+
 #[path = "sample/api.rs"]
 pub mod api;
 
 use api::*;
 use http::{Request, request::Parts};
 use wire::{
-    Blob, ErrorAnswer, Operation, Protocol, Rejection, Shape, Timestamp, decode, encode, encode_error,
+    Blob, ErrorAnswer, Operation, Protocol, Rejection, Shape, Timestamp, Unit, decode, encode, encode_error,
 };
 
 fn parts() -> Parts {
@@ -204,4 +206,79 @@ fn the_trail_hides_secrets() {
     let mut out = Vec::new();
     wire::trail_json(&input, EncryptRequest::SCHEMA, &mut out);
     assert_eq!(String::from_utf8(out).unwrap(), r#"{"keyId":"k"}"#);
+}
+
+fn cbor<O: Operation>(body: &[u8]) -> Result<O::Input, Rejection> {
+    decode(Protocol::Cbor, &MODEL, O::MODEL, &parts(), body)
+}
+
+#[test]
+fn cbor_is_read() {
+    // {_ "Node": {"Name": (_ "a", "b"), "Created": 1(1.5), "Other": [1, 2(h'')], "Secret": null}, "Limit": 7}
+    let body = b"\xbf\x64Node\xa4\x64Name\x7f\x61a\x61b\xff\x67Created\xc1\xf9\x3e\x00\
+                 \x65Other\x82\x01\xc2\x40\x66Secret\xf6\x65Limit\x18\x07\xff";
+    let input = cbor::<ops::CreateNode>(body).unwrap();
+    assert_eq!(
+        format!("{input:?}"),
+        r#"CreateNodeRequest { Node: Node { Name: "ab", Created: 1970-01-01T00:00:01.500Z }, Limit: 7 }"#
+    );
+    assert_eq!(
+        cbor::<ops::CreateNode>(b"").unwrap_err().message(),
+        "1 validation error detected: Value null at 'node' failed to satisfy constraint: Member must not be null"
+    );
+}
+
+#[test]
+fn malformed_cbor_is_refused() {
+    let deep = [&b"\xa1\x61x"[..], &[0x81; 100_000]].concat();
+    let cases: &[(&[u8], &str)] = &[
+        (b"\xa0\xa0", "unexpected bytes after the end of the CBOR value"),
+        (b"\x80", "Start of list found where not expected"),
+        (b"\xa1", "invalid CBOR: the body ends too early"),
+        (b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff", "invalid CBOR: the body ends too early"),
+        (b"\xa1\x65KeyId\x7b\xff\xff\xff\xff\xff\xff\xff\xff", "invalid CBOR: the body ends too early"),
+        (b"\xa1\x6bGrantTokens\x9a\xff\xff\xff\xff\x61a", "invalid CBOR: the body ends too early"),
+        (b"\xa1\x65KeyId\x41a", "BLOB_VALUE can not be converted to a String"),
+        (b"\xa1\x65KeyId\xc0\x61a", "TAGGED_VALUE can not be converted to a String"),
+        (b"\xa1\x65KeyId\x61\xff", "invalid CBOR: text is not UTF-8"),
+        (b"\xa1\x65KeyId\x7f\x61\xc3\x61\xa9\xff", "invalid CBOR: text is not UTF-8"),
+        (b"\xa1\x65KeyId\x7f\x41a\xff", "invalid CBOR: wrong chunk of a string"),
+        (b"\xa1\x65KeyId\xff", "invalid CBOR: reserved or misplaced initial byte"),
+        (b"\xa1\x66DryRun\x01", "NUMBER_VALUE can not be converted to a Boolean"),
+        (b"\xa1\x01\x01", "NUMBER_VALUE can not be converted to the name of a member"),
+        (&deep, "nested too deeply"),
+    ];
+    for (body, message) in cases {
+        let rejection = cbor::<ops::Encrypt>(body).unwrap_err();
+        assert_eq!(
+            (rejection.code(), rejection.message()),
+            ("SerializationException", *message),
+            "{body:x?}"
+        );
+    }
+}
+
+#[test]
+fn many_items_take_little_memory() {
+    let body = format!(r#"{{"Node":{{"Name":"a","Children":[{}{{}}]}}}}"#, "{},".repeat(200_000));
+    assert_eq!(json::<ops::CreateNode>(&body).unwrap_err().message(), "too many items");
+}
+
+#[test]
+fn cbor_is_written() {
+    let output = Node { name: "n".into(), created: Some(Timestamp(1500)), ..Node::default() };
+    let answer = encode(Protocol::Cbor, &MODEL, ops::CreateNode::MODEL, &output, Node::SCHEMA, "id-1");
+    assert_eq!(answer.body, b"\xa2\x64Name\x61n\x67Created\xc1\xfb\x3f\xf8\x00\x00\x00\x00\x00\x00");
+    let headers: Vec<_> =
+        answer.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    assert_eq!(
+        headers,
+        [
+            ("x-amzn-requestid", "id-1"),
+            ("smithy-protocol", "rpc-v2-cbor"),
+            ("content-type", "application/cbor")
+        ]
+    );
+    let answer = encode(Protocol::Cbor, &MODEL, ops::DeleteNode::MODEL, &Unit, Unit::SCHEMA, "id-1");
+    assert_eq!((answer.headers.len(), answer.body.len()), (2, 0));
 }

@@ -11,7 +11,8 @@ fn holds(condition: &str, context: &dyn Context) -> bool {
     let text = format!(
         r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{condition}}}}}"#
     );
-    let policy = Policy::parse(&text, PolicyKind::Identity).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    let policy =
+        Policy::parse(&text, PolicyKind::Identity).unwrap_or_else(|error| panic!("{text}: {error:?}"));
     let identity = [Arc::new(policy)];
     let request = Request {
         action: "s3:GetObject",
@@ -115,7 +116,11 @@ fn conditions_of_the_table() {
         let fields: Vec<&str> = line.split(" | ").map(str::trim).collect();
         let [condition, context, expected] = fields[..] else { panic!("not three fields: {line}") };
         assert!(matches!(expected, "y" | "n"), "{line}");
-        assert_eq!(holds(&format!("{{{condition}}}"), &Keys::parse(context.trim_matches('-'))), expected == "y", "{line}");
+        assert_eq!(
+            holds(&format!("{{{condition}}}"), &Keys::parse(context.trim_matches('-'))),
+            expected == "y",
+            "{line}"
+        );
         count += 1;
     }
     assert!(count > 90, "{count}");

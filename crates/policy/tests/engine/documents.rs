@@ -1,6 +1,8 @@
 //! What is a policy document and what is not, with the words of the refusal.
 
-use policy::{DOCUMENT_BYTES_MAX, NamedPrincipal, Policy, PolicyKind, PrincipalField, Version, rewrite_principals};
+use policy::{
+    DOCUMENT_BYTES_MAX, NamedPrincipal, Policy, PolicyKind, PrincipalField, Version, rewrite_principals,
+};
 
 fn kind(name: &str) -> PolicyKind {
     match name {
@@ -62,7 +64,9 @@ fn documents_have_a_largest_size() {
 
 #[test]
 fn the_version_is_kept() {
-    let document = |version: &str| format!(r#"{{{version}"Statement":{{"Effect":"Allow","Action":"s3:*","Resource":"*"}}}}"#);
+    let document = |version: &str| {
+        format!(r#"{{{version}"Statement":{{"Effect":"Allow","Action":"s3:*","Resource":"*"}}}}"#)
+    };
     let version = |text: &str| Policy::parse(&document(text), PolicyKind::Identity).unwrap().version();
     assert_eq!(version(r#""Version":"2012-10-17","#), Version::V2012);
     assert_eq!(version(r#""Version":"2008-10-17","#), Version::V2008);
@@ -81,13 +85,16 @@ fn principals_are_replaced_in_place() {
         named.is_pinnable().then(|| format!("ID\"{}", named.value.len()))
     })
     .unwrap();
-    assert_eq!(seen, [
-        (PrincipalField::Aws, "arn:aws:iam::111122223333:role/app".to_owned(), true),
-        (PrincipalField::Aws, "*".to_owned(), false),
-        (PrincipalField::Aws, "arn:aws:iam::111122223333:user/a/b".to_owned(), true),
-        (PrincipalField::Service, "ec2.amazonaws.com".to_owned(), false),
-        (PrincipalField::Aws, "*".to_owned(), false),
-    ]);
+    assert_eq!(
+        seen,
+        [
+            (PrincipalField::Aws, "arn:aws:iam::111122223333:role/app".to_owned(), true),
+            (PrincipalField::Aws, "*".to_owned(), false),
+            (PrincipalField::Aws, "arn:aws:iam::111122223333:user/a/b".to_owned(), true),
+            (PrincipalField::Service, "ec2.amazonaws.com".to_owned(), false),
+            (PrincipalField::Aws, "*".to_owned(), false),
+        ]
+    );
     let expected = text
         .replace(r#"["arn:aws:iam::111122223333:role/app""#, r#"["ID\"34""#)
         .replace(r#""arn:aws:iam::111122223333:user/a\u002Fb""#, r#""ID\"34""#);

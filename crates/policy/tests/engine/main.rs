@@ -1,7 +1,12 @@
 //! The engine seen from outside: tables of documents, conditions and decisions, and what holds for random input.
 
+#[cfg(test)]
 mod conditions;
+#[cfg(test)]
 mod decisions;
+#[cfg(test)]
 mod documents;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
 mod support;

@@ -60,9 +60,11 @@ pub(crate) fn caller(name: &str) -> Principal<'static> {
             arn: "arn:aws:iam::111122223333:user/team/alice",
             id: "AIDAALICEALICEALICE1",
         },
-        "bob" => {
-            Principal::User { account: AWAY, arn: "arn:aws:iam::444455556666:user/bob", id: "AIDABOBBOBBOBBOBBOB1" }
-        }
+        "bob" => Principal::User {
+            account: AWAY,
+            arn: "arn:aws:iam::444455556666:user/bob",
+            id: "AIDABOBBOBBOBBOBBOB1",
+        },
         "session" => Principal::RoleSession {
             account: HOME,
             session_arn: "arn:aws:sts::111122223333:assumed-role/app/s1",

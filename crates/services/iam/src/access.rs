@@ -3,7 +3,6 @@
 use crate::api;
 use crate::tags::Tags;
 use platform::{Access, Cx, Fault, Principal};
-use std::borrow::Cow;
 
 /// An action with the condition keys that the Service Authorization Reference ("Actions, resources, and condition keys for AWS
 /// Identity and Access Management") lists for it.
@@ -61,6 +60,10 @@ impl<'i> Ask<'i> {
     /// `iam:PassedToService`: the service that is to act in the role.
     pub(crate) fn passed_to(self, service: &'static str) -> Self {
         Self { passed_to: Some(service), ..self }
+    }
+
+    pub(crate) fn action(self) -> &'static str {
+        self.action
     }
 
     pub(crate) fn held_boundary<'s>(self, arn: Option<&'s str>) -> Ask<'s>

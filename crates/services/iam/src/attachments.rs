@@ -62,7 +62,8 @@ fn attached_policy(policy: &ManagedPolicy) -> api::AttachedPolicy {
 
 fn attach<T: Holder>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &str) -> Result<Unit, Fault> {
     let row = fetch::<T>(cx, Ask::to(action).policy_arn(arn).with_own_boundary(), name)?;
-    usable(&mut cx.tx, cx.account(), arn, Usage::Permissions)?;
+    let account = cx.account();
+    usable(&mut cx.tx, account, arn, Usage::Permissions)?;
     let mut row = T::clone(&row);
     let attached = &mut row.grants_mut().attached;
     if attached.iter().any(|held| held == arn) {

@@ -186,6 +186,7 @@ impl Handle<ops::ListGroupsForUser> for Iam {
 }
 
 fn member(cx: &mut Cx<'_>, name: &str) -> Result<User, Fault> {
-    let user = entity::find::<User>(&mut cx.tx, cx.account(), name)?;
+    let account = cx.account();
+    let user = entity::find::<User>(&mut cx.tx, account, name)?;
     user.map(|user| User::clone(&user)).ok_or_else(|| Kind::User.missing(name))
 }

@@ -139,7 +139,8 @@ impl Handle<ops::AddRoleToInstanceProfile> for Iam {
     fn handle(&self, cx: &mut Cx<'_>, input: &api::AddRoleToInstanceProfileRequest) -> Result<Unit, Fault> {
         let ask = Ask::to("iam:AddRoleToInstanceProfile");
         let profile = entity::fetch::<InstanceProfile>(cx, ask, &input.instance_profile_name)?;
-        let role = entity::find::<Role>(&mut cx.tx, cx.account(), &input.role_name)?;
+        let account = cx.account();
+        let role = entity::find::<Role>(&mut cx.tx, account, &input.role_name)?;
         let role = passed(cx, role, &input.role_name)?;
         if profile.role.is_some() {
             return Err(quota("InstanceSessionsPerInstanceProfile", 1));
@@ -163,7 +164,8 @@ impl Handle<ops::RemoveRoleFromInstanceProfile> for Iam {
     fn handle(&self, cx: &mut Cx<'_>, input: &api::RemoveRoleFromInstanceProfileRequest) -> Result<Unit, Fault> {
         let ask = Ask::to("iam:RemoveRoleFromInstanceProfile");
         let profile = entity::fetch::<InstanceProfile>(cx, ask, &input.instance_profile_name)?;
-        let role = entity::find::<Role>(&mut cx.tx, cx.account(), &input.role_name)?;
+        let account = cx.account();
+        let role = entity::find::<Role>(&mut cx.tx, account, &input.role_name)?;
         let role = role.ok_or_else(|| Kind::Role.missing(&input.role_name))?;
         let mut profile = InstanceProfile::clone(&profile);
         if profile.role.as_ref() != Some(&role.head().id) {

@@ -1,3 +1,153 @@
-//! (to be written)
+//! AWS Identity and Access Management: users, groups, roles, managed and inline policies, permissions boundaries, access keys,
+//! instance profiles, and the account they are in.
+//!
+//! The room, from the bottom up: [`entity`] is what all named things share (names without regard to case, ARNs, unique ids,
+//! quotas, being fetched for an action); one file a resource follows, each with its rows and its operations; [`directory`] is
+//! what the pipeline asks on every call, answered from point reads alone.
+//!
+//! Rows refer to each other by unique id, managed policies by ARN, so that renaming touches one row. What is looked at from
+//! both sides (members of a group, uses of a policy, instance profiles of a role) has a row for the other direction, written in
+//! the same transaction.
 
+mod access;
+mod access_keys;
+mod account;
 pub mod api;
+mod attachments;
+mod aws_managed;
+mod boundaries;
+mod details;
+mod directory;
+mod documents;
+mod entity;
+mod errors;
+mod groups;
+mod inline;
+mod instance_profiles;
+mod limits;
+mod page;
+mod policies;
+mod policy_entities;
+mod policy_versions;
+mod roles;
+mod tags;
+mod trust;
+mod usage;
+mod users;
+
+pub use access_keys::bootstrap;
+
+use api::{MODEL, ops};
+use platform::{AnyOperation, Service, operations};
+use policy::Policy;
+use quick_cache::sync::Cache;
+use std::sync::Arc;
+use wire::ServiceModel;
+
+/// The service.
+#[derive(Debug)]
+pub struct Iam {
+    /// Session policies by their text: a session brings its own with every call.
+    session_policies: Cache<String, Arc<Policy>>,
+}
+
+impl Default for Iam {
+    fn default() -> Self {
+        Self { session_policies: Cache::new(limits::SESSION_POLICIES_CACHED) }
+    }
+}
+
+impl Service for Iam {
+    fn model(&self) -> &'static ServiceModel {
+        &MODEL
+    }
+
+    fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
+        operations![self;
+            ops::AddRoleToInstanceProfile,
+            ops::AddUserToGroup,
+            ops::AttachGroupPolicy,
+            ops::AttachRolePolicy,
+            ops::AttachUserPolicy,
+            ops::CreateAccessKey,
+            ops::CreateAccountAlias,
+            ops::CreateGroup,
+            ops::CreateInstanceProfile,
+            ops::CreatePolicy,
+            ops::CreatePolicyVersion,
+            ops::CreateRole,
+            ops::CreateUser,
+            ops::DeleteAccessKey,
+            ops::DeleteAccountAlias,
+            ops::DeleteGroup,
+            ops::DeleteGroupPolicy,
+            ops::DeleteInstanceProfile,
+            ops::DeletePolicy,
+            ops::DeletePolicyVersion,
+            ops::DeleteRole,
+            ops::DeleteRolePermissionsBoundary,
+            ops::DeleteRolePolicy,
+            ops::DeleteUser,
+            ops::DeleteUserPermissionsBoundary,
+            ops::DeleteUserPolicy,
+            ops::DetachGroupPolicy,
+            ops::DetachRolePolicy,
+            ops::DetachUserPolicy,
+            ops::GetAccessKeyLastUsed,
+            ops::GetAccountAuthorizationDetails,
+            ops::GetAccountSummary,
+            ops::GetGroup,
+            ops::GetGroupPolicy,
+            ops::GetInstanceProfile,
+            ops::GetPolicy,
+            ops::GetPolicyVersion,
+            ops::GetRole,
+            ops::GetRolePolicy,
+            ops::GetUser,
+            ops::GetUserPolicy,
+            ops::ListAccessKeys,
+            ops::ListAccountAliases,
+            ops::ListAttachedGroupPolicies,
+            ops::ListAttachedRolePolicies,
+            ops::ListAttachedUserPolicies,
+            ops::ListEntitiesForPolicy,
+            ops::ListGroupPolicies,
+            ops::ListGroups,
+            ops::ListGroupsForUser,
+            ops::ListInstanceProfileTags,
+            ops::ListInstanceProfiles,
+            ops::ListInstanceProfilesForRole,
+            ops::ListPolicies,
+            ops::ListPolicyTags,
+            ops::ListPolicyVersions,
+            ops::ListRolePolicies,
+            ops::ListRoleTags,
+            ops::ListRoles,
+            ops::ListUserPolicies,
+            ops::ListUserTags,
+            ops::ListUsers,
+            ops::PutGroupPolicy,
+            ops::PutRolePermissionsBoundary,
+            ops::PutRolePolicy,
+            ops::PutUserPermissionsBoundary,
+            ops::PutUserPolicy,
+            ops::RemoveRoleFromInstanceProfile,
+            ops::RemoveUserFromGroup,
+            ops::SetDefaultPolicyVersion,
+            ops::TagInstanceProfile,
+            ops::TagPolicy,
+            ops::TagRole,
+            ops::TagUser,
+            ops::UntagInstanceProfile,
+            ops::UntagPolicy,
+            ops::UntagRole,
+            ops::UntagUser,
+            ops::UpdateAccessKey,
+            ops::UpdateAssumeRolePolicy,
+            ops::UpdateGroup,
+            ops::UpdateRole,
+            ops::UpdateRoleDescription,
+            ops::UpdateUser,
+        ]
+    }
+}

@@ -4,13 +4,13 @@ use crate::access::Ask;
 use crate::account::Account;
 use crate::attachments::{Grants, Holder};
 use crate::boundaries::{self, Bounded};
-use crate::entity::{self, Entity, Head, Kind};
+use crate::entity::{self, Entity, Head, Kind, seconds};
 use crate::errors::delete_conflict;
 use crate::{Iam, api, api::ops, limits, tags};
 use platform::{Cx, Fault, Handle, Principal, Table};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use wire::{Timestamp, Unit};
+use wire::Unit;
 
 /// A user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -138,7 +138,7 @@ impl Handle<ops::GetUser> for Iam {
             Subject::Root => api::User {
                 user_id: cx.account().to_owned(),
                 arn: cx.caller().principal.arn(),
-                create_date: Timestamp(Account::load(&mut cx.tx, cx.account())?.created()),
+                create_date: seconds(Account::of_caller(cx)?.created()),
                 ..Default::default()
             },
         };

@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::limits::ALIASES_PER_KEY;
 use crate::names::Found;
 use platform::{Access, Cx, Fault, Verdict};
-use policy::{Mode, PolicyKind};
+use policy::Mode;
 use std::borrow::Cow;
 
 /// One use of a key, with all that policies may ask about it.
@@ -23,6 +23,7 @@ pub(crate) struct Use<'a> {
     pairs: &'a Pairs,
     algorithm: Option<EncryptionAlgorithmSpec>,
     request_tags: Vec<(&'a str, &'a str)>,
+    removed_tags: Vec<&'a str>,
     facts: Vec<(&'static str, Cow<'a, str>)>,
     lists: Vec<(&'static str, Vec<String>)>,
 }
@@ -51,6 +52,7 @@ impl<'a> Use<'a> {
             pairs: &NO_PAIRS,
             algorithm: None,
             request_tags: Vec::new(),
+            removed_tags: Vec::new(),
             facts: Vec::new(),
             lists: Vec::new(),
         }
@@ -91,6 +93,11 @@ impl<'a> Use<'a> {
 
     pub(crate) fn requesting_tags(mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         self.request_tags.extend(tags);
+        self
+    }
+
+    pub(crate) fn removing_tags(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        self.removed_tags.extend(keys);
         self
     }
 
@@ -163,6 +170,7 @@ impl<'a> Use<'a> {
             .owned_by(&key.account)
             .tagged(&key.tags)
             .requesting_tags(self.request_tags.iter().copied())
+            .removing_tags(self.removed_tags.iter().copied())
             .key("kms:CallerAccount", caller_account)
             .key("kms:KeySpec", key.spec.0.as_str())
             .key("kms:KeyUsage", key.usage.0.as_str())

@@ -26,7 +26,8 @@ pub(crate) struct Found<'a> {
 /// A name, parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Name<'a> {
-    account: &'a str,
+    /// None for the caller's own.
+    account: Option<&'a str>,
     kind: Kind<'a>,
 }
 
@@ -48,8 +49,8 @@ pub(crate) fn find<'a>(
     takes: Takes,
 ) -> Result<Found<'a>, Fault> {
     let (own, region) = (cx.account(), cx.region());
-    let name = parse(text, own, region)?;
-    let account = name.account;
+    let name = parse(text, region)?;
+    let account = name.account.unwrap_or(own);
     let (id, alias) = match name.kind {
         Kind::Key(id) => (std::borrow::Cow::Borrowed(id), None),
         Kind::Alias(_) if takes == Takes::Keys => return Err(no_alias(text)),
@@ -107,9 +108,9 @@ fn invalid_key_id(text: &str) -> Fault {
     Fault::new("NotFoundException", format!("Invalid keyId '{text}'"))
 }
 
-fn parse<'a>(text: &'a str, own: &'a str, region: &str) -> Result<Name<'a>, Fault> {
+fn parse<'a>(text: &'a str, region: &str) -> Result<Name<'a>, Fault> {
     let (account, name) = match text.strip_prefix("arn:") {
-        None => (own, text),
+        None => (None, text),
         Some(_) => {
             let mut parts = text.splitn(6, ':');
             let mut part = || parts.next().unwrap_or_default();
@@ -121,7 +122,7 @@ fn parse<'a>(text: &'a str, own: &'a str, region: &str) -> Result<Name<'a>, Faul
             if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(Fault::new("NotFoundException", format!("Invalid arn {text}")));
             }
-            (account, name.strip_prefix("key/").unwrap_or(name))
+            (Some(account), name.strip_prefix("key/").unwrap_or(name))
         }
     };
     if name.starts_with(ALIAS_PREFIX) {
@@ -167,14 +168,14 @@ mod tests {
     fn names_of_every_form() {
         let other = format!("arn:aws:kms:eu-central-1:222222222222:key/{KEY}");
         let cases = [
-            (KEY, "111111111111", Kind::Key(KEY)),
-            (&other, "222222222222", Kind::Key(KEY)),
-            (MULTI_REGION, "111111111111", Kind::Key(MULTI_REGION)),
-            ("alias/a/b_c-1", "111111111111", Kind::Alias("alias/a/b_c-1")),
-            ("arn:aws:kms:eu-central-1:222222222222:alias/a", "222222222222", Kind::Alias("alias/a")),
+            (KEY, None, Kind::Key(KEY)),
+            (&other, Some("222222222222"), Kind::Key(KEY)),
+            (MULTI_REGION, None, Kind::Key(MULTI_REGION)),
+            ("alias/a/b_c-1", None, Kind::Alias("alias/a/b_c-1")),
+            ("arn:aws:kms:eu-central-1:222222222222:alias/a", Some("222222222222"), Kind::Alias("alias/a")),
         ];
         for (text, account, kind) in cases {
-            assert_eq!(parse(text, "111111111111", "eu-central-1").unwrap(), Name { account, kind }, "{text}");
+            assert_eq!(parse(text, "eu-central-1").unwrap(), Name { account, kind }, "{text}");
         }
     }
 
@@ -194,7 +195,7 @@ mod tests {
             ("\0", "NotFoundException", "Invalid keyId '\0'"),
         ];
         for (text, code, message) in cases {
-            let fault = parse(text, "111111111111", "eu-central-1").unwrap_err();
+            let fault = parse(text, "eu-central-1").unwrap_err();
             assert_eq!((fault.code(), fault.message()), (code, message), "{text}");
         }
     }

@@ -65,7 +65,7 @@ impl Handle<ops::TagResource> for Kms {
 impl Handle<ops::UntagResource> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &UntagResourceRequest) -> Result<Unit, Fault> {
         let found = find(cx, "kms:UntagResource", &input.key_id, Takes::Keys)?;
-        Use::of(&found, "kms:UntagResource").with_all("aws:TagKeys", input.tag_keys.clone()).authorize(cx)?;
+        Use::of(&found, "kms:UntagResource").removing_tags(input.tag_keys.iter().map(String::as_str)).authorize(cx)?;
         state::CHANGE.require(&found.key)?;
         let mut key = (*found.key).clone();
         for tag in &input.tag_keys {

@@ -6,18 +6,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use super::disk::Disk;
-use super::logs::Index;
+use super::logs::{Bounds, Index};
 use super::segment::segment_name;
 use super::tables::{Base, Mark, Tables};
+use crate::StoreError;
 use crate::versions::Versions;
-use crate::{LogId, StoreError};
 
 /// What a checkpoint writes.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) changed: Arc<RwLock<Versions>>,
     pub(super) mark: Mark,
-    pub(super) logs: Vec<(LogId, u64, u64)>,
+    pub(super) logs: Vec<Bounds>,
 }
 
 type Outcome = Result<Option<Arc<Base>>, StoreError>;

@@ -80,7 +80,7 @@ impl Journal {
             }
         })?;
         let frame_len = self.buffer.len() as u64;
-        writing.write(&mut self.buffer)?;
+        writing.write(&mut self.buffer, self.segment_bytes)?;
         self.version = group.version;
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         let follows = index.add_frame(writing.header.id, group.version, frame_len, &group.ops);
@@ -132,10 +132,10 @@ impl Journal {
 }
 
 impl Writing {
-    fn write(&mut self, frame: &mut Vec<u8>) -> Result<(), StoreError> {
+    fn write(&mut self, frame: &mut Vec<u8>, segment_bytes: u64) -> Result<(), StoreError> {
         let end = self.end + frame.len() as u64;
         if end > self.extended {
-            self.extended = end.next_multiple_of(EXTEND_BYTES);
+            self.extended = end.next_multiple_of(EXTEND_BYTES).min(segment_bytes).max(end);
             let len = usize::try_from(self.extended - self.end).unwrap_or(frame.len());
             frame.resize(len, 0);
         }

@@ -17,6 +17,16 @@ pub(super) struct Index {
     logs: HashMap<LogId, Log>,
 }
 
+/// How far one log reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bounds {
+    pub(super) log: LogId,
+    /// The position of the oldest record that is still wanted.
+    pub(super) first: u64,
+    /// The position of the next record to come.
+    pub(super) next: u64,
+}
+
 #[derive(Debug)]
 struct Segment {
     salt: u64,
@@ -35,15 +45,20 @@ struct Log {
 
 impl Index {
     /// A log's bounds as they were saved.
-    pub(super) fn restore(&mut self, log: LogId, first: u64, next: u64) {
-        let log = self.logs.entry(log).or_default();
-        log.first = log.first.max(first);
-        log.next = log.next.max(next);
+    pub(super) fn restore(&mut self, saved: &Bounds) {
+        let log = self.logs.entry(saved.log).or_default();
+        log.first = saved.first;
+        log.next = saved.next;
+    }
+
+    /// Whether a log reaches at least as far as it did when its bounds were saved.
+    pub(super) fn reaches(&self, saved: &Bounds) -> bool {
+        self.logs.get(&saved.log).is_some_and(|log| log.next >= saved.next)
     }
 
     /// The bounds of all logs.
-    pub(super) fn bounds(&self) -> Vec<(LogId, u64, u64)> {
-        self.logs.iter().map(|(id, log)| (*id, log.first, log.next)).collect()
+    pub(super) fn bounds(&self) -> Vec<Bounds> {
+        self.logs.iter().map(|(id, log)| Bounds { log: *id, first: log.first, next: log.next }).collect()
     }
 
     /// Adds a segment that is complete. False if its records do not follow on those of the segments before.

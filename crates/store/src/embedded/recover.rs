@@ -30,7 +30,7 @@ pub(super) fn recover(disk: &dyn Disk, tables: &Tables) -> Result<Recovered, Sto
     let (mark, saved) = tables.mark()?.unwrap_or((start, Vec::new()));
     let mut recovery =
         Recovery { disk, mark, version: mark.version, changed: Versions::default(), index: Index::default() };
-    saved.iter().for_each(|(log, first, next)| recovery.index.restore(*log, *first, *next));
+    saved.iter().for_each(|log| recovery.index.restore(log));
     let segments = recovery.segments()?;
     let mut previous = None;
     for (at, id) in segments.iter().enumerate() {
@@ -41,12 +41,11 @@ pub(super) fn recover(disk: &dyn Disk, tables: &Tables) -> Result<Recovered, Sto
     if next_segment < mark.segment + u64::from(mark.offset > 0) {
         return behind("the segment is missing, although the last checkpoint follows on it".into());
     }
-    for (log, _, next) in saved {
-        let found =
-            recovery.index.bounds().into_iter().find(|(id, ..)| *id == log).map_or(0, |(_, _, next)| next);
-        if found < next {
-            return behind(format!("log {} ends at {found}, but reached {next} before", log.0));
-        }
+    if let Some(log) = saved.iter().find(|log| !recovery.index.reaches(log)) {
+        return behind(format!(
+            "log {} ends before record {}, which the last checkpoint knew",
+            log.log.0, log.next
+        ));
     }
     let Recovery { version, changed, index, .. } = recovery;
     Ok(Recovered { mark, version, changed, index: Arc::new(RwLock::new(index)), next_segment })

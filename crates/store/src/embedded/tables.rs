@@ -9,6 +9,7 @@ use redb::{
 };
 
 use super::disk::{Disk, DiskFile};
+use super::logs::Bounds;
 use super::segment::FORMAT;
 use crate::versions::Versions;
 use crate::{KeyRange, LogId, Order, StoreError};
@@ -80,7 +81,7 @@ impl Tables {
     }
 
     /// The last checkpoint, and the bounds of the logs then; none if there was none yet.
-    pub(super) fn mark(&self) -> Result<Option<(Mark, Vec<(LogId, u64, u64)>)>, StoreError> {
+    pub(super) fn mark(&self) -> Result<Option<(Mark, Vec<Bounds>)>, StoreError> {
         let read = || -> Result<_, redb::Error> {
             let txn = self.0.begin_read()?;
             let meta = match txn.open_table(META) {
@@ -92,7 +93,7 @@ impl Tables {
             let logs = table.iter()?.map(|row| {
                 let (log, bounds) = row?;
                 let (first, next) = bounds.value();
-                Ok((LogId(log.value()), first, next))
+                Ok(Bounds { log: LogId(log.value()), first, next })
             });
             let logs = logs.collect::<Result<Vec<_>, redb::Error>>()?;
             let mut numbers = [None; 5];
@@ -126,7 +127,7 @@ impl Tables {
         &self,
         changed: &Versions,
         mark: &Mark,
-        logs: &[(LogId, u64, u64)],
+        logs: &[Bounds],
     ) -> Result<(), StoreError> {
         let write = || -> Result<(), redb::Error> {
             let mut txn = self.0.begin_write()?;
@@ -141,8 +142,8 @@ impl Tables {
                     }
                 }
                 let mut bounds = txn.open_table(LOGS)?;
-                for (log, first, next) in logs {
-                    bounds.insert(log.0, (*first, *next))?;
+                for log in logs {
+                    bounds.insert(log.log.0, (log.first, log.next))?;
                 }
                 let mut meta = txn.open_table(META)?;
                 for (name, value) in [

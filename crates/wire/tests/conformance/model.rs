@@ -9,17 +9,17 @@ use wire::{
 /// How often a shape may contain itself before it is cut off: schemas cannot be tied in a knot while running.
 const RECURSION_MAX: usize = 3;
 
-pub struct Suite<'a> {
-    pub json: &'a Json,
+pub(crate) struct Suite<'a> {
+    pub(crate) json: &'a Json,
     shapes: &'a Map<String, Json>,
 }
 
 impl<'a> Suite<'a> {
-    pub fn new(json: &'a Json) -> Self {
+    pub(crate) fn new(json: &'a Json) -> Self {
         Suite { json, shapes: json["shapes"].as_object().expect("shapes") }
     }
 
-    pub fn protocol(&self) -> Protocol {
+    pub(crate) fn protocol(&self) -> Protocol {
         let metadata = &self.json["metadata"];
         match metadata["protocol"].as_str().expect("protocol") {
             "json" if metadata["jsonVersion"] == "1.0" => Protocol::Json10,
@@ -33,7 +33,7 @@ impl<'a> Suite<'a> {
         }
     }
 
-    pub fn service(&self) -> ServiceModel {
+    pub(crate) fn service(&self) -> ServiceModel {
         let metadata = &self.json["metadata"];
         let protocol = self.protocol();
         ServiceModel {
@@ -56,7 +56,7 @@ impl<'a> Suite<'a> {
     }
 
     /// The operation of a case.
-    pub fn operation(&self, given: &Json) -> OperationModel {
+    pub(crate) fn operation(&self, given: &Json) -> OperationModel {
         let http = &given["http"];
         let errors: Vec<ErrorModel> =
             given["errors"].as_array().into_iter().flatten().map(|error| self.error(error)).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wire::{Blob, Choice, Document, Field, Kind, Malformed, Reader, Schema, Timestamp, Writer};
 
 #[derive(Clone, Debug, Default)]
-pub enum Value {
+pub(crate) enum Value {
     #[default]
     Absent,
     Boolean(bool),
@@ -20,13 +20,6 @@ pub enum Value {
     /// One value for each member of the schema.
     Structure(Vec<Value>),
     Union(usize, Box<Value>),
-}
-
-impl Value {
-    /// Bare, for comparisons: not-a-number is equal to itself in this form.
-    pub fn text(&self) -> String {
-        format!("{self:?}")
-    }
 }
 
 impl Field for Value {

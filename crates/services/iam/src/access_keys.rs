@@ -1,0 +1,293 @@
+//! Long-term access keys of users and of the root user.
+
+use crate::access::Ask;
+use crate::account::Account;
+use crate::entity::{Entity, Head, seconds};
+use crate::errors::{invalid_input, no_such_entity, quota};
+use crate::page::Pager;
+use crate::users::{Subject, User, subject};
+use crate::{Iam, api, api::StatusType, api::ops, entity, limits};
+use platform::{Call, Cx, Fault, Handle, Principal, Table, Tx, seal_secret};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use wire::{Timestamp, Unit};
+use zeroize::Zeroizing;
+
+/// By access key id.
+const KEYS: Table<Key> = Table::new("iam/access-keys");
+
+/// By access key id.
+const LAST_USED: Table<LastUsed> = Table::new("iam/access-key-used");
+
+/// What stands where a key was never used (IAM API Reference, `AccessKeyLastUsed`).
+const NEVER_USED: &str = "N/A";
+
+/// An access key.
+#[derive(Clone, Serialize, Deserialize)]
+struct Key {
+    account: String,
+    /// The unique id of the user; none for a key of the root user.
+    user: Option<String>,
+    active: bool,
+    /// In milliseconds since the epoch.
+    created: i64,
+    /// As [`seal_secret`] makes it, in hexadecimal.
+    secret: String,
+}
+
+/// When and where a key was last used with each service, by the service's signing name.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct LastUsed {
+    services: BTreeMap<String, (i64, String)>,
+}
+
+impl Key {
+    fn status(&self) -> StatusType {
+        if self.active { StatusType::Active } else { StatusType::Inactive }
+    }
+}
+
+fn missing(id: &str) -> Fault {
+    no_such_entity(format!("The Access Key with id {id} cannot be found."))
+}
+
+/// Gives an account that is new to the deployment its root user's first access key.
+///
+/// # Errors
+/// Unavailable, if the store or the keyring is.
+pub fn bootstrap(
+    tx: &mut Tx<'_>,
+    keyring: &keyring::Keyring,
+    account: &str,
+    access_key_id: &str,
+    secret: &str,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let mut row = Account::new(account, now.0);
+    row.access_keys.push(access_key_id.to_owned());
+    row.save(tx)?;
+    let secret = hex::encode(seal_secret(keyring, secret)?);
+    let key = Key { account: account.to_owned(), user: None, active: true, created: now.0, secret };
+    KEYS.put(tx, &[access_key_id], &key)
+}
+
+/// What identifying a caller needs of a key.
+pub(crate) fn find(tx: &mut Tx<'_>, id: &str) -> Result<Option<platform::AccessKey>, Fault> {
+    let Some(key) = KEYS.get(tx, &[id])? else { return Ok(None) };
+    let principal = match &key.user {
+        None => Principal::Root { account: key.account.clone() },
+        Some(user) => {
+            let user = entity::referred::<User>(tx, user)?;
+            let Head { account, path, name, id, .. } = user.head().clone();
+            Principal::User { account, path, name, id }
+        }
+    };
+    let secret = hex::decode(&key.secret).map_err(|_| Fault::bug(format!("the secret of {id} is not hexadecimal")))?;
+    Ok(Some(platform::AccessKey { principal, active: key.active, secret }))
+}
+
+/// Notes a use, unless one with the same service was noted a short time ago.
+pub(crate) fn note_use(tx: &mut Tx<'_>, id: &str, call: &Call, service: &str) -> Result<(), Fault> {
+    let used = LAST_USED.get(tx, &[id])?;
+    let last = used.as_ref().and_then(|used| used.services.get(service));
+    let due = |(at, _): &(i64, String)| call.now.0 - at >= limits::LAST_USED_GRANULARITY_MS;
+    if !last.is_none_or(due) {
+        return Ok(());
+    }
+    let mut used = used.map(|used| LastUsed::clone(&used)).unwrap_or_default();
+    used.services.insert(service.to_owned(), (call.now.0, call.region.clone()));
+    LAST_USED.put(tx, &[id], &used)
+}
+
+/// Whose keys an operation concerns: the list of their ids, and how to write it.
+struct Holder {
+    subject: Subject,
+}
+
+impl Holder {
+    fn fetch(cx: &mut Cx<'_>, action: &'static str, name: Option<&String>) -> Result<Self, Fault> {
+        Ok(Self { subject: subject(cx, Ask::to(action), name.map(String::as_str))? })
+    }
+
+    fn ids(&self, cx: &mut Cx<'_>) -> Result<Vec<String>, Fault> {
+        match &self.subject {
+            Subject::Root => Ok(Account::of_caller(cx)?.access_keys),
+            Subject::User(user) => Ok(user.access_keys.clone()),
+        }
+    }
+
+    fn set_ids(&self, cx: &mut Cx<'_>, ids: Vec<String>) -> Result<(), Fault> {
+        match &self.subject {
+            Subject::Root => {
+                let mut account = Account::of_caller(cx)?;
+                account.access_keys = ids;
+                account.save(&mut cx.tx)
+            }
+            Subject::User(user) => {
+                let mut user = User::clone(user);
+                user.access_keys = ids;
+                user.save(&mut cx.tx)
+            }
+        }
+    }
+
+    /// One of the holder's keys.
+    fn key(&self, cx: &mut Cx<'_>, id: &str) -> Result<Key, Fault> {
+        if !self.ids(cx)?.iter().any(|held| held == id) {
+            return Err(missing(id));
+        }
+        let key = KEYS.get(&mut cx.tx, &[id])?.ok_or_else(|| missing(id))?;
+        Ok(Key::clone(&key))
+    }
+
+    /// The user's name; the root user has none.
+    fn name(&self) -> Option<String> {
+        match &self.subject {
+            Subject::Root => None,
+            Subject::User(user) => Some(user.head().name.clone()),
+        }
+    }
+
+    fn unique_id(&self) -> Option<String> {
+        match &self.subject {
+            Subject::Root => None,
+            Subject::User(user) => Some(user.head().id.clone()),
+        }
+    }
+}
+
+impl Handle<ops::CreateAccessKey> for Iam {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::CreateAccessKeyRequest,
+    ) -> Result<api::CreateAccessKeyResponse, Fault> {
+        let holder = Holder::fetch(cx, "iam:CreateAccessKey", input.user_name.as_ref())?;
+        let mut ids = holder.ids(cx)?;
+        if ids.len() >= limits::ACCESS_KEYS {
+            return Err(quota("AccessKeysPerUser", limits::ACCESS_KEYS));
+        }
+        let id = platform::ids::access_key("AKIA", cx.random());
+        let secret: Zeroizing<String> = platform::ids::secret_access_key(cx.random());
+        let key = Key {
+            account: cx.account().to_owned(),
+            user: holder.unique_id(),
+            active: true,
+            created: cx.now().0,
+            secret: hex::encode(seal_secret(cx.keyring(), &secret)?),
+        };
+        KEYS.put(&mut cx.tx, &[&id], &key)?;
+        ids.push(id.clone());
+        holder.set_ids(cx, ids)?;
+        Ok(api::CreateAccessKeyResponse {
+            access_key: api::AccessKey {
+                user_name: holder.name().unwrap_or_default(),
+                access_key_id: id,
+                status: key.status(),
+                secret_access_key: secret.to_string(),
+                create_date: Some(seconds(key.created)),
+            },
+        })
+    }
+}
+
+impl Handle<ops::ListAccessKeys> for Iam {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListAccessKeysRequest,
+    ) -> Result<api::ListAccessKeysResponse, Fault> {
+        let holder = Holder::fetch(cx, "iam:ListAccessKeys", input.user_name.as_ref())?;
+        let list = format!("access-keys/{}", holder.unique_id().unwrap_or_default());
+        let mut pager = Pager::begin(cx, &list, input.marker.as_ref(), input.max_items)?;
+        let mut keys = Vec::new();
+        for id in holder.ids(cx)? {
+            let key = holder.key(cx, &id)?;
+            keys.push(api::AccessKeyMetadata {
+                user_name: holder.name(),
+                access_key_id: Some(id),
+                status: Some(key.status()),
+                create_date: Some(seconds(key.created)),
+            });
+        }
+        pager.entries(0, keys);
+        let page = pager.end(cx)?;
+        Ok(api::ListAccessKeysResponse {
+            access_key_metadata: page.items,
+            is_truncated: Some(page.is_truncated),
+            marker: page.marker,
+        })
+    }
+}
+
+impl Handle<ops::UpdateAccessKey> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::UpdateAccessKeyRequest) -> Result<Unit, Fault> {
+        let holder = Holder::fetch(cx, "iam:UpdateAccessKey", input.user_name.as_ref())?;
+        let mut key = holder.key(cx, &input.access_key_id)?;
+        key.active = match input.status {
+            StatusType::Active => true,
+            StatusType::Inactive => false,
+            StatusType::Expired => return Err(invalid_input("An access key cannot be given the status Expired.")),
+        };
+        KEYS.put(&mut cx.tx, &[&input.access_key_id], &key)?;
+        Ok(Unit::default())
+    }
+}
+
+impl Handle<ops::DeleteAccessKey> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::DeleteAccessKeyRequest) -> Result<Unit, Fault> {
+        let holder = Holder::fetch(cx, "iam:DeleteAccessKey", input.user_name.as_ref())?;
+        let id = &input.access_key_id;
+        holder.key(cx, id)?;
+        KEYS.delete(&mut cx.tx, &[id]);
+        LAST_USED.delete(&mut cx.tx, &[id]);
+        let mut ids = holder.ids(cx)?;
+        ids.retain(|held| held != id);
+        holder.set_ids(cx, ids)?;
+        Ok(Unit::default())
+    }
+}
+
+impl Handle<ops::GetAccessKeyLastUsed> for Iam {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::GetAccessKeyLastUsedRequest,
+    ) -> Result<api::GetAccessKeyLastUsedResponse, Fault> {
+        let (id, ask) = (&input.access_key_id, Ask::to("iam:GetAccessKeyLastUsed"));
+        let key = KEYS.get(&mut cx.tx, &[id])?.filter(|key| key.account == cx.account());
+        let user = match key.as_ref().map(|key| key.user.as_deref()) {
+            Some(Some(user)) => {
+                let user = entity::referred::<User>(&mut cx.tx, user)?;
+                entity::authorize(cx, ask, &*user)?;
+                Some(user)
+            }
+            // A key of the root user, or of nobody.
+            _ => {
+                ask.authorize(cx, "*", None)?;
+                None
+            }
+        };
+        if key.is_none() {
+            return Err(missing(id));
+        }
+        let used = LAST_USED.get(&mut cx.tx, &[id])?;
+        let last = used.as_ref().and_then(|used| used.services.iter().max_by_key(|(_, (at, _))| *at));
+        let last = match last {
+            Some((service, (at, region))) => api::AccessKeyLastUsed {
+                last_used_date: Some(seconds(*at)),
+                service_name: service.clone(),
+                region: region.clone(),
+            },
+            None => api::AccessKeyLastUsed {
+                last_used_date: None,
+                service_name: NEVER_USED.to_owned(),
+                region: NEVER_USED.to_owned(),
+            },
+        };
+        Ok(api::GetAccessKeyLastUsedResponse {
+            user_name: user.map(|user| user.head().name.clone()),
+            access_key_last_used: Some(last),
+        })
+    }
+}

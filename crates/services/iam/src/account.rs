@@ -1,0 +1,206 @@
+//! The account: its root user's access keys, its alias, and how much it holds of what quotas limit.
+
+use crate::access::Ask;
+use crate::api::SummaryKeyType as Key;
+use crate::entity::Kind;
+use crate::errors::{already_exists, no_such_entity};
+use crate::page::Pager;
+use crate::{Iam, api, api::ops, limits};
+use platform::{Cx, Fault, Handle, Table, Tx};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use wire::Unit;
+
+/// By account.
+const ACCOUNTS: Table<Account> = Table::new("iam/accounts");
+
+/// Accounts by alias: aliases are unique in the deployment.
+const ALIASES: Table<String> = Table::new("iam/account-aliases");
+
+/// An account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Account {
+    id: String,
+    /// In milliseconds since the epoch.
+    created: i64,
+    #[serde(default)]
+    alias: Option<String>,
+    /// Ids of the root user's access keys.
+    pub(crate) access_keys: Vec<String>,
+    pub(crate) counts: Counts,
+}
+
+/// How many entities of each kind there are.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    users: u32,
+    groups: u32,
+    roles: u32,
+    policies: u32,
+    /// Versions of managed policies.
+    versions: u32,
+    instance_profiles: u32,
+}
+
+impl Counts {
+    pub(crate) fn of(&mut self, kind: Kind) -> &mut u32 {
+        match kind {
+            Kind::User => &mut self.users,
+            Kind::Group => &mut self.groups,
+            Kind::Role => &mut self.roles,
+            Kind::Policy => &mut self.policies,
+            Kind::InstanceProfile => &mut self.instance_profiles,
+        }
+    }
+}
+
+impl Account {
+    pub(crate) fn new(id: &str, now: i64) -> Self {
+        Self {
+            id: id.to_owned(),
+            created: now,
+            alias: None,
+            access_keys: Vec::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// When it was created, in milliseconds since the epoch.
+    pub(crate) fn created(&self) -> i64 {
+        self.created
+    }
+
+    pub(crate) fn exists(tx: &mut Tx<'_>, id: &str) -> Result<bool, Fault> {
+        Ok(ACCOUNTS.get(tx, &[id])?.is_some())
+    }
+
+    /// The account that a caller belongs to.
+    pub(crate) fn load(tx: &mut Tx<'_>, id: &str) -> Result<Self, Fault> {
+        let account = ACCOUNTS.get(tx, &[id])?.ok_or_else(|| Fault::bug(format!("no account {id}")))?;
+        Ok(Self::clone(&account))
+    }
+
+    pub(crate) fn of_caller(cx: &mut Cx<'_>) -> Result<Self, Fault> {
+        let id = cx.account();
+        Self::load(&mut cx.tx, id)
+    }
+
+    pub(crate) fn save(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        ACCOUNTS.put(tx, &[&self.id], self)
+    }
+
+    /// Counts versions of managed policies that came or went.
+    pub(crate) fn count_versions(cx: &mut Cx<'_>, step: i32) -> Result<(), Fault> {
+        let mut account = Self::of_caller(cx)?;
+        account.counts.versions = account.counts.versions.saturating_add_signed(step);
+        account.save(&mut cx.tx)
+    }
+}
+
+impl Handle<ops::CreateAccountAlias> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::CreateAccountAliasRequest) -> Result<Unit, Fault> {
+        Ask::to("iam:CreateAccountAlias").authorize(cx, "*", None)?;
+        let alias = &input.account_alias;
+        let mut account = Account::of_caller(cx)?;
+        if let Some(owner) = ALIASES.get(&mut cx.tx, &[alias])? {
+            if *owner == account.id {
+                return Ok(Unit::default());
+            }
+            return Err(already_exists(format!("The account alias {alias} already exists.")));
+        }
+        // An account has one alias: a new one takes the place of the old (IAM API Reference, `CreateAccountAlias`).
+        if let Some(old) = account.alias.replace(alias.clone()) {
+            ALIASES.delete(&mut cx.tx, &[&old]);
+        }
+        ALIASES.put(&mut cx.tx, &[alias], &account.id)?;
+        account.save(&mut cx.tx)?;
+        Ok(Unit::default())
+    }
+}
+
+impl Handle<ops::DeleteAccountAlias> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::DeleteAccountAliasRequest) -> Result<Unit, Fault> {
+        Ask::to("iam:DeleteAccountAlias").authorize(cx, "*", None)?;
+        let alias = &input.account_alias;
+        let mut account = Account::of_caller(cx)?;
+        if account.alias.as_ref() != Some(alias) {
+            return Err(no_such_entity(format!("The account alias {alias} cannot be found.")));
+        }
+        account.alias = None;
+        ALIASES.delete(&mut cx.tx, &[alias]);
+        account.save(&mut cx.tx)?;
+        Ok(Unit::default())
+    }
+}
+
+impl Handle<ops::ListAccountAliases> for Iam {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListAccountAliasesRequest,
+    ) -> Result<api::ListAccountAliasesResponse, Fault> {
+        let action = "iam:ListAccountAliases";
+        Ask::to(action).authorize(cx, "*", None)?;
+        let account = Account::of_caller(cx)?;
+        let mut pager = Pager::begin(cx, action, input.marker.as_ref(), input.max_items)?;
+        pager.entries(0, account.alias);
+        let page = pager.end(cx)?;
+        Ok(api::ListAccountAliasesResponse {
+            account_aliases: page.items,
+            is_truncated: Some(page.is_truncated),
+            marker: page.marker,
+        })
+    }
+}
+
+impl Handle<ops::GetAccountSummary> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, _: &Unit) -> Result<api::GetAccountSummaryResponse, Fault> {
+        Ask::to("iam:GetAccountSummary").authorize(cx, "*", None)?;
+        let account = Account::of_caller(cx)?;
+        let Counts { users, groups, roles, policies, versions, instance_profiles } = account.counts;
+        let count = |number: u32| i64::from(number);
+        let size = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let entries = [
+            (Key::Users, count(users)),
+            (Key::UsersQuota, count(limits::USERS_PER_ACCOUNT)),
+            (Key::Groups, count(groups)),
+            (Key::GroupsQuota, count(limits::GROUPS_PER_ACCOUNT)),
+            (Key::Roles, count(roles)),
+            (Key::RolesQuota, count(limits::ROLES_PER_ACCOUNT)),
+            (Key::Policies, count(policies)),
+            (Key::PoliciesQuota, count(limits::POLICIES_PER_ACCOUNT)),
+            (Key::PolicyVersionsInUse, count(versions)),
+            (Key::PolicyVersionsInUseQuota, count(limits::VERSIONS_PER_ACCOUNT)),
+            (Key::InstanceProfiles, count(instance_profiles)),
+            (Key::InstanceProfilesQuota, count(limits::INSTANCE_PROFILES_PER_ACCOUNT)),
+            (Key::GlobalEndpointTokenVersion, 1),
+            (Key::AccountAccessKeysPresent, i64::from(!account.access_keys.is_empty())),
+            (Key::AccessKeysPerUserQuota, size(limits::ACCESS_KEYS)),
+            (Key::GroupsPerUserQuota, size(limits::GROUPS_PER_USER)),
+            (Key::AttachedPoliciesPerUserQuota, size(limits::ATTACHED_POLICIES)),
+            (Key::AttachedPoliciesPerGroupQuota, size(limits::ATTACHED_POLICIES)),
+            (Key::AttachedPoliciesPerRoleQuota, size(limits::ATTACHED_POLICIES)),
+            (Key::VersionsPerPolicyQuota, size(limits::VERSIONS_PER_POLICY)),
+            (Key::PolicySizeQuota, size(limits::POLICY_CHARS)),
+            (Key::UserPolicySizeQuota, size(limits::USER_INLINE_CHARS)),
+            (Key::GroupPolicySizeQuota, size(limits::GROUP_INLINE_CHARS)),
+            (Key::RolePolicySizeQuota, size(limits::ROLE_INLINE_CHARS)),
+            (Key::AssumeRolePolicySizeQuota, size(limits::TRUST_CHARS)),
+        ];
+        // What there is nothing of yet is counted all the same: tools take a missing entry for a missing answer.
+        let none = [
+            Key::AccountMFAEnabled,
+            Key::AccountPasswordPresent,
+            Key::AccountSigningCertificatesPresent,
+            Key::MFADevices,
+            Key::MFADevicesInUse,
+            Key::Providers,
+            Key::ServerCertificates,
+        ];
+        let entries = entries.into_iter().chain(none.map(|key| (key, 0)));
+        let summary: BTreeMap<String, i32> = entries
+            .map(|(key, value)| (key.as_str().to_owned(), i32::try_from(value).unwrap_or(i32::MAX)))
+            .collect();
+        Ok(api::GetAccountSummaryResponse { summary_map: Some(summary) })
+    }
+}

@@ -1,0 +1,131 @@
+//! Data keys: random keys for use outside of KMS, given with a ciphertext of themselves.
+
+use crate::Kms;
+use crate::api::{
+    DataKeySpec, EncryptionAlgorithmSpec, GenerateDataKeyRequest, GenerateDataKeyResponse,
+    GenerateDataKeyWithoutPlaintextRequest, GenerateDataKeyWithoutPlaintextResponse, GrantOperation, ops,
+};
+use crate::authorize::Use;
+use crate::ciphertext;
+use crate::context::{NO_PAIRS, Pairs};
+use crate::encryption::require_usable;
+use crate::errors::{dry_run, no_recipients, validation};
+use crate::grants;
+use crate::names::{Takes, find};
+use platform::{Cx, Fault, Handle};
+use wire::Blob;
+
+/// What the two operations have in common.
+struct Wanted<'a> {
+    operation: &'static str,
+    action: &'static str,
+    grant: GrantOperation,
+    key_id: &'a str,
+    pairs: Option<&'a Pairs>,
+    spec: Option<DataKeySpec>,
+    number_of_bytes: Option<i32>,
+    grant_tokens: Option<&'a [String]>,
+    dry_run: Option<bool>,
+}
+
+struct Made {
+    plaintext: Blob,
+    ciphertext: Blob,
+    key_arn: String,
+    material: String,
+}
+
+impl Wanted<'_> {
+    fn make(&self, cx: &mut Cx<'_>) -> Result<Made, Fault> {
+        let length = self.length()?;
+        let pairs = self.pairs.unwrap_or(&NO_PAIRS);
+        grants::check_tokens(cx, self.grant_tokens)?;
+        let found = find(cx, self.action, self.key_id, Takes::AnyName)?;
+        let algorithm = EncryptionAlgorithmSpec::SymmetricDefault;
+        Use::of(&found, self.action)
+            .across_accounts()
+            .or_grant(self.grant)
+            .with_context(pairs)
+            .with_algorithm(algorithm)
+            .authorize(cx)?;
+        require_usable(&found.key, self.operation, algorithm)?;
+        if self.dry_run == Some(true) {
+            return Err(dry_run());
+        }
+        let mut plaintext = Blob(vec![0; length]);
+        cx.random().fill(&mut plaintext.0);
+        Ok(Made {
+            ciphertext: Blob(ciphertext::encrypt(cx, &found.key, pairs, &plaintext.0)?),
+            plaintext,
+            key_arn: found.key.arn.clone(),
+            material: found.key.current()?.id.to_string(),
+        })
+    }
+
+    fn length(&self) -> Result<usize, Fault> {
+        let bytes = self.number_of_bytes.and_then(|number| usize::try_from(number).ok());
+        match (self.spec, bytes) {
+            (Some(DataKeySpec::Aes256), None) => Ok(32),
+            (Some(DataKeySpec::Aes128), None) => Ok(16),
+            (None, Some(bytes)) => Ok(bytes),
+            _ => Err(validation("Please specify either number of bytes or key spec.")),
+        }
+    }
+}
+
+impl Handle<ops::GenerateDataKey> for Kms {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &GenerateDataKeyRequest,
+    ) -> Result<GenerateDataKeyResponse, Fault> {
+        if input.recipient.is_some() {
+            return Err(no_recipients());
+        }
+        let wanted = Wanted {
+            operation: "GenerateDataKey",
+            action: "kms:GenerateDataKey",
+            grant: GrantOperation::GenerateDataKey,
+            key_id: &input.key_id,
+            pairs: input.encryption_context.as_ref(),
+            spec: input.key_spec,
+            number_of_bytes: input.number_of_bytes,
+            grant_tokens: input.grant_tokens.as_deref(),
+            dry_run: input.dry_run,
+        };
+        let made = wanted.make(cx)?;
+        Ok(GenerateDataKeyResponse {
+            ciphertext_blob: Some(made.ciphertext),
+            plaintext: Some(made.plaintext),
+            key_id: Some(made.key_arn),
+            ciphertext_for_recipient: None,
+            key_material_id: Some(made.material),
+        })
+    }
+}
+
+impl Handle<ops::GenerateDataKeyWithoutPlaintext> for Kms {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &GenerateDataKeyWithoutPlaintextRequest,
+    ) -> Result<GenerateDataKeyWithoutPlaintextResponse, Fault> {
+        let wanted = Wanted {
+            operation: "GenerateDataKeyWithoutPlaintext",
+            action: "kms:GenerateDataKeyWithoutPlaintext",
+            grant: GrantOperation::GenerateDataKeyWithoutPlaintext,
+            key_id: &input.key_id,
+            pairs: input.encryption_context.as_ref(),
+            spec: input.key_spec,
+            number_of_bytes: input.number_of_bytes,
+            grant_tokens: input.grant_tokens.as_deref(),
+            dry_run: input.dry_run,
+        };
+        let made = wanted.make(cx)?;
+        Ok(GenerateDataKeyWithoutPlaintextResponse {
+            ciphertext_blob: Some(made.ciphertext),
+            key_id: Some(made.key_arn),
+            key_material_id: Some(made.material),
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! Deleting keys, after a waiting period (KMS Developer Guide, "Delete an AWS KMS key").
+
+use crate::Kms;
+use crate::aliases::ALIASES;
+use crate::api::{
+    CancelKeyDeletionRequest, CancelKeyDeletionResponse, ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse, ops,
+};
+use crate::errors::validation;
+use crate::key::{Count, KEYS, Key, State};
+use crate::keys::{KEY_COUNTS, manage};
+use crate::limits::{DAY_MILLIS, DELETION_WINDOW_DAYS, DELETION_WINDOW_DEFAULT_DAYS};
+use crate::{grants, rotation, state};
+use platform::trail::{Resource, ServiceEvent};
+use platform::{Cx, Fault, Handle, Timer};
+use wire::Timestamp;
+
+/// The task of the timers that delete.
+pub(crate) const TASK: &str = "delete-key";
+
+impl Handle<ops::ScheduleKeyDeletion> for Kms {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &ScheduleKeyDeletionRequest,
+    ) -> Result<ScheduleKeyDeletionResponse, Fault> {
+        let days = input.pending_window_in_days.unwrap_or(DELETION_WINDOW_DEFAULT_DAYS);
+        let action = "kms:ScheduleKeyDeletion";
+        let mut key = manage(cx, action, &input.key_id, &state::CHANGE, |asks| {
+            asks.with("kms:ScheduleKeyDeletionPendingWindowInDays", days.to_string())
+        })?;
+        if !DELETION_WINDOW_DAYS.contains(&days) {
+            return Err(validation(format!(
+                "PendingWindowInDays must be between {} and {}, but is {days}.",
+                DELETION_WINDOW_DAYS.start(),
+                DELETION_WINDOW_DAYS.end()
+            )));
+        }
+        let at = cx.now().0.saturating_add(i64::from(days) * DAY_MILLIS);
+        key.state = State::PendingDeletion { at };
+        timer(&key, at).set(&mut cx.tx)?;
+        key.put(cx)?;
+        Ok(ScheduleKeyDeletionResponse {
+            key_id: Some(key.arn),
+            deletion_date: Some(Timestamp(at)),
+            key_state: Some(key.state.on_the_wire()),
+            pending_window_in_days: Some(days),
+        })
+    }
+}
+
+impl Handle<ops::CancelKeyDeletion> for Kms {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &CancelKeyDeletionRequest,
+    ) -> Result<CancelKeyDeletionResponse, Fault> {
+        let mut key = manage(cx, "kms:CancelKeyDeletion", &input.key_id, &state::CANCEL_DELETION, |asks| asks)?;
+        if let State::PendingDeletion { at } = key.state {
+            timer(&key, at).clear(&mut cx.tx);
+        }
+        key.state = State::Disabled;
+        key.put(cx)?;
+        Ok(CancelKeyDeletionResponse { key_id: Some(key.arn) })
+    }
+}
+
+/// Does what a timer was set for: the key, its aliases and its grants are gone after it. Of very many grants a part goes at a time,
+/// and the key last.
+pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
+    let path = [due.account.as_str(), &due.region, &due.subject];
+    let Some(key) = KEYS.get(&mut cx.tx, &path)? else { return Ok(()) };
+    let now = cx.now().0;
+    if !matches!(key.state, State::PendingDeletion { at } if at <= now) {
+        return Ok(());
+    }
+    if !grants::delete_some(cx, &key)? {
+        return timer(&key, now).set(&mut cx.tx);
+    }
+    let mut key = (*key).clone();
+    for alias in &key.aliases {
+        ALIASES.delete(&mut cx.tx, &[&key.account, &key.region, alias]);
+    }
+    rotation::stop(cx, &mut key);
+    KEYS.delete(&mut cx.tx, &key.path());
+    Count::take(&KEY_COUNTS, cx, &[&key.account, &key.region])?;
+    cx.emit(ServiceEvent {
+        name: "DeleteKey",
+        details: serde_json::json!({ "keyId": key.id }),
+        resource: Resource { kind: "AWS::KMS::Key", arn: key.arn, account: key.account },
+    });
+    Ok(())
+}
+
+fn timer(key: &Key, at: i64) -> Timer {
+    Timer {
+        at,
+        service: crate::api::MODEL.name.to_owned(),
+        account: key.account.clone(),
+        region: key.region.clone(),
+        task: TASK.to_owned(),
+        subject: key.id.clone(),
+    }
+}

@@ -1,0 +1,201 @@
+//! Encrypt, Decrypt and ReEncrypt.
+
+use crate::Kms;
+use crate::api::{
+    DecryptRequest, DecryptResponse, DryRunModifierType, EncryptRequest, EncryptResponse, EncryptionAlgorithmSpec,
+    GrantOperation, KeyUsageType, ReEncryptRequest, ReEncryptResponse, ops,
+};
+use crate::authorize::{CIPHERTEXTS_RESOURCE, NamedBy, Use};
+use crate::ciphertext::{self, Ciphertext};
+use crate::context::{NO_PAIRS, Pairs};
+use crate::errors::{dry_run, incorrect_key, no_recipients, out_of_reach, validation};
+use crate::key::{KEYS, Key};
+use crate::material::MaterialId;
+use crate::names::{Found, Takes, find};
+use crate::{grants, state};
+use platform::{Cx, Fault, Handle};
+use wire::Blob;
+use zeroize::Zeroizing;
+
+const DEFAULT_ALGORITHM: EncryptionAlgorithmSpec = EncryptionAlgorithmSpec::SymmetricDefault;
+
+impl Handle<ops::Encrypt> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &EncryptRequest) -> Result<EncryptResponse, Fault> {
+        let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
+        let pairs = input.encryption_context.as_ref().unwrap_or(&NO_PAIRS);
+        grants::check_tokens(cx, input.grant_tokens.as_deref())?;
+        let found = find(cx, "kms:Encrypt", &input.key_id, Takes::AnyName)?;
+        Use::of(&found, "kms:Encrypt")
+            .across_accounts()
+            .or_grant(GrantOperation::Encrypt)
+            .with_context(pairs)
+            .with_algorithm(algorithm)
+            .authorize(cx)?;
+        require_usable(&found.key, "Encrypt", algorithm)?;
+        if input.dry_run == Some(true) {
+            return Err(dry_run());
+        }
+        let blob = ciphertext::encrypt(cx, &found.key, pairs, &input.plaintext.0)?;
+        Ok(EncryptResponse {
+            ciphertext_blob: Some(Blob(blob)),
+            key_id: Some(found.key.arn.clone()),
+            encryption_algorithm: Some(algorithm),
+        })
+    }
+}
+
+impl Handle<ops::Decrypt> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &DecryptRequest) -> Result<DecryptResponse, Fault> {
+        if input.recipient.is_some() {
+            return Err(no_recipients());
+        }
+        let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
+        let dry = input.dry_run == Some(true);
+        let ciphertext = read(input.ciphertext_blob.as_ref(), dry, input.dry_run_modifiers.as_deref())?;
+        let pairs = input.encryption_context.as_ref().unwrap_or(&NO_PAIRS);
+        grants::check_tokens(cx, input.grant_tokens.as_deref())?;
+        let (found, named_by) = source(cx, "kms:Decrypt", input.key_id.as_deref(), ciphertext.as_ref())?;
+        Use::of(&found, "kms:Decrypt")
+            .across_accounts()
+            .named_by(named_by)
+            .or_grant(GrantOperation::Decrypt)
+            .with_context(pairs)
+            .with_algorithm(algorithm)
+            .authorize(cx)?;
+        let Some((plaintext, material)) = open(cx, &found.key, "Decrypt", algorithm, ciphertext, pairs)? else {
+            return Err(dry_run());
+        };
+        if dry {
+            return Err(dry_run());
+        }
+        Ok(DecryptResponse {
+            key_id: Some(found.key.arn.clone()),
+            plaintext: Some(into_blob(plaintext)),
+            encryption_algorithm: Some(algorithm),
+            ciphertext_for_recipient: None,
+            key_material_id: Some(material.to_string()),
+        })
+    }
+}
+
+impl Handle<ops::ReEncrypt> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &ReEncryptRequest) -> Result<ReEncryptResponse, Fault> {
+        let source_algorithm = input.source_encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
+        let destination_algorithm = input.destination_encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
+        let source_pairs = input.source_encryption_context.as_ref().unwrap_or(&NO_PAIRS);
+        let destination_pairs = input.destination_encryption_context.as_ref().unwrap_or(&NO_PAIRS);
+        let dry = input.dry_run == Some(true);
+        let ciphertext = read(input.ciphertext_blob.as_ref(), dry, input.dry_run_modifiers.as_deref())?;
+        grants::check_tokens(cx, input.grant_tokens.as_deref())?;
+        let (from, named_by) =
+            source(cx, "kms:ReEncryptFrom", input.source_key_id.as_deref(), ciphertext.as_ref())?;
+        let to = find(cx, "kms:ReEncryptTo", &input.destination_key_id, Takes::AnyName)?;
+        let same_key = if from.key.arn == to.key.arn { "true" } else { "false" };
+        Use::of(&from, "kms:ReEncryptFrom")
+            .across_accounts()
+            .named_by(named_by)
+            .or_grant(GrantOperation::ReEncryptFrom)
+            .with_context(source_pairs)
+            .with_algorithm(source_algorithm)
+            .with("kms:ReEncryptOnSameKey", same_key)
+            .authorize(cx)?;
+        Use::of(&to, "kms:ReEncryptTo")
+            .across_accounts()
+            .or_grant(GrantOperation::ReEncryptTo)
+            .with_context(destination_pairs)
+            .with_algorithm(destination_algorithm)
+            .with("kms:ReEncryptOnSameKey", same_key)
+            .authorize(cx)?;
+        require_usable(&to.key, "ReEncrypt", destination_algorithm)?;
+        let opened = open(cx, &from.key, "ReEncrypt", source_algorithm, ciphertext, source_pairs)?;
+        let Some((plaintext, material)) = opened else { return Err(dry_run()) };
+        if dry {
+            return Err(dry_run());
+        }
+        let blob = ciphertext::encrypt(cx, &to.key, destination_pairs, &plaintext)?;
+        Ok(ReEncryptResponse {
+            ciphertext_blob: Some(Blob(blob)),
+            source_key_id: Some(from.key.arn.clone()),
+            key_id: Some(to.key.arn.clone()),
+            source_encryption_algorithm: Some(source_algorithm),
+            destination_encryption_algorithm: Some(destination_algorithm),
+            source_key_material_id: Some(material.to_string()),
+            destination_key_material_id: Some(to.key.current()?.id.to_string()),
+        })
+    }
+}
+
+/// Requires that the key's state, usage and spec permit a cryptographic operation.
+pub(crate) fn require_usable(
+    key: &Key,
+    operation: &str,
+    algorithm: EncryptionAlgorithmSpec,
+) -> Result<(), Fault> {
+    state::USE.require(key)?;
+    let usage = key.usage.0;
+    let message = if usage != KeyUsageType::EncryptDecrypt {
+        format!("{} key usage is {usage} which is not valid for {operation}.", key.arn)
+    } else if !key.encryption_algorithms().contains(&algorithm) {
+        format!("Algorithm {algorithm} is incompatible with key spec {}.", key.spec.0)
+    } else {
+        return Ok(());
+    };
+    Err(Fault::new("InvalidKeyUsageException", message))
+}
+
+/// The ciphertext of the request; none if a dry run is to do without.
+fn read<'a>(
+    blob: Option<&'a Blob>,
+    dry: bool,
+    modifiers: Option<&[DryRunModifierType]>,
+) -> Result<Option<Ciphertext<'a>>, Fault> {
+    if dry && modifiers.is_some_and(|modifiers| modifiers.contains(&DryRunModifierType::IgnoreCiphertext)) {
+        return Ok(None);
+    }
+    let blob = blob.ok_or_else(|| {
+        validation(
+            "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
+        )
+    })?;
+    Ciphertext::parse(&blob.0).map(Some)
+}
+
+/// The key to decrypt with: the one that the request names or else the one that the ciphertext does.
+fn source<'a>(
+    cx: &mut Cx<'_>,
+    action: &'static str,
+    key_id: Option<&'a str>,
+    ciphertext: Option<&Ciphertext<'_>>,
+) -> Result<(Found<'a>, NamedBy), Fault> {
+    if let Some(key_id) = key_id {
+        return Ok((find(cx, action, key_id, Takes::AnyName)?, NamedBy::Request));
+    }
+    let ciphertext = ciphertext
+        .ok_or_else(|| validation("A key ID is required when DryRunModifiers is set to IGNORE_CIPHERTEXT."))?;
+    let region = cx.region();
+    match KEYS.get(&mut cx.tx, &[&ciphertext.account, region, &ciphertext.key])? {
+        Some(key) => Ok((Found { key, alias: None }, NamedBy::Ciphertext)),
+        None => Err(out_of_reach(&cx.caller().principal.arn(), action, CIPHERTEXTS_RESOURCE)),
+    }
+}
+
+/// Decrypts, if the key is the right one and usable. Answers none where there is no ciphertext.
+fn open(
+    cx: &Cx<'_>,
+    key: &Key,
+    operation: &str,
+    algorithm: EncryptionAlgorithmSpec,
+    ciphertext: Option<Ciphertext<'_>>,
+    pairs: &Pairs,
+) -> Result<Option<(Zeroizing<Vec<u8>>, MaterialId)>, Fault> {
+    if ciphertext.as_ref().is_some_and(|ciphertext| !ciphertext.is_of(key)) {
+        return Err(incorrect_key());
+    }
+    require_usable(key, operation, algorithm)?;
+    ciphertext.map(|ciphertext| ciphertext.decrypt(cx, key, pairs)).transpose()
+}
+
+/// Moves the bytes: what takes them over wipes them too.
+fn into_blob(mut bytes: Zeroizing<Vec<u8>>) -> Blob {
+    Blob(std::mem::take(&mut *bytes))
+}

@@ -1,0 +1,163 @@
+//! CreateGrant.
+
+use super::held::{Delegation, named};
+use super::party::Party;
+use super::{Asked, COUNTS, Constraints, GRANTS, Grant, token};
+use crate::Kms;
+use crate::api::{
+    CreateGrantRequest, CreateGrantResponse, GrantConstraints, GrantOperation, KeySpec, KeyUsageType, ops,
+};
+use crate::authorize::Use;
+use crate::context::Pairs;
+use crate::errors::{dry_run, limit_exceeded, unsupported, validation};
+use crate::key::{Count, Key};
+use crate::limits::{CONSTRAINT_CHARS, CONSTRAINT_PAIRS, GRANTS_PER_KEY};
+use crate::names::{Takes, find};
+use crate::state;
+use crate::text::Text;
+use platform::{Cx, Fault, Handle};
+
+impl Handle<ops::CreateGrant> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &CreateGrantRequest) -> Result<CreateGrantResponse, Fault> {
+        let grantee = grantee(input)?;
+        let constraints = constraints(input.constraints.as_ref())?;
+        super::check_tokens(cx, input.grant_tokens.as_deref())?;
+        let found = find(cx, "kms:CreateGrant", &input.key_id, Takes::Keys)?;
+        let key = &found.key;
+        let delegation = Delegation { operations: &input.operations, constraints: &constraints };
+        let mut asks = Use::of(&found, "kms:CreateGrant")
+            .across_accounts()
+            .or_grant_for(Asked::Delegation(delegation))
+            .with_context(constraints.pairs())
+            .with("kms:GranteePrincipal", grantee)
+            .with("kms:GrantIsForAWSResource", "false")
+            .with_all("kms:GrantOperations", input.operations.iter().map(ToString::to_string).collect());
+        if let Some(retiring) = &input.retiring_principal {
+            asks = asks.with("kms:RetiringPrincipal", retiring.as_str());
+        }
+        if let Some(kind) = constraints.kind() {
+            asks = asks.with("kms:GrantConstraintType", kind);
+        }
+        asks.authorize(cx)?;
+        state::USE.require(key)?;
+        let operations = operations(key, &input.operations)?;
+        let grant = Grant {
+            id: new_id(cx),
+            key_arn: key.arn.clone(),
+            name: input.name.clone(),
+            created: cx.now().0,
+            grantee: Party::find(cx, grantee)?,
+            retiring: input.retiring_principal.as_deref().map(|text| Party::find(cx, text)).transpose()?,
+            issuer: cx.account().to_owned(),
+            operations,
+            constraints,
+        };
+        let grant_id = match same(cx, key, &grant)? {
+            Some(id) => id,
+            None => {
+                if !Count::add(&COUNTS, cx, &key.path(), GRANTS_PER_KEY)? {
+                    return Err(limit_exceeded(format!(
+                        "{} already has {GRANTS_PER_KEY} grants, which is the most.",
+                        key.arn
+                    )));
+                }
+                grant.put(cx, key)?;
+                grant.id
+            }
+        };
+        if input.dry_run == Some(true) {
+            return Err(dry_run());
+        }
+        Ok(CreateGrantResponse {
+            grant_token: Some(token::make(cx, key, &grant_id)?),
+            grant_id: Some(grant_id),
+        })
+    }
+}
+
+fn grantee(input: &CreateGrantRequest) -> Result<&str, Fault> {
+    let services = input.grantee_service_principal.is_some() || input.retiring_service_principal.is_some();
+    let source_arn = input.constraints.as_ref().is_some_and(|constraints| constraints.source_arn.is_some());
+    if services || source_arn {
+        return Err(unsupported("Grants for service principals and the SourceArn constraint are not supported."));
+    }
+    input
+        .grantee_principal
+        .as_deref()
+        .ok_or_else(|| validation("You must specify either GranteePrincipal or GranteeServicePrincipal."))
+}
+
+fn constraints(input: Option<&GrantConstraints>) -> Result<Constraints, Fault> {
+    let Some(input) = input else { return Ok(Constraints::default()) };
+    let given = |pairs: &Option<Pairs>| pairs.clone().filter(|pairs| !pairs.is_empty());
+    let constraints = Constraints {
+        equals: given(&input.encryption_context_equals),
+        subset: given(&input.encryption_context_subset),
+    };
+    if constraints.equals.is_some() && constraints.subset.is_some() {
+        return Err(validation(
+            "A grant can have either the EncryptionContextEquals or the EncryptionContextSubset constraint, but not both.",
+        ));
+    }
+    for pairs in constraints.equals.iter().chain(&constraints.subset) {
+        let too_long = |text: &String| text.chars().count() > CONSTRAINT_CHARS;
+        if pairs.len() > CONSTRAINT_PAIRS || pairs.iter().any(|(key, value)| too_long(key) || too_long(value)) {
+            return Err(validation(format!(
+                "A grant constraint can have at most {CONSTRAINT_PAIRS} encryption context pairs, whose keys and values have at \
+                 most {CONSTRAINT_CHARS} characters."
+            )));
+        }
+    }
+    Ok(constraints)
+}
+
+/// The operations, each once and in the order of the model, if the key has all of them.
+fn operations(key: &Key, asked: &[GrantOperation]) -> Result<Vec<Text<GrantOperation>>, Fault> {
+    if asked.is_empty() {
+        return Err(validation("A grant must permit at least one operation."));
+    }
+    if let Some(other) = asked.iter().find(|operation| !supports(key, **operation)) {
+        return Err(validation(format!(
+            "Grant operation {other} is not supported on a KMS key with key spec {} and key usage {}.",
+            key.spec.0, key.usage.0
+        )));
+    }
+    Ok(GrantOperation::ALL.iter().filter(|of| asked.contains(of)).map(|of| Text(*of)).collect())
+}
+
+/// Whether a key of this kind has the operation (KMS Developer Guide, "Grant operations").
+fn supports(key: &Key, operation: GrantOperation) -> bool {
+    use GrantOperation as Op;
+    match operation {
+        Op::CreateGrant | Op::DescribeKey | Op::RetireGrant => true,
+        Op::Encrypt | Op::Decrypt | Op::ReEncryptFrom | Op::ReEncryptTo => {
+            key.usage.0 == KeyUsageType::EncryptDecrypt
+        }
+        Op::GenerateDataKey
+        | Op::GenerateDataKeyWithoutPlaintext
+        | Op::GenerateDataKeyPair
+        | Op::GenerateDataKeyPairWithoutPlaintext => key.spec.0 == KeySpec::SymmetricDefault,
+        _ => false,
+    }
+}
+
+/// A grant that is the same in all but id and time and has the same name: asking again for it makes no other.
+fn same(cx: &mut Cx<'_>, key: &Key, grant: &Grant) -> Result<Option<String>, Fault> {
+    let Some(name) = &grant.name else { return Ok(None) };
+    for id in named(cx, key, &grant.grantee.id, name)? {
+        let path = [key.account.as_str(), &key.region, &key.id, &id];
+        if let Some(other) = GRANTS.get(&mut cx.tx, &path)? {
+            let alike = Grant { id: grant.id.clone(), created: grant.created, ..(*other).clone() };
+            if alike == *grant {
+                return Ok(Some(id));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn new_id(cx: &Cx<'_>) -> String {
+    let mut bytes = [0; 32];
+    cx.random().fill(&mut bytes);
+    hex::encode(bytes)
+}

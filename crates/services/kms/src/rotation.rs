@@ -1,0 +1,233 @@
+//! Rotation: new material for a key, the old kept for decryption (KMS Developer Guide, "Rotate AWS KMS keys").
+
+use crate::Kms;
+use crate::api::{
+    DisableKeyRotationRequest, EnableKeyRotationRequest, GetKeyRotationStatusRequest, GetKeyRotationStatusResponse,
+    IncludeKeyMaterial, KeyMaterialState, ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest,
+    RotateKeyOnDemandResponse, RotationType, RotationsListEntry, ops,
+};
+use crate::authorize::Use;
+use crate::errors::limit_exceeded;
+use crate::key::{KEYS, Key, State};
+use crate::keys::manage;
+use crate::limits::{DAY_MILLIS, ON_DEMAND_ROTATIONS, ROTATION_CONFLICT_MILLIS, ROTATION_PERIOD_DEFAULT_DAYS};
+use crate::material::Material;
+use crate::names::{Takes, find};
+use crate::{pages, state};
+use platform::trail::{Resource, ServiceEvent};
+use platform::{Cx, Fault, Handle, Timer};
+use serde::{Deserialize, Serialize};
+use wire::{Timestamp, Unit};
+
+/// The task of the timers that rotate.
+pub(crate) const TASK: &str = "rotate-key";
+
+/// Automatic rotation of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rotation {
+    period_days: i32,
+    /// When the key is rotated next, in milliseconds since the epoch. It passes while the key is not enabled.
+    next: i64,
+}
+
+impl Rotation {
+    fn from(now: i64, period_days: i32) -> Self {
+        Self { period_days, next: now.saturating_add(i64::from(period_days) * DAY_MILLIS) }
+    }
+}
+
+impl Handle<ops::EnableKeyRotation> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &EnableKeyRotationRequest) -> Result<Unit, Fault> {
+        let period = input.rotation_period_in_days.unwrap_or(ROTATION_PERIOD_DEFAULT_DAYS);
+        let mut key = manage(cx, "kms:EnableKeyRotation", &input.key_id, &state::ROTATE, |asks| {
+            match input.rotation_period_in_days {
+                Some(days) => asks.with("kms:RotationPeriodInDays", days.to_string()),
+                None => asks,
+            }
+        })?;
+        // The period counts from the call that sets it; setting the same one again changes nothing.
+        if key.rotation.is_none_or(|rotation| rotation.period_days != period) {
+            stop(cx, &mut key);
+            key.rotation = Some(Rotation::from(cx.now().0, period));
+            start(cx, &key)?;
+            key.put(cx)?;
+        }
+        Ok(Unit)
+    }
+}
+
+impl Handle<ops::DisableKeyRotation> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &DisableKeyRotationRequest) -> Result<Unit, Fault> {
+        let mut key = manage(cx, "kms:DisableKeyRotation", &input.key_id, &state::ROTATE, |asks| asks)?;
+        if key.rotation.is_some() {
+            stop(cx, &mut key);
+            key.put(cx)?;
+        }
+        Ok(Unit)
+    }
+}
+
+impl Handle<ops::GetKeyRotationStatus> for Kms {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &GetKeyRotationStatusRequest,
+    ) -> Result<GetKeyRotationStatusResponse, Fault> {
+        let found = find(cx, "kms:GetKeyRotationStatus", &input.key_id, Takes::Keys)?;
+        Use::of(&found, "kms:GetKeyRotationStatus").across_accounts().authorize(cx)?;
+        let key = &found.key;
+        let pending_deletion = matches!(key.state, State::PendingDeletion { .. });
+        let rotation = key.rotation.filter(|_| !pending_deletion);
+        Ok(GetKeyRotationStatusResponse {
+            key_rotation_enabled: Some(rotation.is_some()),
+            key_id: Some(key.id.clone()),
+            rotation_period_in_days: rotation.map(|rotation| rotation.period_days),
+            next_rotation_date: rotation.map(|rotation| Timestamp(rotation.next)),
+            // A rotation on demand is finished when it is answered: none is ever in progress.
+            on_demand_rotation_start_date: None,
+        })
+    }
+}
+
+impl Handle<ops::RotateKeyOnDemand> for Kms {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &RotateKeyOnDemandRequest,
+    ) -> Result<RotateKeyOnDemandResponse, Fault> {
+        let mut key = manage(cx, "kms:RotateKeyOnDemand", &input.key_id, &state::ROTATE, |asks| asks)?;
+        let on_demand = |material: &&Material| material.rotation.is_some_and(|of| of.0 == RotationType::OnDemand);
+        if key.materials.iter().filter(on_demand).count() >= ON_DEMAND_ROTATIONS {
+            return Err(limit_exceeded(format!(
+                "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be \
+                 performed for this key: {}",
+                key.arn
+            )));
+        }
+        let soon = cx.now().0.saturating_add(ROTATION_CONFLICT_MILLIS);
+        if key.rotation.is_some_and(|rotation| rotation.next <= soon) {
+            return Err(Fault::new(
+                "ConflictException",
+                "An automatic rotation of this key is currently in progress or scheduled to begin within the next 20 minutes.",
+            ));
+        }
+        rotate(cx, &mut key, RotationType::OnDemand)?;
+        key.put(cx)?;
+        Ok(RotateKeyOnDemandResponse { key_id: Some(key.id) })
+    }
+}
+
+impl Handle<ops::ListKeyRotations> for Kms {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &ListKeyRotationsRequest,
+    ) -> Result<ListKeyRotationsResponse, Fault> {
+        let found = find(cx, "kms:ListKeyRotations", &input.key_id, Takes::Keys)?;
+        Use::of(&found, "kms:ListKeyRotations").authorize(cx)?;
+        let key = &found.key;
+        let all = input.include_key_material == Some(IncludeKeyMaterial::AllKeyMaterial);
+        let current = key.current()?.id;
+        // Their order is that of time: as names they have their numbers.
+        let listed: Vec<_> = key
+            .materials
+            .iter()
+            .enumerate()
+            .filter(|(_, material)| all || material.rotation.is_some())
+            .map(|(number, material)| (format!("{number:06}"), material))
+            .collect();
+        let list = format!("kms:ListKeyRotations/{all}/{}", key.arn);
+        let wanted = (pages::KEYS.of(input.limit), input.marker.as_deref());
+        let (listed, next) = pages::of_sorted(cx, &list, &listed, wanted, |(number, _)| number)?;
+        let rotations = listed
+            .into_iter()
+            .map(|(_, material)| RotationsListEntry {
+                key_id: Some(key.id.clone()),
+                key_material_id: Some(material.id.to_string()),
+                key_material_state: Some(if material.id == current {
+                    KeyMaterialState::Current
+                } else {
+                    KeyMaterialState::NonCurrent
+                }),
+                rotation_date: material.rotation.map(|_| Timestamp(material.created)),
+                rotation_type: material.rotation.map(|of| of.0),
+                ..RotationsListEntry::default()
+            })
+            .collect();
+        Ok(ListKeyRotationsResponse {
+            rotations: Some(rotations),
+            truncated: Some(next.is_some()),
+            next_marker: next,
+        })
+    }
+}
+
+/// Rotates a key whose time came while it was not enabled. Its period counts anew from now.
+pub(crate) fn catch_up(cx: &mut Cx<'_>, key: &mut Key) -> Result<(), Fault> {
+    let now = cx.now().0;
+    if let Some(rotation) = key.rotation.filter(|rotation| rotation.next <= now) {
+        rotate(cx, key, RotationType::Automatic)?;
+        key.rotation = Some(Rotation::from(now, rotation.period_days));
+        start(cx, key)?;
+    }
+    Ok(())
+}
+
+/// Does what a timer was set for.
+pub(crate) fn due(cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
+    let path = [timer.account.as_str(), &timer.region, &timer.subject];
+    let Some(key) = KEYS.get(&mut cx.tx, &path)? else { return Ok(()) };
+    if key.state != State::Enabled {
+        return Ok(());
+    }
+    let mut key = (*key).clone();
+    catch_up(cx, &mut key)?;
+    key.put(cx)
+}
+
+/// No automatic rotation any more.
+pub(crate) fn stop(cx: &mut Cx<'_>, key: &mut Key) {
+    if let Some(rotation) = key.rotation.take() {
+        timer(key, rotation).clear(&mut cx.tx);
+    }
+}
+
+fn start(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
+    match key.rotation {
+        Some(rotation) => timer(key, rotation).set(&mut cx.tx),
+        None => Ok(()),
+    }
+}
+
+fn timer(key: &Key, rotation: Rotation) -> Timer {
+    Timer {
+        at: rotation.next,
+        service: crate::api::MODEL.name.to_owned(),
+        account: key.account.clone(),
+        region: key.region.clone(),
+        task: TASK.to_owned(),
+        subject: key.id.clone(),
+    }
+}
+
+fn rotate(cx: &mut Cx<'_>, key: &mut Key, kind: RotationType) -> Result<(), Fault> {
+    let previous = key.current()?.id;
+    let material = Material::generate(cx, &key.arn, Some(kind))?;
+    cx.emit(ServiceEvent {
+        name: "RotateKey",
+        resource: Resource {
+            kind: "AWS::KMS::Key",
+            arn: key.arn.clone(),
+            account: key.account.clone(),
+        },
+        details: serde_json::json!({
+            "keyId": key.id,
+            "rotationType": kind.as_str(),
+            "keyOrigin": key.origin.0.as_str(),
+            "previousKeyMaterialId": previous.to_string(),
+            "currentKeyMaterialId": material.id.to_string(),
+        }),
+    });
+    key.materials.push(material);
+    Ok(())
+}

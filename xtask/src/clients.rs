@@ -1,0 +1,63 @@
+//! The clients that the tour and the tests use, installed in a cache outside of the checkout.
+
+use crate::run::{Failure, run};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The root of the checkout.
+pub(crate) fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// A Python environment with the AWS CLI, boto3 and pytest: the folder of its programs.
+pub(crate) fn python() -> Result<PathBuf, Failure> {
+    let wanted = root().join("tests/requirements.txt");
+    let venv = cache()?.join("python");
+    let programs = venv.join("bin");
+    installed(&wanted, &venv, || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+        run(Command::new(programs.join("pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .arg(&wanted))
+    })?;
+    Ok(programs)
+}
+
+/// The packages of the AWS SDK for JavaScript: their `node_modules`.
+pub(crate) fn node() -> Result<PathBuf, Failure> {
+    let source = root().join("tests/js");
+    let place = cache()?.join("node");
+    installed(&source.join("package-lock.json"), &place, || {
+        fs::create_dir_all(&place)?;
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(source.join(file), place.join(file))?;
+        }
+        run(Command::new("npm")
+            .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(&place))
+    })?;
+    Ok(place.join("node_modules"))
+}
+
+/// Installs unless the same list was installed before: a copy of the list is left behind when all is done.
+fn installed(
+    list: &Path,
+    place: &Path,
+    install: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let wanted = fs::read(list)?;
+    let stamp = place.join("installed");
+    if fs::read(&stamp).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    install()?;
+    Ok(fs::write(stamp, wanted)?)
+}
+
+fn cache() -> Result<PathBuf, Failure> {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    Ok(base.ok_or("neither XDG_CACHE_HOME nor HOME is set")?.join("fastness"))
+}
