@@ -65,10 +65,10 @@ pub(crate) fn create(
     let now = SystemClock.now();
     let store = Store::open(Embedded::open(&data.store())?)?;
     let mut tx = Tx::begin(&store, &keyring);
-    iam::bootstrap(&mut tx, &keyring, &random, &account, &root.access_key_id, &root.secret_access_key, now)
+    iam::bootstrap(&mut tx, &keyring, &account, &root.access_key_id, &root.secret_access_key, now)
         .map_err(|fault| Failure(fault.for_operator()))?;
     store.commit_blocking(tx.into_txn())?;
-    store.close()?;
+    store.close_blocking()?;
     root.write(data, &keyring)?;
     data.write_description(
         id,

@@ -4,22 +4,26 @@ use crate::args::ServeArgs;
 use crate::config::{Config, LISTEN_DEFAULT, Log, LogFormat, LogLevel};
 use crate::deployment::{Data, Description, Serving};
 use crate::{Failure, failure, init, seal};
+use cloudtrail::CloudTrail;
+use iam::Iam;
 use keyring::{Keyring, SystemRandom};
-use platform::{Env, Service};
+use kms::Kms;
+use platform::{Directory, Env, Service};
 use server::{Deployment, SystemClock, listen, run_timers};
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use store::{Embedded, Store};
+use sts::Sts;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Every service there is, by name.
-pub(crate) fn services() -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(cloudtrail::CloudTrail), Arc::new(iam::Iam), Arc::new(kms::Kms), Arc::new(sts::Sts)]
+pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
+    vec![Arc::new(CloudTrail), iam, Arc::new(Kms), Arc::new(Sts)]
 }
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
@@ -45,13 +49,16 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let keyring = Keyring::open(&data.keyring(), &[&*seal], Arc::new(SystemRandom))?;
     drop(seal);
     let store = Store::open(Embedded::open(&data.store())?)?;
-    let env = Env { keyring, random: Arc::new(SystemRandom), directory: Arc::new(iam::Iam) };
+    let iam = Arc::new(Iam::default());
+    let env =
+        Env { keyring, random: Arc::new(SystemRandom), directory: Arc::clone(&iam) as Arc<dyn Directory> };
     let Description { account, region, .. } = &description;
-    let deployment = Deployment::new(store.clone(), env, Arc::new(SystemClock), account, region, services());
+    let deployment =
+        Deployment::new(store.clone(), env, Arc::new(SystemClock), account, region, services(iam));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(Arc::new(deployment), address, &data, &description))?;
     drop(runtime);
-    store.close()?;
+    store.close_blocking()?;
     data.clear_serving();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! What a service is: operations with behaviour, and facts about how they are recorded.
 
-use crate::{Cx, Fault, Timer};
+use crate::{Caller, Cx, Fault, Timer};
 use std::sync::Arc;
 use wire::{Field, Operation, OperationModel, Protocol, Rejection, Schema, ServiceModel, Shape};
 
@@ -41,6 +41,15 @@ pub trait Service: Send + Sync + 'static {
             .iter()
             .any(|verb| operation.starts_with(verb));
         TrailFacts { read_only, response: !read_only }
+    }
+
+    /// Whether callers of this kind may call an operation at all, whatever their policies say. IAM refuses some temporary
+    /// credentials.
+    ///
+    /// # Errors
+    /// What the caller is told.
+    fn admit(&self, _operation: &str, _caller: &Caller) -> Result<(), Fault> {
+        Ok(())
     }
 
     /// Does what a timer of this service was set for. Runs with the rights of the service itself.

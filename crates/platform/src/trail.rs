@@ -65,7 +65,7 @@ impl Record<'_> {
         let mut object = Writer::new(&mut out);
         object.text("eventVersion", "1.11");
         object.raw("userIdentity", |out| user_identity(self.caller, out));
-        object.text("eventTime", &self.call.now.rfc3339());
+        object.text("eventTime", &seconds(self.call.now.0));
         object.text("eventSource", self.source);
         object.text("eventName", self.name);
         object.text("awsRegion", &self.call.region);
@@ -107,7 +107,7 @@ impl ServiceEvent {
         let record = json!({
             "eventVersion": "1.11",
             "userIdentity": {"accountId": self.resource.account, "invokedBy": source},
-            "eventTime": call.now.rfc3339(),
+            "eventTime": seconds(call.now.0),
             "eventSource": source,
             "eventName": self.name,
             "awsRegion": call.region,
@@ -254,12 +254,17 @@ fn session_context(principal: &Principal, session: &Session) -> Value {
     if let Some(issuer) = issuer {
         context.insert("sessionIssuer".to_owned(), issuer);
     }
-    let created = wire::Timestamp(session.issued).rfc3339();
+    let created = seconds(session.issued);
     context.insert("attributes".to_owned(), json!({"creationDate": created, "mfaAuthenticated": "false"}));
     if let Some(identity) = &session.source_identity {
         context.insert("sourceIdentity".to_owned(), json!(identity));
     }
     Value::Object(context)
+}
+
+/// A time as records give it: to the second.
+fn seconds(ms: i64) -> String {
+    wire::Timestamp(ms - ms.rem_euclid(1000)).rfc3339()
 }
 
 fn cut(text: &str, bytes: usize) -> &str {

@@ -143,6 +143,9 @@ impl Deployment {
                 },
             };
             record.request = Some(request.input());
+            if let Err(fault) = hosted.service.admit(route.operation.name, &caller) {
+                return self.refuse_fault(record, route, call, &fault).await;
+            }
             match self.attempt(tx, call, &caller, request.as_ref(), record, facts, route).await {
                 Ok(answer) => return answer,
                 Err(fault) if fault.blame() == Blame::Conflict => decoded = Some(request),

@@ -65,8 +65,8 @@ impl std::error::Error for TimestampError {}
 impl Timestamp {
     /// The first moment of the year 0000.
     pub const MIN: Timestamp = Timestamp(-62_167_219_200_000);
-    /// The last millisecond of the year 9999.
-    pub const MAX: Timestamp = Timestamp(253_402_300_799_999);
+    /// Late on 9999-12-30: the last second that lies in the year 9999 at every offset from UTC.
+    pub const MAX: Timestamp = Timestamp(253_402_207_200_000);
 
     /// From seconds since the epoch, rounded to the nearest millisecond.
     pub fn from_epoch_seconds(seconds: f64) -> Result<Self, TimestampError> {
@@ -284,7 +284,7 @@ mod tests {
             assert_eq!(Timestamp::parse_rfc3339(rfc3339), Ok(timestamp));
             assert_eq!(Timestamp::parse_http_date(http), Ok(timestamp));
         }
-        assert_eq!(Timestamp::MAX.rfc3339(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp::MAX.rfc3339(), "9999-12-30T22:00:00Z");
         assert_eq!(
             Timestamp::parse_rfc3339("2026-11-21T23:07:43.125+01:00").map(|t| t.0),
             Ok(1_795_298_863_125)
@@ -315,7 +315,7 @@ mod tests {
         ] {
             assert_eq!(Timestamp::parse_http_date(text), Err(TimestampError), "{text}");
         }
-        for seconds in [f64::NAN, f64::INFINITY, 1e300, -1e300, 253_402_300_800.0] {
+        for seconds in [f64::NAN, f64::INFINITY, 1e300, -1e300, 253_402_207_201.0] {
             assert_eq!(Timestamp::from_epoch_seconds(seconds), Err(TimestampError), "{seconds}");
         }
         assert_eq!(Timestamp::from_epoch_seconds(1.0004), Ok(Timestamp(1000)));

@@ -35,6 +35,11 @@ mod trust;
 mod usage;
 mod users;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use access_keys::bootstrap;
 
 use api::{MODEL, ops};

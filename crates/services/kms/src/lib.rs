@@ -40,6 +40,8 @@ mod state;
 mod tags;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use api::ops;

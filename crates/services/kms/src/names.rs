@@ -122,7 +122,11 @@ fn parse<'a>(text: &'a str, region: &str) -> Result<Name<'a>, Fault> {
             if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(Fault::new("NotFoundException", format!("Invalid arn {text}")));
             }
-            (Some(account), name.strip_prefix("key/").unwrap_or(name))
+            match name.strip_prefix("key/") {
+                Some(id) => (Some(account), id),
+                None if name.starts_with(ALIAS_PREFIX) => (Some(account), name),
+                None => return Err(Fault::new("NotFoundException", format!("Invalid arn {text}"))),
+            }
         }
     };
     if name.starts_with(ALIAS_PREFIX) {
@@ -188,6 +192,11 @@ mod tests {
             ("arn:aws:kms:eu-west-1:111111111111:alias/a", "NotFoundException", "Invalid arn eu-west-1"),
             ("arn:aws:kms:eu-central-1:1:alias/a", "NotFoundException", "Invalid arn arn:aws:kms:eu-central-1:1:alias/a"),
             ("arn:aws:s3:eu-central-1:111111111111:alias/a", "NotFoundException", "Invalid arn eu-central-1"),
+            (
+                "arn:aws:kms:eu-central-1:111111111111:1234abcd-12ab-34cd-56ef-1234567890ab",
+                "NotFoundException",
+                "Invalid arn arn:aws:kms:eu-central-1:111111111111:1234abcd-12ab-34cd-56ef-1234567890ab",
+            ),
             ("arn:", "NotFoundException", "Invalid arn "),
             ("alias/", "ValidationException", "Invalid identifier"),
             ("alias/a b", "ValidationException", "Invalid identifier"),

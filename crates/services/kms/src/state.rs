@@ -19,8 +19,8 @@ pub(crate) enum Cell {
 #[derive(Debug)]
 pub(crate) struct Row {
     #[cfg_attr(not(test), expect(dead_code, reason = "names the row, and is what its test runs"))]
-    operations: &'static [&'static str],
-    cells: [Cell; 3],
+    pub(crate) operations: &'static [&'static str],
+    pub(crate) cells: [Cell; 3],
 }
 
 use Cell::{IsDisabled, IsNotPendingDeletion, IsPendingDeletion, Works};
@@ -37,6 +37,8 @@ pub(crate) static USE: Row = Row {
     cells: [Works, IsDisabled, IsPendingDeletion],
 };
 
+/// Operations that no state keeps from working.
+#[cfg(test)]
 pub(crate) static LOOK: Row = Row {
     operations: &[
         "DescribeKey",
@@ -76,6 +78,9 @@ pub(crate) static ROTATE: Row = Row {
 
 pub(crate) static CANCEL_DELETION: Row =
     Row { operations: &["CancelKeyDeletion"], cells: [IsNotPendingDeletion, IsNotPendingDeletion, Works] };
+
+#[cfg(test)]
+pub(crate) static TABLE: [&Row; 5] = [&USE, &LOOK, &CHANGE, &ROTATE, &CANCEL_DELETION];
 
 impl Row {
     /// Requires that the key is in a state in which the row's operations work.

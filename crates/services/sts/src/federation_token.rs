@@ -4,7 +4,7 @@ use crate::Sts;
 use crate::api::{FederatedUser, GetFederationTokenRequest, GetFederationTokenResponse, ops};
 use crate::issue::Issued;
 use crate::packed::pack;
-use crate::session_token::{expires, require_long_term};
+use crate::session_token::expires;
 use platform::{Access, Cx, Fault, Handle, Principal, Session};
 use std::collections::BTreeMap;
 
@@ -14,7 +14,6 @@ impl Handle<ops::GetFederationToken> for Sts {
         cx: &mut Cx<'_>,
         input: &GetFederationTokenRequest,
     ) -> Result<GetFederationTokenResponse, Fault> {
-        require_long_term(cx, "GetFederationToken")?;
         let caller = &cx.caller().principal;
         let account = cx.account();
         let issuer_name = match caller {

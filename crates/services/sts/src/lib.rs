@@ -12,7 +12,7 @@ mod packed;
 mod session_token;
 
 use api::{MODEL, ops};
-use platform::{AnyOperation, Service, TrailFacts, operations};
+use platform::{AnyOperation, Caller, Fault, Principal, Service, TrailFacts, operations};
 use std::sync::Arc;
 use wire::ServiceModel;
 
@@ -27,6 +27,19 @@ impl Service for Sts {
 
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
         operations![self; ops::AssumeRole, ops::GetCallerIdentity, ops::GetFederationToken, ops::GetSessionToken]
+    }
+
+    fn admit(&self, operation: &str, caller: &Caller) -> Result<(), Fault> {
+        // IAM User Guide, "Comparing the AWS STS API operations".
+        let allowed = match operation {
+            "GetCallerIdentity" => true,
+            "AssumeRole" => !matches!(caller.principal, Principal::Federated { .. }),
+            _ => caller.session.is_none(),
+        };
+        if allowed {
+            return Ok(());
+        }
+        Err(Fault::denied(format!("Cannot call {operation} with session credentials")))
     }
 
     fn trail(&self, operation: &str) -> TrailFacts {

@@ -6,7 +6,7 @@ use crate::issue::Issued;
 use platform::{Cx, Fault, Handle, Principal, Session};
 
 /// How long the session of a user lasts if the caller does not say, in seconds.
-pub(crate) const DURATION_SECONDS_DEFAULT: i32 = 43_200;
+const DURATION_SECONDS_DEFAULT: i32 = 43_200;
 
 /// The longest session of the root user, in seconds (STS API reference, GetSessionToken and GetFederationToken).
 const ROOT_SECONDS_MAX: i32 = 3600;
@@ -17,7 +17,6 @@ impl Handle<ops::GetSessionToken> for Sts {
         cx: &mut Cx<'_>,
         input: &GetSessionTokenRequest,
     ) -> Result<GetSessionTokenResponse, Fault> {
-        require_long_term(cx, "GetSessionToken")?;
         // It needs no permission: it proves the caller, it gives nothing (IAM User Guide, "Permissions for GetSessionToken").
         cx.permissions()?;
         cx.authorize_everyone();
@@ -46,12 +45,4 @@ pub(crate) fn expires(cx: &Cx<'_>, seconds: Option<i32>) -> i64 {
     let root = matches!(cx.caller().principal, Principal::Root { .. });
     let seconds = if root { seconds.min(ROOT_SECONDS_MAX) } else { seconds };
     cx.now().0.saturating_add(i64::from(seconds) * 1000)
-}
-
-/// Refuses callers with temporary credentials.
-pub(crate) fn require_long_term(cx: &Cx<'_>, operation: &str) -> Result<(), Fault> {
-    match cx.caller().session {
-        None => Ok(()),
-        Some(_) => Err(Fault::denied(format!("Cannot call {operation} with session credentials"))),
-    }
 }

@@ -64,11 +64,11 @@ impl Presented {
     /// [`SigError::Misplaced`].
     pub fn check_scope(&self, service: &str, is_served: impl FnOnce(&str) -> bool) -> Result<(), SigError> {
         if !is_served(&self.scope.region) {
-            return Err(SigError::Misplaced("Credential should be scoped to a valid region. ".to_owned()));
+            return Err(SigError::Misplaced("Credential should be scoped to a valid region.".to_owned()));
         }
         if self.scope.service != service {
             return Err(SigError::Misplaced(format!(
-                "Credential should be scoped to correct service: '{service}'. "
+                "Credential should be scoped to correct service: '{service}'."
             )));
         }
         Ok(())

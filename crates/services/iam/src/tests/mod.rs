@@ -1,0 +1,3 @@
+//! Transcripts of calls: what each operation answers and refuses.
+
+mod users;

@@ -1,0 +1,274 @@
+//! A deployment in memory to call operations on.
+
+use crate::Kms;
+use crate::api::{CreateKeyRequest, KeyMetadata, ops};
+use keyring::{KeyFile, Keyring, SystemRandom};
+use platform::trail::ServiceEvent;
+use platform::{
+    AccessKey, Call, Caller, Cx, Directory, Env, Fault, Handle, Permissions, Principal, Role, Service as _, Session, Timer, Tx,
+};
+use policy::{Policy, PolicyKind};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use wire::{Operation, Timestamp};
+
+pub(crate) const ACCOUNT: &str = "111111111111";
+pub(crate) const OTHER: &str = "222222222222";
+pub(crate) const REGION: &str = "eu-central-1";
+pub(crate) const START: i64 = 1_795_302_463_000;
+pub(crate) const DAY: i64 = 86_400_000;
+
+pub(crate) struct World {
+    pub(crate) store: store::Store,
+    pub(crate) env: Env,
+    people: Arc<People>,
+    now: Cell<i64>,
+    region: RefCell<String>,
+    events: RefCell<Vec<ServiceEvent>>,
+    _directory: tempfile::TempDir,
+}
+
+/// IAM, as far as KMS sees it: principals by ARN.
+#[derive(Default)]
+struct People {
+    people: Mutex<BTreeMap<String, Person>>,
+    born: std::sync::atomic::AtomicU32,
+}
+
+#[derive(Clone)]
+struct Person {
+    principal: Principal,
+    id: String,
+    permissions: Arc<Permissions>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let random = Arc::new(SystemRandom);
+        let seal = KeyFile::create(&directory.path().join("key"), &*random).unwrap();
+        let keyring = Keyring::create(&data.join("keyring"), &seal, Arc::clone(&random) as _).unwrap();
+        let people = Arc::new(People::default());
+        Self {
+            store: store::Store::open(store::Memory::new()).unwrap(),
+            env: Env { keyring, random, directory: Arc::clone(&people) as _ },
+            people,
+            now: Cell::new(START),
+            region: RefCell::new(REGION.to_owned()),
+            events: RefCell::default(),
+            _directory: directory,
+        }
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.now.get()
+    }
+
+    pub(crate) fn wait(&self, millis: i64) {
+        self.now.set(self.now.get() + millis);
+    }
+
+    pub(crate) fn go_to(&self, region: &str) {
+        *self.region.borrow_mut() = region.to_owned();
+    }
+
+    pub(crate) fn root(&self) -> Caller {
+        self.root_of(ACCOUNT)
+    }
+
+    pub(crate) fn root_of(&self, account: &str) -> Caller {
+        caller(Principal::Root { account: account.to_owned() })
+    }
+
+    /// Makes a user with these statements as its only policy, or without any policy.
+    pub(crate) fn user(&self, account: &str, name: &str, statements: &str) -> Caller {
+        let id = self.people.next_id("AIDA");
+        let principal = Principal::User {
+            account: account.to_owned(),
+            path: "/".to_owned(),
+            name: name.to_owned(),
+            id: id.clone(),
+        };
+        self.people.add(principal.arn(), Person { principal: principal.clone(), id, permissions: permissions(statements) });
+        caller(principal)
+    }
+
+    /// Makes a role and opens a session of it.
+    pub(crate) fn session(&self, account: &str, role: &str, session: &str, statements: &str) -> Caller {
+        let arn = format!("arn:aws:iam::{account}:role/{role}");
+        let known = self.people.find(&arn);
+        let id = known.map_or_else(|| self.people.next_id("AROA"), |person| person.id);
+        let principal = |session: &str| Principal::Role {
+            account: account.to_owned(),
+            path: "/".to_owned(),
+            name: role.to_owned(),
+            id: id.clone(),
+            session: session.to_owned(),
+        };
+        let person = Person { principal: principal(""), id: id.clone(), permissions: permissions(statements) };
+        self.people.add(arn, person);
+        caller(principal(session))
+    }
+
+    pub(crate) fn forget(&self, arn: &str) {
+        self.people.people.lock().unwrap().remove(arn);
+    }
+
+    /// Makes one call. Only a success takes effect, and it must have been authorized.
+    pub(crate) fn call<Op: Operation>(&self, caller: &Caller, input: Op::Input) -> Result<Op::Output, Fault>
+    where
+        Kms: Handle<Op>,
+    {
+        let call = self.call_facts();
+        let tx = Tx::begin(&self.store, &self.env.keyring);
+        let mut cx = Cx::new(tx, &self.env, &call, caller);
+        let output = Kms.handle(&mut cx, &input)?;
+        let (authorized, _, events, tx) = cx.finish();
+        assert!(authorized, "{} succeeded without authorization", Op::MODEL.name);
+        self.events.borrow_mut().extend(events);
+        self.store.commit_blocking(tx.into_txn()).unwrap();
+        Ok(output)
+    }
+
+    /// What the service did by itself since this was last asked.
+    pub(crate) fn events(&self) -> Vec<ServiceEvent> {
+        self.events.take()
+    }
+
+    /// Lets the timers that are due do their work, until none is.
+    pub(crate) fn run_timers(&self) -> usize {
+        let mut ran = 0;
+        loop {
+            let mut tx = Tx::begin(&self.store, &self.env.keyring);
+            let Some(timer) = Timer::due(&mut tx, Timestamp(self.now()), 1).unwrap().pop() else { return ran };
+            timer.clear(&mut tx);
+            let call = Call { region: timer.region.clone(), ..self.call_facts() };
+            let service = Caller::service("kms.amazonaws.com");
+            let mut cx = Cx::new(tx, &self.env, &call, &service);
+            Kms.due(&mut cx, &timer).unwrap();
+            let (_, _, events, tx) = cx.finish();
+            self.events.borrow_mut().extend(events);
+            self.store.commit_blocking(tx.into_txn()).unwrap();
+            ran += 1;
+        }
+    }
+
+    /// Rows of KMS, by table.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let mut txn = self.store.begin();
+        let rows = txn.scan(b"kms/", b"kms0", 10_000, false).unwrap();
+        rows.iter().map(|(key, _)| String::from_utf8_lossy(key).replace('\0', " ")).collect()
+    }
+
+    fn call_facts(&self) -> Call {
+        Call {
+            request_id: "request".to_owned(),
+            now: Timestamp(self.now()),
+            region: self.region.borrow().clone(),
+            source_ip: "127.0.0.1".to_owned(),
+            user_agent: None,
+            referer: None,
+            host: None,
+            tls: None,
+        }
+    }
+
+    pub(crate) fn create_key(&self, caller: &Caller, input: CreateKeyRequest) -> KeyMetadata {
+        self.call::<ops::CreateKey>(caller, input).unwrap().key_metadata.unwrap()
+    }
+
+    /// A key with the default policy; its ARN.
+    pub(crate) fn key(&self) -> String {
+        self.create_key(&self.root(), CreateKeyRequest::default()).arn.unwrap()
+    }
+
+    /// A key that besides its account allows what these statements do; its ARN.
+    pub(crate) fn key_with(&self, statements: &str) -> String {
+        let policy = Some(key_policy(statements));
+        self.create_key(&self.root(), CreateKeyRequest { policy, ..CreateKeyRequest::default() }).arn.unwrap()
+    }
+}
+
+/// A key policy that gives the account all rights, and these statements.
+pub(crate) fn key_policy(statements: &str) -> String {
+    let comma = if statements.is_empty() { "" } else { "," };
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{ACCOUNT}:root"}},"Action":"kms:*","Resource":"*"}}{comma}{statements}]}}"#
+    )
+}
+
+/// A statement that allows actions on everything.
+pub(crate) fn allow(actions: &str) -> String {
+    let actions: Vec<String> = actions.split_whitespace().map(|action| format!("\"{action}\"")).collect();
+    format!(r#"{{"Effect":"Allow","Action":[{}],"Resource":"*"}}"#, actions.join(","))
+}
+
+fn permissions(statements: &str) -> Arc<Permissions> {
+    let mut permissions = Permissions::default();
+    if !statements.is_empty() {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+        permissions.identity.push(Arc::new(Policy::parse(&text, PolicyKind::Identity).unwrap()));
+    }
+    Arc::new(permissions)
+}
+
+fn caller(principal: Principal) -> Caller {
+    let session = matches!(principal, Principal::Role { .. }).then(|| Arc::new(Session::default()));
+    Caller { principal, access_key_id: Some("AKIAEXAMPLE".to_owned()), session }
+}
+
+impl People {
+    fn next_id(&self, prefix: &str) -> String {
+        let number = self.born.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        format!("{prefix}{number:017}")
+    }
+
+    fn add(&self, arn: String, person: Person) {
+        self.people.lock().unwrap().insert(arn, person);
+    }
+
+    fn find(&self, arn: &str) -> Option<Person> {
+        self.people.lock().unwrap().get(arn).cloned()
+    }
+}
+
+impl Directory for People {
+    fn access_key(&self, _: &mut Tx<'_>, _: &str) -> Result<Option<AccessKey>, Fault> {
+        Ok(None)
+    }
+
+    fn permissions(&self, _: &mut Tx<'_>, caller: &Caller) -> Result<Option<Arc<Permissions>>, Fault> {
+        Ok(match &caller.principal {
+            Principal::User { .. } | Principal::Role { .. } => {
+                self.find(&caller.principal.principal_arn()).map(|person| person.permissions)
+            }
+            _ => Some(Arc::default()),
+        })
+    }
+
+    fn role(&self, _: &mut Tx<'_>, account: &str, name: &str) -> Result<Option<Role>, Fault> {
+        let trust = r#"{"Version":"2012-10-17","Statement":[]}"#;
+        let person = self.find(&format!("arn:aws:iam::{account}:role/{name}"));
+        Ok(person.map(|person| Role {
+            principal: person.principal,
+            trust: Arc::new(Policy::parse(trust, PolicyKind::Trust).unwrap()),
+            max_session_seconds: 3600,
+            tags: BTreeMap::new(),
+        }))
+    }
+
+    fn managed_policy(&self, _: &mut Tx<'_>, _: &str, _: &str) -> Result<Option<Arc<Policy>>, Fault> {
+        Ok(None)
+    }
+
+    fn unique_id(&self, _: &mut Tx<'_>, arn: &str) -> Result<Option<String>, Fault> {
+        Ok(self.find(arn).map(|person| person.id))
+    }
+
+    fn note_use(&self, _: &mut Tx<'_>, _: &str, _: &Call, _: &str) -> Result<(), Fault> {
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! The operations, as callers see them.
+
+mod aliases;
+mod encryption;
+mod grants;
+mod keys;
+mod policies;
+mod rotation;
+mod states;
+mod tags;
+
+use platform::Fault;
+use std::fmt::Debug;
+
+/// Asserts which error a call gave.
+#[track_caller]
+fn refused<T: Debug>(result: Result<T, Fault>, code: &str, message: &str) {
+    match result {
+        Ok(output) => panic!("not refused with {code}: {output:?}"),
+        Err(fault) => assert_eq!(
+            (fault.code(), fault.message()),
+            (code, message),
+            "operators read: {}",
+            fault.for_operator()
+        ),
+    }
+}
+
+/// Asserts that a call was denied for want of a permission.
+#[track_caller]
+fn denied<T: Debug>(result: Result<T, Fault>, message_part: &str) {
+    match result {
+        Ok(output) => panic!("not denied: {output:?}"),
+        Err(fault) => assert!(
+            fault.code() == "AccessDenied" && fault.message().contains(message_part),
+            "{}: {}",
+            fault.code(),
+            fault.message()
+        ),
+    }
+}

@@ -1,0 +1,225 @@
+use crate::api::{self, ops};
+use crate::key::State;
+use crate::state::{Cell, TABLE};
+use crate::testing::{ACCOUNT, World};
+use platform::Fault;
+use std::collections::BTreeSet;
+
+/// Calls an operation on a key with input that is otherwise right.
+fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), Fault> {
+    let root = world.root();
+    let id = || key.to_owned();
+    macro_rules! call {
+        ($operation:ident, $input:expr) => {
+            world.call::<ops::$operation>(&root, $input).map(drop)
+        };
+    }
+    match operation {
+        "Encrypt" => call!(
+            Encrypt,
+            api::EncryptRequest { key_id: id(), plaintext: b"x"[..].into(), ..Default::default() }
+        ),
+        "Decrypt" => call!(
+            Decrypt,
+            api::DecryptRequest { ciphertext_blob: Some(ready.blob.as_slice().into()), ..Default::default() }
+        ),
+        "ReEncrypt" => call!(
+            ReEncrypt,
+            api::ReEncryptRequest {
+                ciphertext_blob: Some(ready.blob.as_slice().into()),
+                destination_key_id: ready.other.clone(),
+                ..Default::default()
+            }
+        ),
+        "GenerateDataKey" => call!(
+            GenerateDataKey,
+            api::GenerateDataKeyRequest { key_id: id(), number_of_bytes: Some(1), ..Default::default() }
+        ),
+        "GenerateDataKeyWithoutPlaintext" => call!(
+            GenerateDataKeyWithoutPlaintext,
+            api::GenerateDataKeyWithoutPlaintextRequest {
+                key_id: id(),
+                number_of_bytes: Some(1),
+                ..Default::default()
+            }
+        ),
+        "CreateGrant" => call!(
+            CreateGrant,
+            api::CreateGrantRequest {
+                key_id: id(),
+                grantee_principal: Some(ACCOUNT.to_owned()),
+                operations: vec![api::GrantOperation::Encrypt],
+                ..Default::default()
+            }
+        ),
+        "DescribeKey" => call!(DescribeKey, api::DescribeKeyRequest { key_id: id(), ..Default::default() }),
+        "GetKeyPolicy" => call!(GetKeyPolicy, api::GetKeyPolicyRequest { key_id: id(), ..Default::default() }),
+        "PutKeyPolicy" => call!(
+            PutKeyPolicy,
+            api::PutKeyPolicyRequest {
+                key_id: id(),
+                policy: crate::testing::key_policy(""),
+                ..Default::default()
+            }
+        ),
+        "ListAliases" => {
+            call!(ListAliases, api::ListAliasesRequest { key_id: Some(id()), ..Default::default() })
+        }
+        "ListGrants" => call!(ListGrants, api::ListGrantsRequest { key_id: id(), ..Default::default() }),
+        "ListKeyPolicies" => {
+            call!(ListKeyPolicies, api::ListKeyPoliciesRequest { key_id: id(), ..Default::default() })
+        }
+        "ListResourceTags" => {
+            call!(ListResourceTags, api::ListResourceTagsRequest { key_id: id(), ..Default::default() })
+        }
+        "ListKeyRotations" => {
+            call!(ListKeyRotations, api::ListKeyRotationsRequest { key_id: id(), ..Default::default() })
+        }
+        "GetKeyRotationStatus" => {
+            call!(GetKeyRotationStatus, api::GetKeyRotationStatusRequest { key_id: id() })
+        }
+        "RetireGrant" => call!(
+            RetireGrant,
+            api::RetireGrantRequest { grant_token: Some(ready.grant.0.clone()), ..Default::default() }
+        ),
+        "RevokeGrant" => call!(
+            RevokeGrant,
+            api::RevokeGrantRequest { key_id: id(), grant_id: ready.grant.1.clone(), ..Default::default() }
+        ),
+        "DeleteAlias" => call!(DeleteAlias, api::DeleteAliasRequest { alias_name: "alias/of-key".to_owned() }),
+        "CreateAlias" => call!(
+            CreateAlias,
+            api::CreateAliasRequest { alias_name: "alias/new".to_owned(), target_key_id: id() }
+        ),
+        "UpdateAlias" => call!(
+            UpdateAlias,
+            api::UpdateAliasRequest { alias_name: "alias/of-other".to_owned(), target_key_id: id() }
+        ),
+        "TagResource" => call!(
+            TagResource,
+            api::TagResourceRequest {
+                key_id: id(),
+                tags: vec![api::Tag { tag_key: "a".to_owned(), tag_value: "b".to_owned() }]
+            }
+        ),
+        "UntagResource" => call!(
+            UntagResource,
+            api::UntagResourceRequest { key_id: id(), tag_keys: vec!["a".to_owned()] }
+        ),
+        "UpdateKeyDescription" => call!(
+            UpdateKeyDescription,
+            api::UpdateKeyDescriptionRequest { key_id: id(), description: "d".to_owned() }
+        ),
+        "EnableKey" => call!(EnableKey, api::EnableKeyRequest { key_id: id() }),
+        "DisableKey" => call!(DisableKey, api::DisableKeyRequest { key_id: id() }),
+        "ScheduleKeyDeletion" => {
+            call!(ScheduleKeyDeletion, api::ScheduleKeyDeletionRequest { key_id: id(), ..Default::default() })
+        }
+        "EnableKeyRotation" => {
+            call!(EnableKeyRotation, api::EnableKeyRotationRequest { key_id: id(), ..Default::default() })
+        }
+        "DisableKeyRotation" => call!(DisableKeyRotation, api::DisableKeyRotationRequest { key_id: id() }),
+        "RotateKeyOnDemand" => call!(RotateKeyOnDemand, api::RotateKeyOnDemandRequest { key_id: id() }),
+        "CancelKeyDeletion" => call!(CancelKeyDeletion, api::CancelKeyDeletionRequest { key_id: id() }),
+        other => panic!("no call of {other}"),
+    }
+}
+
+/// What was made while the key was enabled.
+struct Ready {
+    blob: Vec<u8>,
+    other: String,
+    /// Token and id.
+    grant: (String, String),
+}
+
+fn prepare(world: &World, key: &str) -> Ready {
+    let root = world.root();
+    let other = world.key();
+    let encrypt =
+        api::EncryptRequest { key_id: key.to_owned(), plaintext: b"x"[..].into(), ..Default::default() };
+    let blob = world.call::<ops::Encrypt>(&root, encrypt).unwrap().ciphertext_blob.unwrap().into_vec();
+    for (name, target) in [("alias/of-key", key), ("alias/of-other", &other)] {
+        let input =
+            api::CreateAliasRequest { alias_name: name.to_owned(), target_key_id: target.to_owned() };
+        world.call::<ops::CreateAlias>(&root, input).unwrap();
+    }
+    let grant = api::CreateGrantRequest {
+        key_id: key.to_owned(),
+        grantee_principal: Some(ACCOUNT.to_owned()),
+        operations: vec![api::GrantOperation::Decrypt],
+        ..Default::default()
+    };
+    let grant = world.call::<ops::CreateGrant>(&root, grant).unwrap();
+    Ready { blob, other, grant: (grant.grant_token.unwrap(), grant.grant_id.unwrap()) }
+}
+
+/// Every cell of the table of key states that keys with material from KMS have.
+#[test]
+fn every_cell() {
+    let states = [State::Enabled, State::Disabled, State::PendingDeletion { at: 0 }];
+    for row in TABLE {
+        for operation in row.operations {
+            for (state, cell) in states.iter().zip(row.cells) {
+                let world = World::new();
+                let root = world.root();
+                let key = world.key();
+                let ready = prepare(&world, &key);
+                let key_id = key.clone();
+                match state {
+                    State::Enabled => {}
+                    State::Disabled => {
+                        world.call::<ops::DisableKey>(&root, api::DisableKeyRequest { key_id }).unwrap();
+                    }
+                    State::PendingDeletion { .. } => {
+                        let input = api::ScheduleKeyDeletionRequest { key_id, ..Default::default() };
+                        world.call::<ops::ScheduleKeyDeletion>(&root, input).unwrap();
+                    }
+                }
+                let expected = match cell {
+                    Cell::Works => None,
+                    Cell::IsDisabled => Some(("DisabledException", format!("{key} is disabled."))),
+                    Cell::IsPendingDeletion => {
+                        Some(("KMSInvalidStateException", format!("{key} is pending deletion.")))
+                    }
+                    Cell::IsNotPendingDeletion => {
+                        Some(("KMSInvalidStateException", format!("{key} is not pending deletion.")))
+                    }
+                };
+                let result = call(&world, operation, &key, &ready);
+                let got = result.as_ref().err().map(|fault| (fault.code(), fault.message().to_owned()));
+                assert_eq!(got, expected, "{operation} on a key that is {state:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_operation_on_a_key_is_in_the_table() {
+    let in_table: Vec<_> = TABLE.iter().flat_map(|row| row.operations).copied().collect();
+    let unique: BTreeSet<_> = in_table.iter().copied().collect();
+    assert_eq!(unique.len(), in_table.len(), "an operation is in two rows");
+    let without_key = ["CreateKey", "GenerateRandom", "ListKeys", "ListRetirableGrants"];
+    let implemented: BTreeSet<_> = crate::api::MODEL
+        .operations
+        .iter()
+        .filter(|model| model.input.is_some())
+        .map(|model| model.name)
+        .filter(|name| !without_key.contains(name))
+        .collect();
+    assert_eq!(implemented, unique);
+}
+
+/// An alias may be taken from a key that is pending deletion.
+#[test]
+fn the_key_that_loses_an_alias_may_be_pending_deletion() {
+    let world = World::new();
+    let root = world.root();
+    let key = world.key();
+    let ready = prepare(&world, &key);
+    let input = api::ScheduleKeyDeletionRequest { key_id: key, ..Default::default() };
+    world.call::<ops::ScheduleKeyDeletion>(&root, input).unwrap();
+    let input =
+        api::UpdateAliasRequest { alias_name: "alias/of-key".to_owned(), target_key_id: ready.other };
+    world.call::<ops::UpdateAlias>(&root, input).unwrap();
+}
