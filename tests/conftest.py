@@ -14,6 +14,7 @@ import time
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 REGION = "us-east-1"
 SERVICES = ("cloudtrail", "iam", "kms", "sts")
@@ -169,6 +170,28 @@ def events(caller, **filters):
     """All records of the caller's trail, newest first, each parsed."""
     pages = caller.cloudtrail.get_paginator("lookup_events").paginate(**filters)
     return [json.loads(event["CloudTrailEvent"]) for page in pages for event in page["Events"]]
+
+
+def record(caller, request_id):
+    """The record of one call, which is looked for from the newest on."""
+    for page in caller.cloudtrail.get_paginator("lookup_events").paginate():
+        for event in page["Events"]:
+            found = json.loads(event["CloudTrailEvent"])
+            if found["requestID"] == request_id:
+                return found
+    raise AssertionError(f"there is no record of {request_id}")
+
+
+def refused(call, *args, **kwargs):
+    """The error of a call that must fail, with its status and request id."""
+    with pytest.raises(ClientError) as caught:
+        call(*args, **kwargs)
+    metadata = caught.value.response["ResponseMetadata"]
+    return {
+        **caught.value.response["Error"],
+        "Status": metadata["HTTPStatusCode"],
+        "RequestId": metadata["RequestId"],
+    }
 
 
 def wait_for(condition, seconds=10):

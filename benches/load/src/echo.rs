@@ -44,7 +44,10 @@ pub(crate) async fn serve() -> Result<(), Failure> {
     writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
     loop {
         let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
+        // A client that is gone already is none of the others' business.
+        if stream.set_nodelay(true).is_err() {
+            continue;
+        }
         tokio::spawn(
             http1::Builder::new()
                 .timer(TokioTimer::new())

@@ -94,7 +94,9 @@ async fn row(
     // Caches fill and the allocator settles before the count begins.
     client::load(target, case.service, case.target, &case.body, Duration::from_secs(1), connections).await?;
     let before = process::cpu(pid)?;
-    let sample = client::load(target, case.service, case.target, &case.body, time, connections).await?;
+    let sample = client::load(target, case.service, case.target, &case.body, time, connections)
+        .await
+        .map_err(|error| format!("{name}: {error}"))?;
     let cpu = process::cpu(pid)?.saturating_sub(before);
     Ok(Row { name, sample, cpu })
 }

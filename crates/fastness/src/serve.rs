@@ -78,7 +78,7 @@ async fn serve(
         tracing::warn!(%address, "serving plain HTTP beyond loopback: everything that is said can be read on the way");
     }
     tracing::info!(endpoint, account = description.account, data = %data.path().display(), "serving");
-    greet(&endpoint, data)?;
+    greet(&endpoint, data);
 
     let (stop, stopping) = watch::channel(false);
     let timers = tokio::spawn(run_timers(Arc::clone(&deployment), stopping.clone()));
@@ -95,13 +95,14 @@ async fn serve(
     Ok(())
 }
 
-/// Tells a person where the server is and how to use it.
-fn greet(endpoint: &str, data: &Data) -> Result<(), Failure> {
+/// Tells a person where the server is and how to use it. Whether anybody reads it makes no difference.
+fn greet(endpoint: &str, data: &Data) {
+    let text = format!(
+        "Fastness serves {endpoint}\nUse it with: eval \"$(fastness env --data {})\"\n",
+        data.path().display()
+    );
     let mut out = std::io::stdout();
-    writeln!(out, "Fastness serves {endpoint}")?;
-    writeln!(out, "Use it with: eval \"$(fastness env --data {})\"", data.path().display())?;
-    out.flush()?;
-    Ok(())
+    let _unread = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn log(log: &Log) {

@@ -106,8 +106,9 @@ async fn answer(
     let answer = match collected {
         Ok(Ok(body)) => deployment.handle(&parts, &body.to_bytes(), peer).await,
         Ok(Err(error)) if error.is::<LengthLimitError>() => deployment.refuse_body(&parts, peer).await,
-        // The client went away or sent a malformed chunk: nobody reads an answer.
-        Ok(Err(_)) | Err(_) => return plain(http::StatusCode::REQUEST_TIMEOUT),
+        // The client sent a malformed chunk, or went away and reads no answer.
+        Ok(Err(_)) => return plain(http::StatusCode::BAD_REQUEST),
+        Err(_) => return plain(http::StatusCode::REQUEST_TIMEOUT),
     };
     let mut response = http::Response::new(Full::new(Bytes::from(answer.body)));
     match http::StatusCode::from_u16(answer.status) {

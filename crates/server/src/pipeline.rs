@@ -52,7 +52,8 @@ impl Deployment {
         let scope = presented.as_ref().ok().and_then(Option::as_ref).map(|presented| &presented.scope);
         let routed = self.router.route(parts, body, scope);
         let mut call = self.call(parts, peer);
-        if let Some(scope) = scope {
+        // A record of a region that there is not could not be looked up.
+        if let Some(scope) = scope.filter(|scope| is_region(&scope.region)) {
             call.region.clone_from(&scope.region);
         }
         let route = match routed {
@@ -96,11 +97,17 @@ impl Deployment {
                     let identified = presented
                         .check_scope(route.service.signing_name, is_region)
                         .map_err(Unidentified::from)
+                        // Before any key is derived for the day that the request names.
+                        .and_then(|()| presented.check_time(call.now).map_err(Unidentified::from))
                         .and_then(|()| self.identify(&mut tx, call, presented, parts, body));
                     match identified {
                         Ok(caller) => caller,
                         Err(Unidentified::Fault(fault)) if fault.blame() == Blame::Conflict => continue,
-                        Err(Unidentified::Fault(fault)) => return fault_answer(route, &fault, call),
+                        Err(Unidentified::Fault(fault)) => {
+                            let caller = unknown_caller(Some(presented));
+                            let record = self.unidentified(call, route, hosted, facts, &caller);
+                            return self.refuse_fault(record, route, call, &fault).await;
+                        }
                         Err(Unidentified::Refused(error)) => {
                             let presented = Some(presented);
                             return self
@@ -152,7 +159,9 @@ impl Deployment {
                 Err(fault) => return self.refuse_fault(record, route, call, &fault).await,
             }
         }
-        fault_answer(route, &Fault::unavailable("too many conflicting changes"), call)
+        let caller = unknown_caller(presented.as_ref());
+        let record = self.unidentified(call, route, hosted, facts, &caller);
+        self.refuse_fault(record, route, call, &Fault::unavailable("too many conflicting changes")).await
     }
 
     /// Runs the operation once: all of it takes effect and is recorded, or nothing.
@@ -244,20 +253,33 @@ impl Deployment {
     ) -> Answer {
         let (code, status, message) = error.answer(route.protocol);
         let caller = unknown_caller(presented);
-        let record = Record {
+        let mut record = self.unidentified(call, route, hosted, facts, &caller);
+        record.error = Some((code, &message));
+        let answer = error_answer(route, call, &ErrorAnswer::new(code, &message, status));
+        self.refuse(record, route, call, answer).await
+    }
+
+    /// The record of a call whose caller is not known: it lies in the trail of the deployment's first account.
+    fn unidentified<'a>(
+        &'a self,
+        call: &'a Call,
+        route: &Route,
+        hosted: &'a Hosted,
+        facts: TrailFacts,
+        caller: &'a Caller,
+    ) -> Record<'a> {
+        Record {
             call,
-            caller: &caller,
+            caller,
             recipient: &self.account,
             source: &hosted.source,
             name: route.operation.name,
             read_only: facts.read_only,
             request: None,
             response: None,
-            error: Some((code, &message)),
+            error: None,
             resources: &[],
-        };
-        let answer = error_answer(route, call, &ErrorAnswer::new(code, &message, status));
-        self.refuse(record, route, call, answer).await
+        }
     }
 
     async fn refuse_route(&self, call: &Call, error: &RouteError, presented: Option<&Presented>) -> Answer {

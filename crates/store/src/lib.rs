@@ -38,6 +38,7 @@ mod store;
 mod txn;
 mod versions;
 
+pub use bytes::Bytes;
 pub use embedded::{CHANGED_FACTOR_MAX, Directory, Disk, DiskFile, Embedded, Sizes};
 pub use engine::{Engine, Group, LogId, LogRead, Logs, Op, Snapshot, Visit};
 pub use error::{CommitError, StoreError};

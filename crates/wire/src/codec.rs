@@ -38,7 +38,7 @@ pub struct ErrorAnswer<'a> {
     pub status: u16,
     /// Whether the caller is to blame.
     pub sender: bool,
-    /// Further members of the error's shape.
+    /// Further members of the error's shape: all but its text.
     pub members: Option<(&'a dyn Field, &'static Schema)>,
 }
 

@@ -25,6 +25,9 @@ pub const ITEMS_MAX: usize = 50_000;
 /// Deepest nesting of structures, lists, maps and documents in one request.
 pub const DEPTH_MAX: usize = 64;
 
+/// Longest key of a map in the path of a violation; keys may be as long as bodies, and there may be many violations.
+const KEY_SHOWN_BYTES_MAX: usize = 256;
+
 /// One broken constraint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -96,19 +99,30 @@ impl Trace {
         }
     }
 
-    /// What was broken since `mark` was broken in the value of the map entry `key`.
+    /// What was broken since `mark` was broken in the value of the entry `key` of a map of `schema`.
     ///
     /// AWS reports a value that itself breaks a constraint at the map, and what lies deeper at `key.member.…`; a
     /// violation that still has no path is therefore left for [`entries`] to phrase.
     #[inline]
-    pub fn entry(&mut self, mark: Mark, key: &str) {
+    pub fn entry(&mut self, mark: Mark, schema: &'static Schema, key: &str) {
         if self.violations.len() > mark.0 {
-            for violation in self.violations.iter_mut().skip(mark.0) {
-                if violation.path.is_empty() {
-                    MAP_VALUE.clone_into(&mut violation.path);
-                } else {
-                    violation.path = format!("{key}.member.{}", violation.path);
-                }
+            self.prefix_entry(mark, schema, key);
+        }
+    }
+
+    #[cold]
+    fn prefix_entry(&mut self, mark: Mark, schema: &'static Schema, key: &str) {
+        let hidden = schema.key.is_some_and(|key| key.schema.sensitive);
+        let key = if hidden {
+            debug::HIDDEN.to_owned()
+        } else {
+            debug::shorten(key.to_owned(), KEY_SHOWN_BYTES_MAX)
+        };
+        for violation in self.violations.iter_mut().skip(mark.0) {
+            if violation.path.is_empty() {
+                MAP_VALUE.clone_into(&mut violation.path);
+            } else {
+                violation.path = format!("{key}.member.{}", violation.path);
             }
         }
     }
@@ -141,6 +155,7 @@ impl Trace {
         self.violations
     }
 
+    #[cold]
     fn prefix(&mut self, mark: Mark, step: &str) {
         for violation in self.violations.iter_mut().skip(mark.0) {
             violation.path = if violation.path.is_empty() {

@@ -75,7 +75,7 @@ pub(crate) fn map<'a, S: Syntax<'a>>(
             let slot = entries.entry(key.clone().into_owned());
             slot.clear();
             slot.read(syntax, element.schema)?;
-            syntax.trace().entry(mark, &key);
+            syntax.trace().entry(mark, schema, &key);
         } else {
             syntax.skip()?;
         }

@@ -11,6 +11,9 @@ use crate::{
 /// Longest text of a value in a message to the caller.
 pub(crate) const SHOWN_BYTES_MAX: usize = 2048;
 
+/// Stands in place of what is sensitive.
+pub(crate) const HIDDEN: &str = "***";
+
 /// Writes `value` in the manner of `derive(Debug)`, with the model's names, without what is sensitive and without the
 /// contents of blobs.
 ///
@@ -59,7 +62,7 @@ impl Text {
     fn put(&mut self, schema: &'static Schema, value: fmt::Arguments<'_>) {
         // Writing to a String does not fail.
         let _infallible =
-            if schema.sensitive { self.out.write_str("***") } else { self.out.write_fmt(value) };
+            if schema.sensitive { self.out.write_str(HIDDEN) } else { self.out.write_fmt(value) };
     }
 
     fn separate(&mut self, first: &mut bool) {
@@ -78,7 +81,7 @@ impl Text {
         members: &mut dyn Iterator<Item = (&'static str, &'static Schema, &dyn Field)>,
     ) {
         if schema.sensitive {
-            self.out.push_str("***");
+            self.out.push_str(HIDDEN);
             return;
         }
         let (open, equals, close) = if self.rust() { (" { ", ": ", " }") } else { ("(", "=", ")") };
@@ -130,7 +133,7 @@ impl Writer for Text {
 
     fn list(&mut self, schema: &'static Schema, _count: usize, items: &mut dyn Iterator<Item = &dyn Field>) {
         let Some(element) = schema.element.filter(|_| !schema.sensitive) else {
-            self.out.push_str("***");
+            self.out.push_str(HIDDEN);
             return;
         };
         self.out.push('[');
@@ -152,7 +155,7 @@ impl Writer for Text {
         entries: &mut dyn Iterator<Item = (&str, &dyn Field)>,
     ) {
         let (Some(key), Some(element)) = (schema.key, schema.value.filter(|_| !schema.sensitive)) else {
-            self.out.push_str("***");
+            self.out.push_str(HIDDEN);
             return;
         };
         self.out.push('{');

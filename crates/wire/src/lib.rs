@@ -20,6 +20,7 @@ pub mod query;
 pub mod route;
 pub mod schema;
 pub mod sigv4;
+mod text;
 mod trail;
 mod types;
 

@@ -214,10 +214,15 @@ macro_rules! string_enum {
 /// The module `ops`: one type for each generated operation. [`Unit`](crate::Unit) stands where an operation has no
 /// input or output.
 ///
-/// ```ignore
-/// const ENCRYPT: OperationModel = OperationModel::new("Encrypt").input(&ENCRYPT_REQUEST).output(&ENCRYPT_RESPONSE);
+/// ```
+/// use wire::{Operation, OperationModel, Unit};
+/// wire::shape! { PingRequest: PING_REQUEST "PingRequest" {} }
+/// const PING: OperationModel = OperationModel::new("Ping").input(&PING_REQUEST);
 /// wire::operations! {
-///     Encrypt: EncryptRequest => EncryptResponse = ENCRYPT;
+///     Ping: PingRequest => Unit = PING;
+/// }
+/// fn main() {
+///     assert_eq!(ops::Ping::MODEL.name, "Ping");
 /// }
 /// ```
 #[macro_export]

@@ -112,6 +112,7 @@ fn malformed_bodies_are_refused() {
         ("{\"KeyId\":\"\n\"}", "invalid JSON at byte 10: control character in a string"),
         (r#"{"KeyId":"a"#, "invalid JSON at byte 11: string without an end"),
         (r#"{"KeyId":"a",}"#, "invalid JSON at byte 13: comma before a closing bracket"),
+        (r#"{"Context":1e400,"x":[1.]}"#, "invalid JSON at byte 22: number without digits after the point"),
         (r#"{"x":01}"#, "invalid JSON at byte 5: expected a value"),
         (r#"{"x":nul}"#, "invalid JSON at byte 5: unknown word"),
         (&deep, "nested too deeply"),

@@ -62,10 +62,12 @@ impl<'i> Ask<'i> {
         Self { passed_to: Some(service), ..self }
     }
 
+    /// The action's name.
     pub(crate) fn action(self) -> &'static str {
         self.action
     }
 
+    /// Tells the boundary that the user or role has, where the action asks for it.
     pub(crate) fn held_boundary<'s>(self, arn: Option<&'s str>) -> Ask<'s>
     where
         'i: 's,
@@ -90,7 +92,8 @@ impl<'i> Ask<'i> {
             access = access.key("iam:PassedToService", service);
         }
         if !self.tags.is_empty() {
-            access = access.requesting_tags(self.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())));
+            access =
+                access.requesting_tags(self.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())));
         }
         if !self.tag_keys.is_empty() {
             access = access.removing_tags(self.tag_keys.iter().map(String::as_str));
@@ -109,7 +112,10 @@ fn refuse_borrowed_credentials(cx: &Cx<'_>) -> Result<(), Fault> {
         _ => false,
     };
     if borrowed {
-        return Err(Fault::new("InvalidClientTokenId", "The security token included in the request is invalid."));
+        return Err(Fault::new(
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid.",
+        ));
     }
     Ok(())
 }

@@ -82,7 +82,8 @@ pub(crate) fn find(tx: &mut Tx<'_>, id: &str) -> Result<Option<platform::AccessK
             Principal::User { account, path, name, id }
         }
     };
-    let secret = hex::decode(&key.secret).map_err(|_| Fault::bug(format!("the secret of {id} is not hexadecimal")))?;
+    let secret =
+        hex::decode(&key.secret).map_err(|_| Fault::bug(format!("the secret of {id} is not hexadecimal")))?;
     Ok(Some(platform::AccessKey { principal, active: key.active, secret }))
 }
 
@@ -99,31 +100,27 @@ pub(crate) fn note_use(tx: &mut Tx<'_>, id: &str, call: &Call, service: &str) ->
     LAST_USED.put(tx, &[id], &used)
 }
 
-/// Whose keys an operation concerns: the list of their ids, and how to write it.
-struct Holder {
-    subject: Subject,
+/// Whose keys an operation concerns.
+fn holder(cx: &mut Cx<'_>, action: &'static str, name: Option<&String>) -> Result<Subject, Fault> {
+    subject(cx, Ask::to(action), name.map(String::as_str))
 }
 
-impl Holder {
-    fn fetch(cx: &mut Cx<'_>, action: &'static str, name: Option<&String>) -> Result<Self, Fault> {
-        Ok(Self { subject: subject(cx, Ask::to(action), name.map(String::as_str))? })
-    }
-
-    fn ids(&self, cx: &mut Cx<'_>) -> Result<Vec<String>, Fault> {
-        match &self.subject {
-            Subject::Root => Ok(Account::of_caller(cx)?.access_keys),
-            Subject::User(user) => Ok(user.access_keys.clone()),
+impl Subject {
+    fn key_ids(&self, cx: &mut Cx<'_>) -> Result<Vec<String>, Fault> {
+        match self {
+            Self::Root => Ok(Account::of_caller(cx)?.access_keys),
+            Self::User(user) => Ok(user.access_keys.clone()),
         }
     }
 
-    fn set_ids(&self, cx: &mut Cx<'_>, ids: Vec<String>) -> Result<(), Fault> {
-        match &self.subject {
-            Subject::Root => {
+    fn set_key_ids(&self, cx: &mut Cx<'_>, ids: Vec<String>) -> Result<(), Fault> {
+        match self {
+            Self::Root => {
                 let mut account = Account::of_caller(cx)?;
                 account.access_keys = ids;
                 account.save(&mut cx.tx)
             }
-            Subject::User(user) => {
+            Self::User(user) => {
                 let mut user = User::clone(user);
                 user.access_keys = ids;
                 user.save(&mut cx.tx)
@@ -131,27 +128,20 @@ impl Holder {
         }
     }
 
-    /// One of the holder's keys.
+    /// One of the subject's keys.
     fn key(&self, cx: &mut Cx<'_>, id: &str) -> Result<Key, Fault> {
-        if !self.ids(cx)?.iter().any(|held| held == id) {
+        if !self.key_ids(cx)?.iter().any(|held| held == id) {
             return Err(missing(id));
         }
         let key = KEYS.get(&mut cx.tx, &[id])?.ok_or_else(|| missing(id))?;
         Ok(Key::clone(&key))
     }
 
-    /// The user's name; the root user has none.
-    fn name(&self) -> Option<String> {
-        match &self.subject {
-            Subject::Root => None,
-            Subject::User(user) => Some(user.head().name.clone()),
-        }
-    }
-
-    fn unique_id(&self) -> Option<String> {
-        match &self.subject {
-            Subject::Root => None,
-            Subject::User(user) => Some(user.head().id.clone()),
+    /// The user; none for the root user.
+    fn head(&self) -> Option<&Head> {
+        match self {
+            Self::Root => None,
+            Self::User(user) => Some(user.head()),
         }
     }
 }
@@ -162,8 +152,8 @@ impl Handle<ops::CreateAccessKey> for Iam {
         cx: &mut Cx<'_>,
         input: &api::CreateAccessKeyRequest,
     ) -> Result<api::CreateAccessKeyResponse, Fault> {
-        let holder = Holder::fetch(cx, "iam:CreateAccessKey", input.user_name.as_ref())?;
-        let mut ids = holder.ids(cx)?;
+        let holder = holder(cx, "iam:CreateAccessKey", input.user_name.as_ref())?;
+        let mut ids = holder.key_ids(cx)?;
         if ids.len() >= limits::ACCESS_KEYS {
             return Err(quota("AccessKeysPerUser", limits::ACCESS_KEYS));
         }
@@ -171,17 +161,17 @@ impl Handle<ops::CreateAccessKey> for Iam {
         let secret: Zeroizing<String> = platform::ids::secret_access_key(cx.random());
         let key = Key {
             account: cx.account().to_owned(),
-            user: holder.unique_id(),
+            user: holder.head().map(|head| head.id.clone()),
             active: true,
             created: cx.now().0,
             secret: hex::encode(seal_secret(cx.keyring(), &secret)?),
         };
         KEYS.put(&mut cx.tx, &[&id], &key)?;
         ids.push(id.clone());
-        holder.set_ids(cx, ids)?;
+        holder.set_key_ids(cx, ids)?;
         Ok(api::CreateAccessKeyResponse {
             access_key: api::AccessKey {
-                user_name: holder.name().unwrap_or_default(),
+                user_name: holder.head().map(|head| head.name.clone()).unwrap_or_default(),
                 access_key_id: id,
                 status: key.status(),
                 secret_access_key: secret.to_string(),
@@ -197,14 +187,14 @@ impl Handle<ops::ListAccessKeys> for Iam {
         cx: &mut Cx<'_>,
         input: &api::ListAccessKeysRequest,
     ) -> Result<api::ListAccessKeysResponse, Fault> {
-        let holder = Holder::fetch(cx, "iam:ListAccessKeys", input.user_name.as_ref())?;
-        let list = format!("access-keys/{}", holder.unique_id().unwrap_or_default());
+        let holder = holder(cx, "iam:ListAccessKeys", input.user_name.as_ref())?;
+        let list = format!("access-keys/{}", holder.head().map_or("root", |head| &head.id));
         let mut pager = Pager::begin(cx, &list, input.marker.as_ref(), input.max_items)?;
         let mut keys = Vec::new();
-        for id in holder.ids(cx)? {
+        for id in holder.key_ids(cx)? {
             let key = holder.key(cx, &id)?;
             keys.push(api::AccessKeyMetadata {
-                user_name: holder.name(),
+                user_name: holder.head().map(|head| head.name.clone()),
                 access_key_id: Some(id),
                 status: Some(key.status()),
                 create_date: Some(seconds(key.created)),
@@ -222,29 +212,31 @@ impl Handle<ops::ListAccessKeys> for Iam {
 
 impl Handle<ops::UpdateAccessKey> for Iam {
     fn handle(&self, cx: &mut Cx<'_>, input: &api::UpdateAccessKeyRequest) -> Result<Unit, Fault> {
-        let holder = Holder::fetch(cx, "iam:UpdateAccessKey", input.user_name.as_ref())?;
+        let holder = holder(cx, "iam:UpdateAccessKey", input.user_name.as_ref())?;
         let mut key = holder.key(cx, &input.access_key_id)?;
         key.active = match input.status {
             StatusType::Active => true,
             StatusType::Inactive => false,
-            StatusType::Expired => return Err(invalid_input("An access key cannot be given the status Expired.")),
+            StatusType::Expired => {
+                return Err(invalid_input("An access key cannot be given the status Expired."));
+            }
         };
         KEYS.put(&mut cx.tx, &[&input.access_key_id], &key)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 
 impl Handle<ops::DeleteAccessKey> for Iam {
     fn handle(&self, cx: &mut Cx<'_>, input: &api::DeleteAccessKeyRequest) -> Result<Unit, Fault> {
-        let holder = Holder::fetch(cx, "iam:DeleteAccessKey", input.user_name.as_ref())?;
+        let holder = holder(cx, "iam:DeleteAccessKey", input.user_name.as_ref())?;
         let id = &input.access_key_id;
         holder.key(cx, id)?;
         KEYS.delete(&mut cx.tx, &[id]);
         LAST_USED.delete(&mut cx.tx, &[id]);
-        let mut ids = holder.ids(cx)?;
+        let mut ids = holder.key_ids(cx)?;
         ids.retain(|held| held != id);
-        holder.set_ids(cx, ids)?;
-        Ok(Unit::default())
+        holder.set_key_ids(cx, ids)?;
+        Ok(Unit)
     }
 }
 

@@ -104,7 +104,7 @@ impl Handle<ops::CreateAccountAlias> for Iam {
         let mut account = Account::of_caller(cx)?;
         if let Some(owner) = ALIASES.get(&mut cx.tx, &[alias])? {
             if *owner == account.id {
-                return Ok(Unit::default());
+                return Ok(Unit);
             }
             return Err(already_exists(format!("The account alias {alias} already exists.")));
         }
@@ -114,7 +114,7 @@ impl Handle<ops::CreateAccountAlias> for Iam {
         }
         ALIASES.put(&mut cx.tx, &[alias], &account.id)?;
         account.save(&mut cx.tx)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 
@@ -129,7 +129,7 @@ impl Handle<ops::DeleteAccountAlias> for Iam {
         account.alias = None;
         ALIASES.delete(&mut cx.tx, &[alias]);
         account.save(&mut cx.tx)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 

@@ -67,7 +67,7 @@ fn attach<T: Holder>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &st
     let mut row = T::clone(&row);
     let attached = &mut row.grants_mut().attached;
     if attached.iter().any(|held| held == arn) {
-        return Ok(Unit::default());
+        return Ok(Unit);
     }
     if attached.len() >= limits::ATTACHED_POLICIES {
         return Err(quota(T::ATTACHED_QUOTA, limits::ATTACHED_POLICIES));
@@ -75,7 +75,7 @@ fn attach<T: Holder>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &st
     attached.push(arn.to_owned());
     row.save(&mut cx.tx)?;
     use_of(&row, arn, Usage::Permissions).begin(&mut cx.tx)?;
-    Ok(Unit::default())
+    Ok(Unit)
 }
 
 fn detach<T: Holder>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &str) -> Result<Unit, Fault> {
@@ -89,7 +89,7 @@ fn detach<T: Holder>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &st
     }
     row.save(&mut cx.tx)?;
     use_of(&row, arn, Usage::Permissions).end(&mut cx.tx)?;
-    Ok(Unit::default())
+    Ok(Unit)
 }
 
 fn list<T: Holder>(

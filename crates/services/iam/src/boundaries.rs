@@ -48,19 +48,21 @@ fn put<T: Bounded>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &str)
     let mut row = T::clone(&row);
     set(&mut cx.tx, &mut row, Some(arn))?;
     row.save(&mut cx.tx)?;
-    Ok(Unit::default())
+    Ok(Unit)
 }
 
 fn delete<T: Bounded>(cx: &mut Cx<'_>, action: &'static str, name: &str) -> Result<Unit, Fault> {
     let row = fetch::<T>(cx, Ask::to(action).with_own_boundary(), name)?;
     if row.boundary().is_none() {
         let noun = T::KIND.noun();
-        return Err(no_such_entity(format!("The permissions boundary of the {noun} with name {name} cannot be found.")));
+        return Err(no_such_entity(format!(
+            "The permissions boundary of the {noun} with name {name} cannot be found."
+        )));
     }
     let mut row = T::clone(&row);
     set(&mut cx.tx, &mut row, None)?;
     row.save(&mut cx.tx)?;
-    Ok(Unit::default())
+    Ok(Unit)
 }
 
 impl Handle<ops::PutUserPermissionsBoundary> for Iam {
@@ -70,7 +72,11 @@ impl Handle<ops::PutUserPermissionsBoundary> for Iam {
 }
 
 impl Handle<ops::DeleteUserPermissionsBoundary> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::DeleteUserPermissionsBoundaryRequest) -> Result<Unit, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::DeleteUserPermissionsBoundaryRequest,
+    ) -> Result<Unit, Fault> {
         delete::<User>(cx, "iam:DeleteUserPermissionsBoundary", &input.user_name)
     }
 }
@@ -82,7 +88,11 @@ impl Handle<ops::PutRolePermissionsBoundary> for Iam {
 }
 
 impl Handle<ops::DeleteRolePermissionsBoundary> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::DeleteRolePermissionsBoundaryRequest) -> Result<Unit, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::DeleteRolePermissionsBoundaryRequest,
+    ) -> Result<Unit, Fault> {
         delete::<Role>(cx, "iam:DeleteRolePermissionsBoundary", &input.role_name)
     }
 }

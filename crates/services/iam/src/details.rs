@@ -12,6 +12,10 @@ use crate::users::User;
 use crate::{Iam, api, api::EntityType, api::ops, aws_managed, boundaries, inline, instance_profiles, tags};
 use platform::{Cx, Fault, Handle, Tx};
 
+/// The most entries of one page, whatever the caller asks for: each can hold several documents. The API lets a page hold fewer
+/// than asked for.
+const PAGE_ITEMS_MAX: i32 = 200;
+
 /// Instance profiles of one role that are shown with it.
 const INSTANCE_PROFILES_SHOWN: usize = 100;
 
@@ -97,7 +101,9 @@ impl Handle<ops::GetAccountAuthorizationDetails> for Iam {
         let account = cx.account();
         let filter = input.filter.as_deref().unwrap_or_default();
         let wanted = |kind: EntityType| filter.is_empty() || filter.contains(&kind);
-        let mut pager = Pager::begin(cx, &format!("{action}/{filter:?}"), input.marker.as_ref(), input.max_items)?;
+        let list = format!("{action}/{filter:?}");
+        let max_items = input.max_items.map(|items| items.min(PAGE_ITEMS_MAX));
+        let mut pager = Pager::begin(cx, &list, input.marker.as_ref(), max_items)?;
         if wanted(EntityType::User) {
             section::<User>(cx, &mut pager, 0, user)?;
         }
@@ -124,7 +130,8 @@ impl Handle<ops::GetAccountAuthorizationDetails> for Iam {
             pager.entries(4, listed);
         }
         let page = pager.end(cx)?;
-        let (mut users, mut groups, mut roles, mut policies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut users, mut groups, mut roles, mut policies) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for item in page.items {
             match item {
                 Detail::User(user) => users.push(user),

@@ -19,7 +19,9 @@ impl Directory for Iam {
 
     fn permissions(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Option<Arc<Permissions>>, Fault> {
         let found = match &caller.principal {
-            Principal::Anonymous | Principal::Service { .. } | Principal::Root { .. } => Some(Permissions::default()),
+            Principal::Anonymous | Principal::Service { .. } | Principal::Root { .. } => {
+                Some(Permissions::default())
+            }
             Principal::User { account, id, .. } => of_user(tx, account, id)?,
             Principal::Role { account, id, .. } => match Role::TABLE.get(tx, &[id])? {
                 Some(role) if role.head().account == *account => Some(of_holder(tx, &*role)?),
@@ -58,7 +60,12 @@ impl Directory for Iam {
         }))
     }
 
-    fn managed_policy(&self, tx: &mut Tx<'_>, account: &str, arn: &str) -> Result<Option<Arc<Policy>>, Fault> {
+    fn managed_policy(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &str,
+        arn: &str,
+    ) -> Result<Option<Arc<Policy>>, Fault> {
         match policies::find(tx, account, arn)? {
             Some(policy) => policy.document()?.policy(PolicyKind::Identity).map(Some),
             None => Ok(None),
@@ -76,7 +83,12 @@ impl Directory for Iam {
 
 impl Iam {
     /// The policies that were given when the session was made.
-    fn of_session(&self, tx: &mut Tx<'_>, account: &str, session: &Session) -> Result<Vec<Arc<Policy>>, Fault> {
+    fn of_session(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &str,
+        session: &Session,
+    ) -> Result<Vec<Arc<Policy>>, Fault> {
         let mut found = Vec::with_capacity(session.policies.len() + session.policy_arns.len());
         for text in &session.policies {
             found.push(self.session_policies.get_or_insert_with(text, || {

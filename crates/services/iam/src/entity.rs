@@ -85,7 +85,9 @@ impl Kind {
 
     pub(crate) fn missing(self, name: &str) -> Fault {
         no_such_entity(match self {
-            Self::User | Self::Group | Self::Role => format!("The {} with name {name} cannot be found.", self.noun()),
+            Self::User | Self::Group | Self::Role => {
+                format!("The {} with name {name} cannot be found.", self.noun())
+            }
             Self::Policy => format!("Policy {name} was not found."),
             Self::InstanceProfile => format!("Instance Profile {name} cannot be found."),
         })
@@ -96,7 +98,9 @@ impl Kind {
             Self::User => format!("User with name {name} already exists."),
             Self::Group => format!("Group with name {name} already exists."),
             Self::Role => format!("Role with name {name} already exists."),
-            Self::Policy => format!("A policy called {name} already exists. Duplicate names are not allowed."),
+            Self::Policy => {
+                format!("A policy called {name} already exists. Duplicate names are not allowed.")
+            }
             Self::InstanceProfile => format!("Instance Profile {name} already exists."),
         })
     }
@@ -122,7 +126,13 @@ pub(crate) struct Head {
 
 impl Head {
     /// Of an entity that is being created.
-    pub(crate) fn new(cx: &Cx<'_>, kind: Kind, path: Option<&str>, name: &str, tags: Tags) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        cx: &Cx<'_>,
+        kind: Kind,
+        path: Option<&str>,
+        name: &str,
+        tags: Tags,
+    ) -> Result<Self, Fault> {
         let path = path.unwrap_or("/");
         check_path(path)?;
         Ok(Self {
@@ -223,7 +233,12 @@ pub(crate) fn authorize<T: Entity>(cx: &mut Cx<'_>, ask: Ask<'_>, row: &T) -> Re
 }
 
 /// Requires that the caller is allowed to create an entity that is to have this ARN.
-pub(crate) fn authorize_new<T: Entity>(cx: &mut Cx<'_>, ask: Ask<'_>, path: Option<&str>, name: &str) -> Result<(), Fault> {
+pub(crate) fn authorize_new<T: Entity>(
+    cx: &mut Cx<'_>,
+    ask: Ask<'_>,
+    path: Option<&str>,
+    name: &str,
+) -> Result<(), Fault> {
     let account = cx.account();
     let arn = T::KIND.arn(account, path.unwrap_or("/"), name);
     ask.authorize(cx, &arn, None)?;

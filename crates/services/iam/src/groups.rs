@@ -61,7 +61,11 @@ impl Group {
 }
 
 impl Handle<ops::CreateGroup> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::CreateGroupRequest) -> Result<api::CreateGroupResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::CreateGroupRequest,
+    ) -> Result<api::CreateGroupResponse, Fault> {
         let path = input.path.as_deref();
         entity::authorize_new::<Group>(cx, Ask::to("iam:CreateGroup"), path, &input.group_name)?;
         let head = Head::new(cx, Kind::Group, path, &input.group_name, Tags::new())?;
@@ -90,9 +94,16 @@ impl Handle<ops::GetGroup> for Iam {
 }
 
 impl Handle<ops::ListGroups> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::ListGroupsRequest) -> Result<api::ListGroupsResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListGroupsRequest,
+    ) -> Result<api::ListGroupsResponse, Fault> {
         let (prefix, marker) = (input.path_prefix.as_deref(), input.marker.as_ref());
-        let page = entity::list(cx, "iam:ListGroups", prefix, marker, input.max_items, |group: &Group, _| Ok(group.answer()))?;
+        let page =
+            entity::list(cx, "iam:ListGroups", prefix, marker, input.max_items, |group: &Group, _| {
+                Ok(group.answer())
+            })?;
         Ok(api::ListGroupsResponse {
             groups: page.items,
             is_truncated: Some(page.is_truncated),
@@ -106,7 +117,7 @@ impl Handle<ops::UpdateGroup> for Iam {
         let action = "iam:UpdateGroup";
         let group = entity::fetch::<Group>(cx, Ask::to(action), &input.group_name)?;
         entity::rename(cx, action, &*group, input.new_path.as_deref(), input.new_group_name.as_deref())?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 
@@ -126,7 +137,7 @@ impl Handle<ops::DeleteGroup> for Iam {
             return Err(delete_conflict(format!("Cannot delete entity, must {first} first.")));
         }
         entity::remove(&mut cx.tx, &*group)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 
@@ -136,7 +147,7 @@ impl Handle<ops::AddUserToGroup> for Iam {
         let mut user = member(cx, &input.user_name)?;
         let id = &group.head.id;
         if user.groups.contains(id) {
-            return Ok(Unit::default());
+            return Ok(Unit);
         }
         if user.groups.len() >= limits::GROUPS_PER_USER {
             return Err(quota("GroupsPerUser", limits::GROUPS_PER_USER));
@@ -144,7 +155,7 @@ impl Handle<ops::AddUserToGroup> for Iam {
         MEMBERS.put(&mut cx.tx, &[id, &user.head().id], &())?;
         user.groups.push(id.clone());
         user.save(&mut cx.tx)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 
@@ -158,7 +169,7 @@ impl Handle<ops::RemoveUserFromGroup> for Iam {
             MEMBERS.delete(&mut cx.tx, &[id, &user.head().id]);
             user.save(&mut cx.tx)?;
         }
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 

@@ -29,7 +29,13 @@ fn missing<T: Holder>(policy_name: &str) -> Fault {
     no_such_entity(format!("The {} policy with name {policy_name} cannot be found.", T::KIND.noun()))
 }
 
-fn put<T: Holder>(cx: &mut Cx<'_>, ask: Ask<'_>, name: &str, policy: &str, text: &str) -> Result<Unit, Fault> {
+fn put<T: Holder>(
+    cx: &mut Cx<'_>,
+    ask: Ask<'_>,
+    name: &str,
+    policy: &str,
+    text: &str,
+) -> Result<Unit, Fault> {
     let row = fetch::<T>(cx, ask, name)?;
     let document = documents::inline(text)?;
     let mut row = T::clone(&row);
@@ -38,10 +44,12 @@ fn put<T: Holder>(cx: &mut Cx<'_>, ask: Ask<'_>, name: &str, policy: &str, text:
     let chars: usize = inline.values().map(|document| documents::counted(document.text())).sum();
     if chars > T::INLINE_CHARS {
         let (most, noun) = (T::INLINE_CHARS, T::KIND.noun());
-        return Err(limit_exceeded(format!("Maximum policy size of {most} bytes exceeded for {noun} {name}")));
+        return Err(limit_exceeded(format!(
+            "Maximum policy size of {most} bytes exceeded for {noun} {name}"
+        )));
     }
     row.save(&mut cx.tx)?;
-    Ok(Unit::default())
+    Ok(Unit)
 }
 
 fn get<T: Holder>(cx: &mut Cx<'_>, ask: Ask<'_>, name: &str, policy: &str) -> Result<String, Fault> {
@@ -55,7 +63,7 @@ fn delete<T: Holder>(cx: &mut Cx<'_>, ask: Ask<'_>, name: &str, policy: &str) ->
     let mut row = T::clone(&row);
     row.grants_mut().inline.remove(policy).ok_or_else(|| missing::<T>(policy))?;
     row.save(&mut cx.tx)?;
-    Ok(Unit::default())
+    Ok(Unit)
 }
 
 fn list<T: Holder>(
@@ -79,7 +87,11 @@ impl Handle<ops::PutUserPolicy> for Iam {
 }
 
 impl Handle<ops::GetUserPolicy> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::GetUserPolicyRequest) -> Result<api::GetUserPolicyResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::GetUserPolicyRequest,
+    ) -> Result<api::GetUserPolicyResponse, Fault> {
         Ok(api::GetUserPolicyResponse {
             policy_document: get::<User>(
                 cx,
@@ -172,7 +184,11 @@ impl Handle<ops::PutRolePolicy> for Iam {
 }
 
 impl Handle<ops::GetRolePolicy> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::GetRolePolicyRequest) -> Result<api::GetRolePolicyResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::GetRolePolicyRequest,
+    ) -> Result<api::GetRolePolicyResponse, Fault> {
         Ok(api::GetRolePolicyResponse {
             policy_document: get::<Role>(
                 cx,

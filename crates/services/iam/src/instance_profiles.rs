@@ -149,7 +149,7 @@ impl Handle<ops::AddRoleToInstanceProfile> for Iam {
         profile.role = Some(role.head().id.clone());
         OF_ROLE.put(&mut cx.tx, &[&role.head().id, &profile.head.id], &())?;
         profile.save(&mut cx.tx)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 
@@ -161,7 +161,11 @@ fn passed(cx: &mut Cx<'_>, role: Option<Arc<Role>>, name: &str) -> Result<Arc<Ro
 }
 
 impl Handle<ops::RemoveRoleFromInstanceProfile> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::RemoveRoleFromInstanceProfileRequest) -> Result<Unit, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::RemoveRoleFromInstanceProfileRequest,
+    ) -> Result<Unit, Fault> {
         let ask = Ask::to("iam:RemoveRoleFromInstanceProfile");
         let profile = entity::fetch::<InstanceProfile>(cx, ask, &input.instance_profile_name)?;
         let account = cx.account();
@@ -170,12 +174,14 @@ impl Handle<ops::RemoveRoleFromInstanceProfile> for Iam {
         let mut profile = InstanceProfile::clone(&profile);
         if profile.role.as_ref() != Some(&role.head().id) {
             let (role, profile) = (&input.role_name, &input.instance_profile_name);
-            return Err(no_such_entity(format!("The role with name {role} is not in instance profile {profile}.")));
+            return Err(no_such_entity(format!(
+                "The role with name {role} is not in instance profile {profile}."
+            )));
         }
         profile.role = None;
         OF_ROLE.delete(&mut cx.tx, &[&role.head().id, &profile.head.id]);
         profile.save(&mut cx.tx)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 
@@ -184,9 +190,11 @@ impl Handle<ops::DeleteInstanceProfile> for Iam {
         let ask = Ask::to("iam:DeleteInstanceProfile");
         let profile = entity::fetch::<InstanceProfile>(cx, ask, &input.instance_profile_name)?;
         if profile.role.is_some() {
-            return Err(delete_conflict("Cannot delete entity, must remove roles from instance profile first."));
+            return Err(delete_conflict(
+                "Cannot delete entity, must remove roles from instance profile first.",
+            ));
         }
         entity::remove(&mut cx.tx, &*profile)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }

@@ -43,4 +43,4 @@ pub(crate) const PAGE_ITEMS_DEFAULT: usize = 100;
 pub(crate) const LAST_USED_GRANULARITY_MS: i64 = 15 * 60 * 1000;
 
 /// Session policies that are kept parsed, over all sessions.
-pub(crate) const SESSION_POLICIES_CACHED: usize = 4096;
+pub(crate) const SESSION_POLICIES_CACHED: usize = 1024;

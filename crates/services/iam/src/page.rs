@@ -87,7 +87,8 @@ impl<T> Pager<T> {
     /// Adds the entries of a short list, which are known by their places in it.
     pub(crate) fn entries(&mut self, section: u8, items: impl IntoIterator<Item = T>) {
         let Some(after) = self.resume(section) else { return };
-        let skip = after.and_then(|after| after.parse().ok()).map_or(0, |place: usize| place.saturating_add(1));
+        let skip =
+            after.and_then(|after| after.parse().ok()).map_or(0, |place: usize| place.saturating_add(1));
         for (place, item) in items.into_iter().enumerate().skip(skip) {
             self.offer(section, &place.to_string(), item);
             if self.full {

@@ -160,10 +160,13 @@ impl ManagedPolicy {
 
 /// Whether a text has the form of a managed policy's ARN.
 pub(crate) fn is_policy_arn(arn: &str) -> bool {
-    let Some((account, path)) = arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":policy/")) else {
+    let Some((account, path)) =
+        arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":policy/"))
+    else {
         return false;
     };
-    let account = account == "aws" || account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    let account =
+        account == "aws" || account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     account && !path.is_empty() && path.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -216,7 +219,11 @@ pub(crate) fn fetch_own(cx: &mut Cx<'_>, ask: Ask<'_>, arn: &str) -> Result<Arc<
 }
 
 impl Handle<ops::CreatePolicy> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::CreatePolicyRequest) -> Result<api::CreatePolicyResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::CreatePolicyRequest,
+    ) -> Result<api::CreatePolicyResponse, Fault> {
         let path = input.path.as_deref();
         let ask = Ask::to("iam:CreatePolicy").tags(input.tags.as_deref().unwrap_or_default());
         entity::authorize_new::<ManagedPolicy>(cx, ask, path, &input.policy_name)?;
@@ -232,7 +239,11 @@ impl Handle<ops::CreatePolicy> for Iam {
 }
 
 impl Handle<ops::GetPolicy> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::GetPolicyRequest) -> Result<api::GetPolicyResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::GetPolicyRequest,
+    ) -> Result<api::GetPolicyResponse, Fault> {
         let policy = fetch(cx, Ask::to("iam:GetPolicy"), &input.policy_arn)?;
         let account = cx.account();
         let used = Counts::of(&mut cx.tx, account, &input.policy_arn)?;
@@ -241,7 +252,11 @@ impl Handle<ops::GetPolicy> for Iam {
 }
 
 impl Handle<ops::ListPolicies> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::ListPoliciesRequest) -> Result<api::ListPoliciesResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListPoliciesRequest,
+    ) -> Result<api::ListPoliciesResponse, Fault> {
         let action = "iam:ListPolicies";
         let account = cx.account();
         let prefix = input.path_prefix.as_deref().unwrap_or("/");
@@ -296,7 +311,7 @@ impl Handle<ops::DeletePolicy> for Iam {
         }
         entity::remove(&mut cx.tx, &*policy)?;
         Account::count_versions(cx, -1)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 

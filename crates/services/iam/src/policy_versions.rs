@@ -85,7 +85,7 @@ impl Handle<ops::SetDefaultPolicyVersion> for Iam {
         let mut policy = ManagedPolicy::clone(&policy);
         policy.set_default(number, cx.now().0);
         policy.save(&mut cx.tx)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 
@@ -101,6 +101,6 @@ impl Handle<ops::DeletePolicyVersion> for Iam {
         policy.remove_version(number, cx.now().0);
         policy.save(&mut cx.tx)?;
         Account::count_versions(cx, -1)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }

@@ -87,7 +87,11 @@ impl Role {
 }
 
 impl Handle<ops::CreateRole> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::CreateRoleRequest) -> Result<api::CreateRoleResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::CreateRoleRequest,
+    ) -> Result<api::CreateRoleResponse, Fault> {
         let (path, boundary) = (input.path.as_deref(), input.permissions_boundary.as_deref());
         let tags = input.tags.as_deref().unwrap_or_default();
         let ask = Ask::to("iam:CreateRole").boundary(boundary).tags(tags);
@@ -115,7 +119,11 @@ impl Handle<ops::GetRole> for Iam {
 }
 
 impl Handle<ops::ListRoles> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::ListRolesRequest) -> Result<api::ListRolesResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListRolesRequest,
+    ) -> Result<api::ListRolesResponse, Fault> {
         let (prefix, marker) = (input.path_prefix.as_deref(), input.marker.as_ref());
         let page = entity::list(cx, "iam:ListRoles", prefix, marker, input.max_items, Role::brief)?;
         Ok(api::ListRolesResponse {
@@ -127,7 +135,11 @@ impl Handle<ops::ListRoles> for Iam {
 }
 
 impl Handle<ops::UpdateRole> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::UpdateRoleRequest) -> Result<api::UpdateRoleResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::UpdateRoleRequest,
+    ) -> Result<api::UpdateRoleResponse, Fault> {
         let role = entity::fetch::<Role>(cx, Ask::to("iam:UpdateRole"), &input.role_name)?;
         let mut role = Role::clone(&role);
         if let Some(description) = &input.description {
@@ -161,7 +173,7 @@ impl Handle<ops::UpdateAssumeRolePolicy> for Iam {
         let mut role = Role::clone(&role);
         role.trust = trust::pinned(&mut cx.tx, &input.policy_document)?;
         role.save(&mut cx.tx)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 
@@ -183,6 +195,6 @@ impl Handle<ops::DeleteRole> for Iam {
         let mut role = Role::clone(&role);
         boundaries::set(&mut cx.tx, &mut role, None)?;
         entity::remove(&mut cx.tx, &role)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }

@@ -27,7 +27,8 @@ pub(crate) fn of_new(given: Option<&Vec<api::Tag>>) -> Result<Tags, Fault> {
 
 /// Tags as answers list them; none instead of an empty list.
 pub(crate) fn answer(tags: &Tags) -> Option<Vec<api::Tag>> {
-    let list = || tags.iter().map(|(key, value)| api::Tag { key: key.clone(), value: value.clone() }).collect();
+    let list =
+        || tags.iter().map(|(key, value)| api::Tag { key: key.clone(), value: value.clone() }).collect();
     (!tags.is_empty()).then(list)
 }
 
@@ -35,10 +36,14 @@ fn merge(tags: &mut Tags, given: &[api::Tag]) -> Result<(), Fault> {
     let mut seen = HashSet::new();
     for api::Tag { key, value } in given {
         if !seen.insert(key.to_lowercase()) {
-            return Err(invalid_input("Duplicate tag keys found. Please note that Tag keys are case insensitive."));
+            return Err(invalid_input(
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+            ));
         }
         if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(invalid_input("Caller is not authorized to add or remove tags with the reserved prefix aws:"));
+            return Err(invalid_input(
+                "Caller is not authorized to add or remove tags with the reserved prefix aws:",
+            ));
         }
         take_out(tags, key);
         tags.insert(key.clone(), value.clone());
@@ -58,7 +63,7 @@ fn tag<T: Entity>(cx: &mut Cx<'_>, row: &T, given: &[api::Tag]) -> Result<Unit, 
     let mut row = row.clone();
     merge(&mut row.head_mut().tags, given)?;
     row.save(&mut cx.tx)?;
-    Ok(Unit::default())
+    Ok(Unit)
 }
 
 fn untag<T: Entity>(cx: &mut Cx<'_>, row: &T, keys: &[String]) -> Result<Unit, Fault> {
@@ -67,7 +72,7 @@ fn untag<T: Entity>(cx: &mut Cx<'_>, row: &T, keys: &[String]) -> Result<Unit, F
         take_out(&mut row.head_mut().tags, key);
     }
     row.save(&mut cx.tx)?;
-    Ok(Unit::default())
+    Ok(Unit)
 }
 
 fn list<T: Entity>(
@@ -97,7 +102,11 @@ impl Handle<ops::UntagUser> for Iam {
 }
 
 impl Handle<ops::ListUserTags> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::ListUserTagsRequest) -> Result<api::ListUserTagsResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListUserTagsRequest,
+    ) -> Result<api::ListUserTagsResponse, Fault> {
         let user = entity::fetch::<User>(cx, Ask::to("iam:ListUserTags"), &input.user_name)?;
         let page = list(cx, &*user, input.marker.as_ref(), input.max_items)?;
         Ok(api::ListUserTagsResponse {
@@ -124,7 +133,11 @@ impl Handle<ops::UntagRole> for Iam {
 }
 
 impl Handle<ops::ListRoleTags> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::ListRoleTagsRequest) -> Result<api::ListRoleTagsResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListRoleTagsRequest,
+    ) -> Result<api::ListRoleTagsResponse, Fault> {
         let role = entity::fetch::<Role>(cx, Ask::to("iam:ListRoleTags"), &input.role_name)?;
         let page = list(cx, &*role, input.marker.as_ref(), input.max_items)?;
         Ok(api::ListRoleTagsResponse {

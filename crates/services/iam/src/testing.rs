@@ -3,12 +3,12 @@
 use crate::{Iam, api, bootstrap};
 use expect_test::Expect;
 use keyring::{Keyring, Passphrase, Random, SystemRandom, Work};
-use platform::{AnyOperation, Call, Caller, Cx, Directory, Env, Fault, Principal, Service, Session, Tx};
+use platform::{AnyOperation, Call, Caller, Cx, Env, Fault, Principal, Service, Session, Tx};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use store::{Memory, Store};
+use store::{Memory, Store, Txn};
 use wire::{Protocol, Timestamp};
 use zeroize::Zeroizing;
 
@@ -115,13 +115,17 @@ impl Deployment {
             None if who == "other" => Principal::Root { account: OTHER_ACCOUNT.to_owned() },
             None => Principal::Anonymous,
             Some(("user", name)) => {
-                let user = crate::entity::find::<crate::users::User>(&mut self.tx(), ACCOUNT, name).unwrap().unwrap();
+                let user = crate::entity::find::<crate::users::User>(&mut self.tx(), ACCOUNT, name)
+                    .unwrap()
+                    .unwrap();
                 let head = crate::entity::Entity::head(&*user).clone();
                 Principal::User { account: head.account, path: head.path, name: head.name, id: head.id }
             }
             Some((_, name)) => {
                 let role = self.env.directory.role(&mut self.tx(), ACCOUNT, name).unwrap().unwrap();
-                let Principal::Role { account, path, name, id, .. } = role.principal else { panic!("not a role") };
+                let Principal::Role { account, path, name, id, .. } = role.principal else {
+                    panic!("not a role")
+                };
                 Principal::Role { account, path, name, id, session: "session".to_owned() }
             }
         };
@@ -146,7 +150,18 @@ impl Deployment {
         self.request(&caller, name, &body)
     }
 
-    fn request(&self, caller: &Caller, name: &str, body: &str) -> Result<String, Fault> {
+    pub(crate) fn request(&self, caller: &Caller, name: &str, body: &str) -> Result<String, Fault> {
+        let (output, txn) = self.run(caller, name, body)?;
+        self.store.commit_blocking(txn).unwrap();
+        Ok(output)
+    }
+
+    /// Makes a call up to its commit.
+    pub(crate) fn prepare(&self, caller: &Caller, name: &str, body: &str) -> Result<Txn, Fault> {
+        Ok(self.run(caller, name, body)?.1)
+    }
+
+    fn run(&self, caller: &Caller, name: &str, body: &str) -> Result<(String, Txn), Fault> {
         let request = http::Request::post("/").header("content-type", "application/x-www-form-urlencoded");
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let operation = &self.operations[name];
@@ -157,10 +172,9 @@ impl Deployment {
         let output = request.run(&mut cx)?;
         let (authorized, _, _, tx) = cx.finish();
         assert!(authorized, "{name} did not authorize");
-        self.store.commit_blocking(tx.into_txn()).unwrap();
         let mut json = Vec::new();
         wire::trail_json(output.field(), output.schema(), &mut json);
-        Ok(String::from_utf8(json).unwrap())
+        Ok((String::from_utf8(json).unwrap(), tx.into_txn()))
     }
 
     /// Makes a call that has to succeed.

@@ -102,7 +102,12 @@ impl Use<'_> {
 }
 
 /// The managed policy with an ARN that a caller wants to use.
-pub(crate) fn usable(tx: &mut Tx<'_>, account: &str, arn: &str, usage: Usage) -> Result<Arc<ManagedPolicy>, Fault> {
+pub(crate) fn usable(
+    tx: &mut Tx<'_>,
+    account: &str,
+    arn: &str,
+    usage: Usage,
+) -> Result<Arc<ManagedPolicy>, Fault> {
     if !policies::is_policy_arn(arn) {
         return Err(invalid_input(format!("ARN {arn} is not valid.")));
     }

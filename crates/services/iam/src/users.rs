@@ -111,7 +111,11 @@ pub(crate) fn subject(cx: &mut Cx<'_>, ask: Ask<'_>, name: Option<&str>) -> Resu
 }
 
 impl Handle<ops::CreateUser> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::CreateUserRequest) -> Result<api::CreateUserResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::CreateUserRequest,
+    ) -> Result<api::CreateUserResponse, Fault> {
         let (path, boundary) = (input.path.as_deref(), input.permissions_boundary.as_deref());
         let tags = input.tags.as_deref().unwrap_or_default();
         let ask = Ask::to("iam:CreateUser").boundary(boundary).tags(tags);
@@ -147,9 +151,15 @@ impl Handle<ops::GetUser> for Iam {
 }
 
 impl Handle<ops::ListUsers> for Iam {
-    fn handle(&self, cx: &mut Cx<'_>, input: &api::ListUsersRequest) -> Result<api::ListUsersResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListUsersRequest,
+    ) -> Result<api::ListUsersResponse, Fault> {
         let (prefix, marker) = (input.path_prefix.as_deref(), input.marker.as_ref());
-        let page = entity::list(cx, "iam:ListUsers", prefix, marker, input.max_items, |user: &User, _| Ok(user.brief()))?;
+        let page = entity::list(cx, "iam:ListUsers", prefix, marker, input.max_items, |user: &User, _| {
+            Ok(user.brief())
+        })?;
         Ok(api::ListUsersResponse {
             users: page.items,
             is_truncated: Some(page.is_truncated),
@@ -163,7 +173,7 @@ impl Handle<ops::UpdateUser> for Iam {
         let action = "iam:UpdateUser";
         let user = entity::fetch::<User>(cx, Ask::to(action), &input.user_name)?;
         entity::rename(cx, action, &*user, input.new_path.as_deref(), input.new_user_name.as_deref())?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }
 
@@ -183,6 +193,6 @@ impl Handle<ops::DeleteUser> for Iam {
         let mut user = User::clone(&user);
         boundaries::set(&mut cx.tx, &mut user, None)?;
         entity::remove(&mut cx.tx, &user)?;
-        Ok(Unit::default())
+        Ok(Unit)
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::Kms;
 use crate::api::{
-    AliasListEntry, CreateAliasRequest, DeleteAliasRequest, ListAliasesRequest, ListAliasesResponse, UpdateAliasRequest,
-    ops,
+    AliasListEntry, CreateAliasRequest, DeleteAliasRequest, ListAliasesRequest, ListAliasesResponse,
+    UpdateAliasRequest, ops,
 };
 use crate::authorize::Use;
 use crate::errors::{alias_not_found, limit_exceeded, validation};

@@ -7,8 +7,8 @@ use crate::grants::{self, Asked};
 use crate::key::Key;
 use crate::limits::ALIASES_PER_KEY;
 use crate::names::Found;
-use platform::{Access, Cx, Fault, Verdict};
-use policy::Mode;
+use platform::{Access, Boundary, Cx, Fault, Principal, Verdict};
+use policy::{Mode, Policy, PolicyKind};
 use std::borrow::Cow;
 
 /// One use of a key, with all that policies may ask about it.
@@ -129,7 +129,11 @@ impl<'a> Use<'a> {
         });
         // Nobody learns from the words of a denial whether a resource of another account exists.
         allowed.map_err(|fault| {
-            if foreign && fault.message().contains("resource-based policy") { self.out_of_reach(cx) } else { fault }
+            if foreign && fault.message().contains("resource-based policy") {
+                self.out_of_reach(cx)
+            } else {
+                fault
+            }
         })
     }
 
@@ -144,6 +148,27 @@ impl<'a> Use<'a> {
     pub(crate) fn is_allowed_by_identity(&self, cx: &mut Cx<'_>) -> Result<bool, Fault> {
         let account = cx.account();
         let access = self.access(account).owned_by(account);
+        Ok(cx.decide(&access, false)? == Verdict::Allowed)
+    }
+
+    /// Whether the caller's permissions boundary and session policies let through what `unique_id`, the caller's role or the user
+    /// behind a federated session, is permitted.
+    pub(crate) fn is_within_limits(&self, cx: &mut Cx<'_>, unique_id: &str) -> Result<bool, Fault> {
+        let permissions = cx.permissions()?;
+        let limited = matches!(cx.caller().principal, Principal::Federated { .. })
+            || !permissions.session.is_empty()
+            || !matches!(permissions.boundary, Boundary::Unset);
+        if !limited {
+            return Ok(true);
+        }
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{unique_id}"}},"Action":"kms:*","Resource":"*"}}]}}"#
+        );
+        let policy = Policy::parse(&text, PolicyKind::Key)
+            .map_err(|error| Fault::bug(format!("a policy for {unique_id}: {error}")))?;
+        // A key of the caller's own account: there a policy that names the role is subject to these limits alone.
+        let account = cx.account();
+        let access = self.access(account).owned_by(account).with_policy(&policy, Mode::KmsKey);
         Ok(cx.decide(&access, false)? == Verdict::Allowed)
     }
 

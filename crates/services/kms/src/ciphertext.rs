@@ -28,13 +28,14 @@ pub(crate) struct Ciphertext<'a> {
     envelope: &'a [u8],
 }
 
+/// What was in a ciphertext, and under which material.
+pub(crate) struct Opened {
+    pub(crate) plaintext: Zeroizing<Vec<u8>>,
+    pub(crate) material: MaterialId,
+}
+
 /// Encrypts under the key's current material.
-pub(crate) fn encrypt(
-    cx: &Cx<'_>,
-    key: &Key,
-    pairs: &Pairs,
-    plaintext: &[u8],
-) -> Result<Vec<u8>, Fault> {
+pub(crate) fn encrypt(cx: &Cx<'_>, key: &Key, pairs: &Pairs, plaintext: &[u8]) -> Result<Vec<u8>, Fault> {
     let material = key.current()?;
     let header = header(key, material.id)?;
     let backing = cx.keyring().backing_key(&material.place(key), &material.sealed)?;
@@ -75,26 +76,21 @@ impl<'a> Ciphertext<'a> {
         self.key == key.id && self.account == key.account
     }
 
-    /// Decrypts. Gives the material's id too.
-    pub(crate) fn decrypt(
-        &self,
-        cx: &Cx<'_>,
-        key: &Key,
-        pairs: &Pairs,
-    ) -> Result<(Zeroizing<Vec<u8>>, MaterialId), Fault> {
+    pub(crate) fn decrypt(&self, cx: &Cx<'_>, key: &Key, pairs: &Pairs) -> Result<Opened, Fault> {
         let material = key.materials.iter().rev().find(|material| material.id == self.material);
         let material: &Material = material.ok_or_else(invalid_ciphertext)?;
         let backing = cx.keyring().backing_key(&material.place(key), &material.sealed)?;
         let plaintext = backing
             .decrypt(&additional_data(self.header, pairs), self.envelope)
             .map_err(|_| invalid_ciphertext())?;
-        Ok((plaintext, material.id))
+        Ok(Opened { plaintext, material: material.id })
     }
 }
 
 fn header(key: &Key, material: MaterialId) -> Result<[u8; HEADER_BYTES], Fault> {
     let parts = key.account.parse::<u64>().ok().zip(uuid_bytes(&key.id));
-    let (account, id) = parts.ok_or_else(|| Fault::bug(format!("{} cannot be named in a ciphertext", key.arn)))?;
+    let (account, id) =
+        parts.ok_or_else(|| Fault::bug(format!("{} cannot be named in a ciphertext", key.arn)))?;
     let account = account.to_be_bytes();
     let account = account.last_chunk::<ACCOUNT_BYTES>().copied().unwrap_or_default();
     let mut header = [0; HEADER_BYTES];

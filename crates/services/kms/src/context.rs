@@ -45,9 +45,14 @@ mod tests {
         assert_ne!(canonical(&pairs(&[("a", "bc")])), canonical(&pairs(&[("ab", "c")])));
     }
 
+    /// Few short texts, so that some contexts are equal and many nearly so.
+    fn small() -> impl Strategy<Value = Pairs> {
+        proptest::collection::btree_map("[ab\0]{0,3}", "[ab\0]{0,3}", 0..3)
+    }
+
     proptest! {
         #[test]
-        fn is_injective(a: Pairs, b: Pairs) {
+        fn is_injective(a in small(), b in small()) {
             prop_assert_eq!(a == b, canonical(&a) == canonical(&b));
         }
     }

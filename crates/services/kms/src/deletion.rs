@@ -3,7 +3,8 @@
 use crate::Kms;
 use crate::aliases::ALIASES;
 use crate::api::{
-    CancelKeyDeletionRequest, CancelKeyDeletionResponse, ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse, ops,
+    CancelKeyDeletionRequest, CancelKeyDeletionResponse, ScheduleKeyDeletionRequest,
+    ScheduleKeyDeletionResponse, ops,
 };
 use crate::errors::validation;
 use crate::key::{Count, KEYS, Key, State};
@@ -54,7 +55,8 @@ impl Handle<ops::CancelKeyDeletion> for Kms {
         cx: &mut Cx<'_>,
         input: &CancelKeyDeletionRequest,
     ) -> Result<CancelKeyDeletionResponse, Fault> {
-        let mut key = manage(cx, "kms:CancelKeyDeletion", &input.key_id, &state::CANCEL_DELETION, |asks| asks)?;
+        let mut key =
+            manage(cx, "kms:CancelKeyDeletion", &input.key_id, &state::CANCEL_DELETION, |asks| asks)?;
         if let State::PendingDeletion { at } = key.state {
             timer(&key, at).clear(&mut cx.tx);
         }

@@ -2,15 +2,14 @@
 
 use crate::Kms;
 use crate::api::{
-    DecryptRequest, DecryptResponse, DryRunModifierType, EncryptRequest, EncryptResponse, EncryptionAlgorithmSpec,
-    GrantOperation, KeyUsageType, ReEncryptRequest, ReEncryptResponse, ops,
+    DecryptRequest, DecryptResponse, DryRunModifierType, EncryptRequest, EncryptResponse,
+    EncryptionAlgorithmSpec, GrantOperation, KeyUsageType, ReEncryptRequest, ReEncryptResponse, ops,
 };
 use crate::authorize::{CIPHERTEXTS_RESOURCE, NamedBy, Use};
-use crate::ciphertext::{self, Ciphertext};
+use crate::ciphertext::{self, Ciphertext, Opened};
 use crate::context::{NO_PAIRS, Pairs};
 use crate::errors::{dry_run, incorrect_key, no_recipients, out_of_reach, validation};
 use crate::key::{KEYS, Key};
-use crate::material::MaterialId;
 use crate::names::{Found, Takes, find};
 use crate::{grants, state};
 use platform::{Cx, Fault, Handle};
@@ -62,7 +61,7 @@ impl Handle<ops::Decrypt> for Kms {
             .with_context(pairs)
             .with_algorithm(algorithm)
             .authorize(cx)?;
-        let Some((plaintext, material)) = open(cx, &found.key, "Decrypt", algorithm, ciphertext, pairs)? else {
+        let Some(opened) = open(cx, &found.key, "Decrypt", algorithm, ciphertext, pairs)? else {
             return Err(dry_run());
         };
         if dry {
@@ -70,10 +69,10 @@ impl Handle<ops::Decrypt> for Kms {
         }
         Ok(DecryptResponse {
             key_id: Some(found.key.arn.clone()),
-            plaintext: Some(into_blob(plaintext)),
+            plaintext: Some(into_blob(opened.plaintext)),
             encryption_algorithm: Some(algorithm),
             ciphertext_for_recipient: None,
-            key_material_id: Some(material.to_string()),
+            key_material_id: Some(opened.material.to_string()),
         })
     }
 }
@@ -108,18 +107,18 @@ impl Handle<ops::ReEncrypt> for Kms {
             .authorize(cx)?;
         require_usable(&to.key, "ReEncrypt", destination_algorithm)?;
         let opened = open(cx, &from.key, "ReEncrypt", source_algorithm, ciphertext, source_pairs)?;
-        let Some((plaintext, material)) = opened else { return Err(dry_run()) };
+        let Some(opened) = opened else { return Err(dry_run()) };
         if dry {
             return Err(dry_run());
         }
-        let blob = ciphertext::encrypt(cx, &to.key, destination_pairs, &plaintext)?;
+        let blob = ciphertext::encrypt(cx, &to.key, destination_pairs, &opened.plaintext)?;
         Ok(ReEncryptResponse {
             ciphertext_blob: Some(Blob(blob)),
             source_key_id: Some(from.key.arn.clone()),
             key_id: Some(to.key.arn.clone()),
             source_encryption_algorithm: Some(source_algorithm),
             destination_encryption_algorithm: Some(destination_algorithm),
-            source_key_material_id: Some(material.to_string()),
+            source_key_material_id: Some(opened.material.to_string()),
             destination_key_material_id: Some(to.key.current()?.id.to_string()),
         })
     }
@@ -170,8 +169,9 @@ fn source<'a>(
     if let Some(key_id) = key_id {
         return Ok((find(cx, action, key_id, Takes::AnyName)?, NamedBy::Request));
     }
-    let ciphertext = ciphertext
-        .ok_or_else(|| validation("A key ID is required when DryRunModifiers is set to IGNORE_CIPHERTEXT."))?;
+    let ciphertext = ciphertext.ok_or_else(|| {
+        validation("A key ID is required when DryRunModifiers is set to IGNORE_CIPHERTEXT.")
+    })?;
     let region = cx.region();
     match KEYS.get(&mut cx.tx, &[&ciphertext.account, region, &ciphertext.key])? {
         Some(key) => Ok((Found { key, alias: None }, NamedBy::Ciphertext)),
@@ -187,7 +187,7 @@ fn open(
     algorithm: EncryptionAlgorithmSpec,
     ciphertext: Option<Ciphertext<'_>>,
     pairs: &Pairs,
-) -> Result<Option<(Zeroizing<Vec<u8>>, MaterialId)>, Fault> {
+) -> Result<Option<Opened>, Fault> {
     if ciphertext.as_ref().is_some_and(|ciphertext| !ciphertext.is_of(key)) {
         return Err(incorrect_key());
     }

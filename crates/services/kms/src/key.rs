@@ -1,8 +1,8 @@
 //! The row of a KMS key.
 
 use crate::api::{
-    CustomerMasterKeySpec, EncryptionAlgorithmSpec, KeyManagerType, KeyMetadata, KeySpec, KeyState, KeyUsageType,
-    OriginType,
+    CustomerMasterKeySpec, EncryptionAlgorithmSpec, KeyManagerType, KeyMetadata, KeySpec, KeyState,
+    KeyUsageType, OriginType,
 };
 use crate::material::Material;
 use crate::policies::KeyPolicy;
@@ -118,7 +118,12 @@ pub(crate) struct Count {
 
 impl Count {
     /// Counts one more, if that is within the limit: whether it was.
-    pub(crate) fn add(table: &Table<Count>, cx: &mut Cx<'_>, path: &[&str], limit: u32) -> Result<bool, Fault> {
+    pub(crate) fn add(
+        table: &Table<Count>,
+        cx: &mut Cx<'_>,
+        path: &[&str],
+        limit: u32,
+    ) -> Result<bool, Fault> {
         let count = table.get(&mut cx.tx, path)?.map_or(0, |row| row.count);
         if count >= limit {
             return Ok(false);

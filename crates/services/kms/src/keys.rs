@@ -1,9 +1,9 @@
 //! Making, listing and describing keys, switching them on and off.
 
 use crate::api::{
-    CreateKeyRequest, CreateKeyResponse, DescribeKeyRequest, DescribeKeyResponse, DisableKeyRequest, EnableKeyRequest,
-    GrantOperation, KeyListEntry, KeySpec, KeyUsageType, ListKeysRequest, ListKeysResponse, OriginType,
-    UpdateKeyDescriptionRequest, ops,
+    CreateKeyRequest, CreateKeyResponse, DescribeKeyRequest, DescribeKeyResponse, DisableKeyRequest,
+    EnableKeyRequest, GrantOperation, KeyListEntry, KeySpec, KeyUsageType, ListKeysRequest, ListKeysResponse,
+    OriginType, UpdateKeyDescriptionRequest, ops,
 };
 use crate::authorize::Use;
 use crate::errors::{limit_exceeded, unsupported, validation};
@@ -107,8 +107,9 @@ fn kind(input: &CreateKeyRequest) -> Result<(KeySpec, KeyUsageType, OriginType),
             ));
         }
         (Some(spec), None) => spec,
-        (None, Some(spec)) => KeySpec::from_wire(spec.as_str())
-            .ok_or_else(|| Fault::bug(format!("{spec} is no key spec")))?,
+        (None, Some(spec)) => {
+            KeySpec::from_wire(spec.as_str()).ok_or_else(|| Fault::bug(format!("{spec} is no key spec")))?
+        }
         (None, None) => KeySpec::SymmetricDefault,
     };
     let usage = match input.key_usage {
@@ -157,9 +158,14 @@ impl Handle<ops::ListKeys> for Kms {
         let (account, region) = (cx.account(), cx.region());
         cx.authorize(&Access::to("kms:ListKeys", "*").key("kms:CallerAccount", account))?;
         // Keys are shared by no other means than their policies: there are none to list of other accounts.
-        let own = input.resource_owners.as_ref().is_none_or(|owners| owners.iter().any(|of| of.as_str() == "SELF"));
+        let own =
+            input.resource_owners.as_ref().is_none_or(|owners| owners.iter().any(|of| of.as_str() == "SELF"));
         if !own {
-            return Ok(ListKeysResponse { keys: Some(Vec::new()), truncated: Some(false), next_marker: None });
+            return Ok(ListKeysResponse {
+                keys: Some(Vec::new()),
+                truncated: Some(false),
+                next_marker: None,
+            });
         }
         let size = pages::KEYS.of(input.limit);
         let after = pages::after(cx, "kms:ListKeys", input.marker.as_deref())?;

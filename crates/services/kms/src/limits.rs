@@ -39,11 +39,12 @@ pub(crate) const CIPHERTEXT_BYTES: usize = 6144;
 /// Grants looked at for one page of ListGrants; a page may hold fewer than were asked for.
 pub(crate) const GRANTS_SCANNED: usize = 1000;
 
-/// Grants removed in one transaction when a key is deleted.
-pub(crate) const GRANTS_DELETED: usize = 1000;
+/// Grants in one row of what a grantee holds: bounds what one more grant costs. Even if their constraints are as long as they may be
+/// and every character takes six bytes of JSON, such a row is within the store's 4 MiB.
+pub(crate) const GRANTS_PER_ROW: usize = 64;
 
-/// Grants in one row of what a grantee holds: bounds what one more grant costs.
-pub(crate) const GRANTS_PER_ROW: usize = 256;
+/// Rows of held grants removed in one transaction when a key is deleted.
+pub(crate) const HOLDINGS_DELETED: usize = 16;
 
 /// Milliseconds of a day.
 pub(crate) const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;

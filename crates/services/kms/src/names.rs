@@ -93,7 +93,8 @@ pub(crate) fn alias_arn(region: &str, account: &str, alias: &str) -> String {
 
 /// `text` is an alias's name or ARN where only a key's will do.
 pub(crate) fn is_alias(text: &str) -> bool {
-    text.starts_with(ALIAS_PREFIX) || text.split(':').nth(5).is_some_and(|name| name.starts_with(ALIAS_PREFIX))
+    text.starts_with(ALIAS_PREFIX)
+        || text.split(':').nth(5).is_some_and(|name| name.starts_with(ALIAS_PREFIX))
 }
 
 fn no_alias(text: &str) -> Fault {
@@ -154,9 +155,7 @@ fn is_key_id(text: &str) -> bool {
     match text.strip_prefix("mrk-") {
         Some(id) => id.len() == 32 && hex(id),
         None => {
-            text.len() == 36
-                && text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
-                && text.split('-').all(hex)
+            text.len() == 36 && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(hex)
         }
     }
 }
@@ -188,9 +187,17 @@ mod tests {
         let cases = [
             ("fake-key-id", "NotFoundException", "Invalid keyId 'fake-key-id'"),
             ("mrk-fake-key-id", "NotFoundException", "Invalid keyId 'mrk-fake-key-id'"),
-            ("134f2428cec14b25a1ae9048164dba47", "NotFoundException", "Invalid keyId '134f2428cec14b25a1ae9048164dba47'"),
+            (
+                "134f2428cec14b25a1ae9048164dba47",
+                "NotFoundException",
+                "Invalid keyId '134f2428cec14b25a1ae9048164dba47'",
+            ),
             ("arn:aws:kms:eu-west-1:111111111111:alias/a", "NotFoundException", "Invalid arn eu-west-1"),
-            ("arn:aws:kms:eu-central-1:1:alias/a", "NotFoundException", "Invalid arn arn:aws:kms:eu-central-1:1:alias/a"),
+            (
+                "arn:aws:kms:eu-central-1:1:alias/a",
+                "NotFoundException",
+                "Invalid arn arn:aws:kms:eu-central-1:1:alias/a",
+            ),
             ("arn:aws:s3:eu-central-1:111111111111:alias/a", "NotFoundException", "Invalid arn eu-central-1"),
             (
                 "arn:aws:kms:eu-central-1:111111111111:1234abcd-12ab-34cd-56ef-1234567890ab",

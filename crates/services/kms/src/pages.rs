@@ -19,7 +19,9 @@ pub(crate) const TAGS: Sizes = Sizes { default: 50, max: 50 };
 impl Sizes {
     /// The size of the page that is asked for. More than the most is answered with the most.
     pub(crate) fn of(self, limit: Option<i32>) -> usize {
-        limit.and_then(|limit| usize::try_from(limit).ok()).map_or(self.default, |limit| limit.clamp(1, self.max))
+        limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .map_or(self.default, |limit| limit.clamp(1, self.max))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::Kms;
 use crate::api::{
-    GetKeyPolicyRequest, GetKeyPolicyResponse, ListKeyPoliciesRequest, ListKeyPoliciesResponse, PutKeyPolicyRequest, ops,
+    GetKeyPolicyRequest, GetKeyPolicyResponse, ListKeyPoliciesRequest, ListKeyPoliciesResponse,
+    PutKeyPolicyRequest, ops,
 };
 use crate::authorize::Use;
 use crate::errors::{limit_exceeded, validation};
@@ -136,7 +137,9 @@ impl Handle<ops::PutKeyPolicy> for Kms {
             .with("kms:BypassPolicyLockoutSafetyCheck", if bypass == Some(true) { "true" } else { "false" })
             .authorize(cx)?;
         if name != DEFAULT {
-            return Err(validation(format!("The policy {name} cannot be set. Only the default key policy can.")));
+            return Err(validation(format!(
+                "The policy {name} cannot be set. Only the default key policy can."
+            )));
         }
         let mut key = (*found.key).clone();
         key.policy = KeyPolicy::read(cx, &input.policy)?;
@@ -160,12 +163,20 @@ impl Handle<ops::GetKeyPolicy> for Kms {
 }
 
 impl Handle<ops::ListKeyPolicies> for Kms {
-    fn handle(&self, cx: &mut Cx<'_>, input: &ListKeyPoliciesRequest) -> Result<ListKeyPoliciesResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &ListKeyPoliciesRequest,
+    ) -> Result<ListKeyPoliciesResponse, Fault> {
         let found = find(cx, "kms:ListKeyPolicies", &input.key_id, Takes::Keys)?;
         Use::of(&found, "kms:ListKeyPolicies").authorize(cx)?;
         let list = format!("kms:ListKeyPolicies/{}", found.key.arn);
         let wanted = (pages::KEYS.of(input.limit), input.marker.as_deref());
         let (names, next) = pages::of_sorted(cx, &list, &[DEFAULT.to_owned()], wanted, String::as_str)?;
-        Ok(ListKeyPoliciesResponse { policy_names: Some(names), truncated: Some(next.is_some()), next_marker: next })
+        Ok(ListKeyPoliciesResponse {
+            policy_names: Some(names),
+            truncated: Some(next.is_some()),
+            next_marker: next,
+        })
     }
 }

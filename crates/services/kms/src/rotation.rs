@@ -2,15 +2,18 @@
 
 use crate::Kms;
 use crate::api::{
-    DisableKeyRotationRequest, EnableKeyRotationRequest, GetKeyRotationStatusRequest, GetKeyRotationStatusResponse,
-    IncludeKeyMaterial, KeyMaterialState, ListKeyRotationsRequest, ListKeyRotationsResponse, RotateKeyOnDemandRequest,
-    RotateKeyOnDemandResponse, RotationType, RotationsListEntry, ops,
+    DisableKeyRotationRequest, EnableKeyRotationRequest, GetKeyRotationStatusRequest,
+    GetKeyRotationStatusResponse, IncludeKeyMaterial, KeyMaterialState, ListKeyRotationsRequest,
+    ListKeyRotationsResponse, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse, RotationType,
+    RotationsListEntry, ops,
 };
 use crate::authorize::Use;
 use crate::errors::limit_exceeded;
 use crate::key::{KEYS, Key, State};
 use crate::keys::manage;
-use crate::limits::{DAY_MILLIS, ON_DEMAND_ROTATIONS, ROTATION_CONFLICT_MILLIS, ROTATION_PERIOD_DEFAULT_DAYS};
+use crate::limits::{
+    DAY_MILLIS, ON_DEMAND_ROTATIONS, ROTATION_CONFLICT_MILLIS, ROTATION_PERIOD_DEFAULT_DAYS,
+};
 use crate::material::Material;
 use crate::names::{Takes, find};
 use crate::{pages, state};
@@ -39,11 +42,11 @@ impl Rotation {
 impl Handle<ops::EnableKeyRotation> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &EnableKeyRotationRequest) -> Result<Unit, Fault> {
         let period = input.rotation_period_in_days.unwrap_or(ROTATION_PERIOD_DEFAULT_DAYS);
-        let mut key = manage(cx, "kms:EnableKeyRotation", &input.key_id, &state::ROTATE, |asks| {
-            match input.rotation_period_in_days {
-                Some(days) => asks.with("kms:RotationPeriodInDays", days.to_string()),
-                None => asks,
-            }
+        let mut key = manage(cx, "kms:EnableKeyRotation", &input.key_id, &state::ROTATE, |asks| match input
+            .rotation_period_in_days
+        {
+            Some(days) => asks.with("kms:RotationPeriodInDays", days.to_string()),
+            None => asks,
         })?;
         // The period counts from the call that sets it; setting the same one again changes nothing.
         if key.rotation.is_none_or(|rotation| rotation.period_days != period) {
@@ -96,7 +99,8 @@ impl Handle<ops::RotateKeyOnDemand> for Kms {
         input: &RotateKeyOnDemandRequest,
     ) -> Result<RotateKeyOnDemandResponse, Fault> {
         let mut key = manage(cx, "kms:RotateKeyOnDemand", &input.key_id, &state::ROTATE, |asks| asks)?;
-        let on_demand = |material: &&Material| material.rotation.is_some_and(|of| of.0 == RotationType::OnDemand);
+        let on_demand =
+            |material: &&Material| material.rotation.is_some_and(|of| of.0 == RotationType::OnDemand);
         if key.materials.iter().filter(on_demand).count() >= ON_DEMAND_ROTATIONS {
             return Err(limit_exceeded(format!(
                 "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be \
@@ -215,11 +219,7 @@ fn rotate(cx: &mut Cx<'_>, key: &mut Key, kind: RotationType) -> Result<(), Faul
     let material = Material::generate(cx, &key.arn, Some(kind))?;
     cx.emit(ServiceEvent {
         name: "RotateKey",
-        resource: Resource {
-            kind: "AWS::KMS::Key",
-            arn: key.arn.clone(),
-            account: key.account.clone(),
-        },
+        resource: Resource { kind: "AWS::KMS::Key", arn: key.arn.clone(), account: key.account.clone() },
         details: serde_json::json!({
             "keyId": key.id,
             "rotationType": kind.as_str(),

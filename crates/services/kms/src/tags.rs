@@ -1,7 +1,9 @@
 //! Tags of keys.
 
 use crate::Kms;
-use crate::api::{ListResourceTagsRequest, ListResourceTagsResponse, Tag, TagResourceRequest, UntagResourceRequest, ops};
+use crate::api::{
+    ListResourceTagsRequest, ListResourceTagsResponse, Tag, TagResourceRequest, UntagResourceRequest, ops,
+};
 use crate::authorize::Use;
 use crate::errors::limit_exceeded;
 use crate::limits::TAGS_PER_KEY;
@@ -65,7 +67,9 @@ impl Handle<ops::TagResource> for Kms {
 impl Handle<ops::UntagResource> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &UntagResourceRequest) -> Result<Unit, Fault> {
         let found = find(cx, "kms:UntagResource", &input.key_id, Takes::Keys)?;
-        Use::of(&found, "kms:UntagResource").removing_tags(input.tag_keys.iter().map(String::as_str)).authorize(cx)?;
+        Use::of(&found, "kms:UntagResource")
+            .removing_tags(input.tag_keys.iter().map(String::as_str))
+            .authorize(cx)?;
         state::CHANGE.require(&found.key)?;
         let mut key = (*found.key).clone();
         for tag in &input.tag_keys {
@@ -78,7 +82,11 @@ impl Handle<ops::UntagResource> for Kms {
 }
 
 impl Handle<ops::ListResourceTags> for Kms {
-    fn handle(&self, cx: &mut Cx<'_>, input: &ListResourceTagsRequest) -> Result<ListResourceTagsResponse, Fault> {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &ListResourceTagsRequest,
+    ) -> Result<ListResourceTagsResponse, Fault> {
         let found = find(cx, "kms:ListResourceTags", &input.key_id, Takes::Keys)?;
         Use::of(&found, "kms:ListResourceTags").authorize(cx)?;
         let tags: Vec<_> = found

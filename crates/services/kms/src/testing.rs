@@ -5,7 +5,8 @@ use crate::api::{CreateKeyRequest, KeyMetadata, ops};
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::trail::ServiceEvent;
 use platform::{
-    AccessKey, Call, Caller, Cx, Directory, Env, Fault, Handle, Permissions, Principal, Role, Service as _, Session, Timer, Tx,
+    AccessKey, Call, Caller, Cx, Directory, Env, Fault, Handle, Permissions, Principal, Role, Service as _,
+    Session, Timer, Tx,
 };
 use policy::{Policy, PolicyKind};
 use std::cell::{Cell, RefCell};
@@ -92,7 +93,10 @@ impl World {
             name: name.to_owned(),
             id: id.clone(),
         };
-        self.people.add(principal.arn(), Person { principal: principal.clone(), id, permissions: permissions(statements) });
+        self.people.add(
+            principal.arn(),
+            Person { principal: principal.clone(), id, permissions: permissions(statements) },
+        );
         caller(principal)
     }
 
@@ -108,9 +112,30 @@ impl World {
             id: id.clone(),
             session: session.to_owned(),
         };
-        let person = Person { principal: principal(""), id: id.clone(), permissions: permissions(statements) };
+        let person =
+            Person { principal: principal(""), id: id.clone(), permissions: permissions(statements) };
         self.people.add(arn, person);
         caller(principal(session))
+    }
+
+    /// A federated session of a user.
+    pub(crate) fn federated(&self, user: &Caller, name: &str) -> Caller {
+        let principal = &user.principal;
+        caller(Principal::Federated {
+            account: principal.account().to_owned(),
+            name: name.to_owned(),
+            issuer_id: principal.user_id(),
+            issuer_arn: principal.arn(),
+            issuer_name: Some(name.to_owned()),
+        })
+    }
+
+    /// Gives all sessions of a role, or federated ones of a user, a session policy of these statements.
+    pub(crate) fn restrict(&self, arn: &str, statements: &str) {
+        let mut people = self.people.people.lock().unwrap();
+        let person = people.get_mut(arn).unwrap();
+        let session = permissions(statements).identity.clone();
+        person.permissions = Arc::new(Permissions { session, ..(*person.permissions).clone() });
     }
 
     pub(crate) fn forget(&self, arn: &str) {
@@ -143,7 +168,9 @@ impl World {
         let mut ran = 0;
         loop {
             let mut tx = Tx::begin(&self.store, &self.env.keyring);
-            let Some(timer) = Timer::due(&mut tx, Timestamp(self.now()), 1).unwrap().pop() else { return ran };
+            let Some(timer) = Timer::due(&mut tx, Timestamp(self.now()), 1).unwrap().pop() else {
+                return ran;
+            };
             timer.clear(&mut tx);
             let call = Call { region: timer.region.clone(), ..self.call_facts() };
             let service = Caller::service("kms.amazonaws.com");
@@ -159,7 +186,7 @@ impl World {
     /// Rows of KMS, by table.
     pub(crate) fn rows(&self) -> Vec<String> {
         let mut txn = self.store.begin();
-        let rows = txn.scan(b"kms/", b"kms0", 10_000, false).unwrap();
+        let rows = txn.scan(&store::KeyRange::prefix(b"kms/"), store::Order::Forward, 10_000).unwrap();
         rows.iter().map(|(key, _)| String::from_utf8_lossy(key).replace('\0', " ")).collect()
     }
 
@@ -245,12 +272,13 @@ impl Directory for People {
             Principal::User { .. } | Principal::Role { .. } => {
                 self.find(&caller.principal.principal_arn()).map(|person| person.permissions)
             }
+            Principal::Federated { issuer_arn, .. } => self.find(issuer_arn).map(|person| person.permissions),
             _ => Some(Arc::default()),
         })
     }
 
     fn role(&self, _: &mut Tx<'_>, account: &str, name: &str) -> Result<Option<Role>, Fault> {
-        let trust = r#"{"Version":"2012-10-17","Statement":[]}"#;
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"sts:AssumeRole"}]}"#;
         let person = self.find(&format!("arn:aws:iam::{account}:role/{name}"));
         Ok(person.map(|person| Role {
             principal: person.principal,

@@ -44,6 +44,7 @@ impl<'a> CborReader<'a> {
         }
     }
 
+    #[inline]
     fn head(&mut self) -> Result<Head, Malformed> {
         let initial = self.byte()?;
         let (major, info) = (initial >> 5, initial & 0x1F);
@@ -64,6 +65,7 @@ impl<'a> CborReader<'a> {
         CborReader { rest: self.rest, trace: Trace::default() }.head()
     }
 
+    #[inline]
     fn byte(&mut self) -> Result<u8, Malformed> {
         let (byte, rest) = self.rest.split_first().ok_or(END)?;
         self.rest = rest;
@@ -77,6 +79,7 @@ impl<'a> CborReader<'a> {
     }
 
     /// Takes as many bytes as `head` says.
+    #[inline]
     fn take(&mut self, head: Head) -> Result<&'a [u8], Malformed> {
         let count = usize::try_from(head.argument).map_err(|_| END)?;
         let (bytes, rest) = self.rest.split_at_checked(count).ok_or(END)?;
@@ -117,6 +120,7 @@ impl<'a> CborReader<'a> {
     }
 
     /// Takes text.
+    #[inline]
     fn text_of(&mut self, what: &'static str) -> Result<Cow<'a, str>, Malformed> {
         let head = self.head()?;
         if head.major != major::TEXT {
@@ -142,6 +146,7 @@ impl<'a> CborReader<'a> {
         })
     }
 
+    #[inline]
     fn open(&mut self, major: u8, what: &'static str) -> Result<Progress, Malformed> {
         let head = self.head()?;
         if head.major != major {
@@ -284,6 +289,7 @@ impl<'a> Syntax<'a> for CborReader<'a> {
         self.open(major::MAP, what)
     }
 
+    #[inline]
     fn next(&mut self, progress: &mut Progress) -> Result<bool, Malformed> {
         let more = match &mut progress.left {
             None => !self.at_break()?,
@@ -303,6 +309,7 @@ impl<'a> Syntax<'a> for CborReader<'a> {
         self.text_of("the name of a member")
     }
 
+    #[inline]
     fn null(&mut self) -> Result<bool, Malformed> {
         match self.rest.split_first() {
             Some((0xF6 | 0xF7, rest)) => {

@@ -203,7 +203,7 @@ impl<'a> JsonReader<'a> {
 
     fn float(&mut self) -> Result<f64, Malformed> {
         let (text, _) = self.number()?;
-        text.parse().map_err(|_| Malformed::new("number out of range"))
+        finite(text)
     }
 
     fn open_value(&mut self) -> Result<Document, Malformed> {
@@ -450,6 +450,12 @@ impl<'a> Syntax<'a> for JsonReader<'a> {
         }
         Ok(())
     }
+}
+
+/// A number that a double can hold, if not exactly.
+fn finite(text: &str) -> Result<f64, Malformed> {
+    let value = text.parse().ok().filter(|value: &f64| value.is_finite());
+    value.ok_or(Malformed::new("number out of range"))
 }
 
 /// A number with fraction or exponent that is whole all the same, as `1.0` and `1e3`.

@@ -1,7 +1,11 @@
 //! AWS Query: form parameters in, XML out.
 //!
-//! Decisions where the protocol leaves room: parameters that no member has are skipped, as AWS does; a parameter that is there
-//! twice is refused, because the two ways to read it differ; lists may have gaps in their numbers, and are read in their order.
+//! Decisions where the protocol leaves room:
+//! * parameters that no member has are skipped, as AWS does;
+//! * a parameter that is there twice is refused, because the two ways to read it differ;
+//! * lists may have gaps in their numbers, and are read in their order; `01` is no number;
+//! * a value where a list or structure belongs, and the reverse, are refused, as AWS does;
+//! * in a POST, the query string and the form count alike, as for the router, which looks for `Action` in both.
 
 mod reader;
 mod xml;
@@ -16,13 +20,13 @@ use crate::{
     constraint::Trace,
     field::{Field, Malformed},
     model::{OperationModel, ServiceModel},
-    schema::Schema,
+    schema::{Member, Schema, XmlNamespace},
 };
 
 /// The namespace of answers where the model names none.
 const NAMESPACE_DEFAULT: &str = "http://webservices.amazon.com/AWSFault/2005-15-09";
 
-/// Reads the parameters, from the body or, in a GET, from the query string.
+/// Reads the parameters, from the query string and, in a POST, from the body.
 ///
 /// # Errors
 /// `MalformedInput`, if the form or one of its values cannot be read.
@@ -36,10 +40,10 @@ pub(crate) fn read(
         code: "MalformedInput",
         message: malformed.0.into_owned(),
     };
-    let body = std::str::from_utf8(body).map_err(|_| malformed(Malformed::new("the body is not UTF-8")))?;
-    let query = parts.uri.query().filter(|_| parts.method == http::Method::GET).unwrap_or("");
-    let form = if body.is_empty() { query } else { body };
-    let mut reader = QueryReader::new(form).map_err(malformed)?;
+    let query = parts.uri.query().unwrap_or("");
+    let form = if parts.method == http::Method::POST { body } else { b"" };
+    let form = std::str::from_utf8(form).map_err(|_| malformed(Malformed::new("the body is not UTF-8")))?;
+    let mut reader = QueryReader::new(&[query, form]).map_err(malformed)?;
     value.read(&mut reader, schema).map_err(malformed)?;
     Ok(reader.finish())
 }
@@ -55,9 +59,7 @@ pub(crate) fn encode(
     let mut body = String::with_capacity(BODY_BYTES_USUAL);
     open(&mut body, &[operation.name, "Response"], service.xml_namespace);
     if let Some(wrapper) = operation.result_wrapper {
-        body.push_str(&format!("<{wrapper}>"));
-        output.write(&mut XmlWriter::new(&mut body), schema);
-        body.push_str(&format!("</{wrapper}>"));
+        XmlWriter::new(&mut body).element(wrapper, None, |writer| output.write(writer, schema));
     }
     body.push_str("<ResponseMetadata><RequestId>");
     xml::write_text(&mut body, request_id);
@@ -81,9 +83,12 @@ pub(crate) fn encode_error(
         "<Error><Type>Receiver</Type><Code>"
     });
     xml::write_text(&mut body, error.query_code.unwrap_or(error.code));
-    body.push_str("</Code><Message>");
-    xml::write_text(&mut body, error.message);
-    body.push_str("</Message>");
+    body.push_str("</Code>");
+    if !error.message.is_empty() {
+        body.push_str("<Message>");
+        xml::write_text(&mut body, error.message);
+        body.push_str("</Message>");
+    }
     if let Some((members, schema)) = error.members {
         members.write(&mut XmlWriter::new(&mut body), schema);
     }
@@ -93,16 +98,22 @@ pub(crate) fn encode_error(
     Answer { status: error.status, headers: headers(request_id), body: body.into_bytes() }
 }
 
+/// The name of a member's parameters or element. A flattened list that has no name of its own (`locationName`) takes
+/// that of its items.
+fn parameter_name(member: &Member) -> &'static str {
+    let flattened = member.flattened || member.schema.flattened;
+    let item = member.schema.element.filter(|_| flattened && member.wire == member.name);
+    item.and_then(|item| item.xml_name).unwrap_or(member.wire)
+}
+
 /// Capacity that holds most bodies without growing.
 const BODY_BYTES_USUAL: usize = 1024;
 
-fn open(body: &mut String, name: &[&str], namespace: Option<&str>) {
+fn open(body: &mut String, name: &[&str], namespace: Option<&'static str>) {
     body.push('<');
     name.iter().for_each(|part| body.push_str(part));
-    if let Some(namespace) = namespace {
-        body.push_str(" xmlns=\"");
-        xml::write_text(body, namespace);
-        body.push('"');
+    if let Some(uri) = namespace {
+        xml::write_namespace(body, XmlNamespace { uri, prefix: None });
     }
     body.push('>');
 }

@@ -1,14 +1,16 @@
 //! Reads form parameters straight into typed values.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use super::parameter_name;
 use crate::{
     constraint::{self, Seen, Trace},
-    field::{Choice, Entries, Field, Items, Malformed, Reader, fits},
-    schema::{Element, Kind, Member, Schema, TimestampFormat},
+    field::{Choice, Entries, Field, Items, Malformed, Reader},
+    schema::{Element, Member, Schema, TimestampFormat},
     sigv4::{decode_query, query_pairs},
+    text,
     types::{Blob, Document, Timestamp},
 };
 
@@ -18,34 +20,64 @@ pub const PARAMETERS_MAX: usize = 10_000;
 /// A reader placed at one parameter, or at all that begin with one name.
 #[derive(Debug)]
 pub struct QueryReader<'a> {
-    /// All parameters, in the order of their names.
-    parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    /// Where the reader is: `Tags.member.1`.
-    place: String,
-    /// Whether the list or map at this place stands directly in its parent.
-    flattened: bool,
+    /// In the order of their names, so that the parameters of a place stand together.
+    parameters: Vec<Parameter<'a>>,
+    place: Place,
     trace: Trace,
 }
 
+#[derive(Debug)]
+struct Parameter<'a> {
+    name: Cow<'a, str>,
+    value: Cow<'a, str>,
+}
+
+/// A place in the tree that the names make: of `Tags.member.1.Key`, `Tags.member` is one.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// The first of its parameters.
+    start: usize,
+    /// After the last of its parameters.
+    end: usize,
+    /// Length in bytes of the place's own name, with which all its parameters begin. Zero only for the root.
+    length: usize,
+    /// Whether the list or map here stands directly in its parent, without `member` or `entry`.
+    flattened: bool,
+}
+
+impl Place {
+    /// Length of what the names of places directly below begin with.
+    fn prefix(self) -> usize {
+        self.length.saturating_add(usize::from(self.length > 0))
+    }
+}
+
 impl<'a> QueryReader<'a> {
-    /// Begins above all parameters of a form.
+    /// Begins above all parameters of some forms.
     ///
     /// # Errors
-    /// If the form is not UTF-8, or has a parameter twice or too many of them.
-    pub fn new(form: &'a str) -> Result<Self, Malformed> {
+    /// If a form is not UTF-8, or a parameter is there twice, or there are too many.
+    pub fn new(forms: &[&'a str]) -> Result<Self, Malformed> {
         let mut parameters = Vec::with_capacity(16);
-        for (name, value) in query_pairs(form) {
-            let decoded = decode_query(name).zip(decode_query(value));
-            parameters.push(decoded.ok_or(Malformed::new("a parameter is not UTF-8"))?);
-            if parameters.len() > PARAMETERS_MAX {
+        for (index, (name, value)) in forms.iter().flat_map(|form| query_pairs(form)).enumerate() {
+            if index >= PARAMETERS_MAX {
                 return Err(Malformed::new("too many parameters"));
             }
+            let (Some(name), Some(value)) = (decode_query(name), decode_query(value)) else {
+                return Err(Malformed::new("a parameter is not UTF-8"));
+            };
+            // No member's name has such bytes. Without them the point sorts before all that can stand in its place,
+            // and the parameters of `Tag` and `Tag.1` are not parted by a `Tag-2`.
+            if name.bytes().all(|byte| byte >= b'.') {
+                parameters.push(Parameter { name, value });
+            }
         }
-        parameters.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        if parameters.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if a == b)) {
+        parameters.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        if parameters.windows(2).any(|pair| matches!(pair, [a, b] if a.name == b.name)) {
             return Err(Malformed::new("a parameter is there twice"));
         }
-        Ok(QueryReader { parameters, place: String::new(), flattened: false, trace: Trace::default() })
+        let place = Place { start: 0, end: parameters.len(), length: 0, flattened: false };
+        Ok(QueryReader { parameters, place, trace: Trace::default() })
     }
 
     /// Ends the reading.
@@ -53,102 +85,149 @@ impl<'a> QueryReader<'a> {
         self.trace
     }
 
-    /// The value of the parameter at this place.
+    fn parameter(&self, index: usize) -> Option<&Parameter<'a>> {
+        self.parameters.get(index).filter(|_| index < self.place.end)
+    }
+
+    /// The value of the parameter that has this place's very name.
+    fn own_value(&self) -> Option<&str> {
+        let first = self.parameter(self.place.start)?;
+        (first.name.len() == self.place.length && self.place.length > 0).then_some(first.value.as_ref())
+    }
+
+    /// The value of this place, which must have one and nothing below.
     fn scalar(&self) -> Result<&str, Malformed> {
-        let found = self.parameters.binary_search_by(|(name, _)| name.as_ref().cmp(&self.place));
-        let value = found.ok().and_then(|index| self.parameters.get(index)).map(|(_, value)| value.as_ref());
-        value.ok_or_else(|| Malformed(format!("{} must have a value of its own", self.place).into()))
+        match (self.own_value(), self.place.end.saturating_sub(self.place.start)) {
+            (Some(value), 1) => Ok(value),
+            (None, 0) => Err(self.wrong("must have a value")),
+            // As AWS says it.
+            _ => Err(Malformed::new("Start of list found where not expected")),
+        }
     }
 
-    /// The parameters whose names begin with this place and a point.
-    fn below(&self) -> &[(Cow<'a, str>, Cow<'a, str>)] {
-        if self.place.is_empty() {
-            return &self.parameters;
+    /// Index of the first parameter below this place. The place of a container may have a value only if that is empty,
+    /// which is the form of an empty list.
+    fn below(&self, what: &'static str) -> Result<usize, Malformed> {
+        match self.own_value() {
+            None => Ok(self.place.start),
+            Some("") => Ok(self.place.start.saturating_add(1)),
+            Some(_) => Err(Malformed::new(what)),
         }
-        let place = self.place.as_bytes();
-        let is_before = |name: &str| match name.as_bytes().split_at_checked(place.len()) {
-            Some((head, tail)) if head == place => tail.first().is_none_or(|byte| *byte < b'.'),
-            _ => name.as_bytes() < place,
+    }
+
+    /// The place directly below this one that the parameter at `index` belongs to, and the last step of its name.
+    fn child(&self, index: usize) -> Option<(&str, Place)> {
+        let from = self.place.prefix();
+        let step = self.parameter(index)?.name.get(from..)?.split('.').next()?;
+        let length = from.saturating_add(step.len());
+        let belongs = |parameter: &&Parameter<'_>| {
+            let name = parameter.name.as_bytes();
+            name.get(from..length) == Some(step.as_bytes()) && matches!(name.get(length), None | Some(b'.'))
         };
-        let is_below = |name: &str| name.strip_prefix(&*self.place).is_some_and(|tail| tail.starts_with('.'));
-        let start = self.parameters.partition_point(|(name, _)| is_before(name));
-        let rest = self.parameters.get(start..).unwrap_or(&[]);
-        let end = rest.partition_point(|(name, _)| is_below(name));
-        rest.get(..end).unwrap_or(&[])
+        let after = self.parameters.get(index..self.place.end)?;
+        let end = index.saturating_add(after.iter().take_while(belongs).count());
+        Some((step, Place { start: index, end, length, flattened: false }))
     }
 
-    fn is_here(&self) -> bool {
-        let exact = self.parameters.binary_search_by(|(name, _)| name.as_ref().cmp(&self.place));
-        exact.is_ok() || !self.below().is_empty()
-    }
-
-    /// Goes to `step` below this place, does something there, and comes back.
-    fn within<T>(&mut self, step: &str, act: impl FnOnce(&mut Self) -> T) -> T {
-        let length = self.place.len();
-        if length > 0 && !step.is_empty() {
-            self.place.push('.');
-        }
-        self.place.push_str(step);
-        let flattened = std::mem::take(&mut self.flattened);
-        let result = act(self);
-        self.place.truncate(length);
-        self.flattened = flattened;
-        result
-    }
-
-    /// The numbers that stand at this place, in their order: `1`, `2`, … of a list.
-    fn numbers(&self) -> Vec<usize> {
-        let skip = self.place.len().saturating_add(1);
-        let steps = self.below().iter().filter_map(|(name, _)| name.get(skip..)?.split('.').next());
-        let mut numbers: Vec<usize> = steps.filter_map(|step| step.parse().ok()).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
+    /// The name of this place, for messages.
+    fn name(&self) -> &str {
+        let first = self.parameters.get(self.place.start);
+        first.and_then(|parameter| parameter.name.get(..self.place.length)).unwrap_or_default()
     }
 
     fn wrong(&self, what: &str) -> Malformed {
-        Malformed(format!("{} must be {what}", self.place).into())
+        Malformed(format!("{} {what}", self.name()).into())
     }
 
-    fn member(&mut self, member: &'static Member, slot: &mut dyn Field) -> Result<bool, Malformed> {
-        let flattened = member.flattened || member.schema.flattened;
-        let name = member_name(member, flattened);
-        self.within(name, |reader| {
-            if !reader.is_here() {
-                return Ok(false);
-            }
-            reader.flattened = flattened;
-            let mark = reader.trace.mark();
-            slot.read(reader, member.schema)?;
-            reader.trace.member(mark, member);
-            Ok(true)
-        })
+    /// Goes to `place`, does something there, and comes back.
+    fn at<T>(&mut self, place: Place, act: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.place, place);
+        let result = act(self);
+        self.place = outer;
+        result
     }
 
-    fn element(
+    fn member(
         &mut self,
-        number: usize,
-        step: Option<&str>,
-        act: impl FnOnce(&mut Self) -> Result<(), Malformed>,
+        mut place: Place,
+        member: &'static Member,
+        slot: &mut dyn Field,
     ) -> Result<(), Malformed> {
-        let mut text = String::with_capacity(8);
-        let _infallible = write!(text, "{number}");
-        if let Some(step) = step {
-            text.push('.');
-            text.push_str(step);
+        place.flattened = member.flattened || member.schema.flattened;
+        let mark = self.trace.mark();
+        self.at(place, |reader| slot.read(reader, member.schema))?;
+        self.trace.member(mark, member);
+        Ok(())
+    }
+
+    /// The places of the items of the list or map here, in the order of their numbers, in which gaps do not matter.
+    /// Between this place and the numbers is `step`, unless the list is flattened.
+    fn items(&mut self, step: &str) -> Result<Vec<Place>, Malformed> {
+        if self.place.flattened {
+            return self.numbered();
         }
-        self.within(&text, act)
+        let first = self.below(NO_LIST)?;
+        let Some((found, place)) = self.child(first) else { return Ok(Vec::new()) };
+        if found != step || place.end != self.place.end {
+            return Err(self.wrong(&format!("must be a list: {}.{step}.1 and so on", self.name())));
+        }
+        self.at(place, |reader| reader.numbered())
+    }
+
+    fn numbered(&self) -> Result<Vec<Place>, Malformed> {
+        let mut index = self.below(NO_LIST)?;
+        let mut items: Vec<(usize, Place)> = Vec::new();
+        while let Some((step, place)) = self.child(index) {
+            // Only one way to write a number, or two items could have the same one.
+            let canonical = step.bytes().all(|byte| byte.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
+            let number = step.parse().ok().filter(|_| canonical);
+            items.push((number.ok_or_else(|| self.wrong("must be a list: items have numbers"))?, place));
+            index = place.end;
+        }
+        items.sort_unstable_by_key(|(number, _)| *number);
+        Ok(items.into_iter().map(|(_, place)| place).collect())
+    }
+
+    /// The key and the place of the value of the map entry at this place. A value without parameters is an empty
+    /// structure, if it can be one.
+    fn entry(&mut self, schema: &'static Schema) -> Result<(String, Place), Malformed> {
+        let (key_name, value_name) = (element_name(schema.key, "key"), element_name(schema.value, "value"));
+        let mut key = None;
+        let mut value = Place { end: self.place.start, ..self.place };
+        let mut index = self.below(NO_LIST)?;
+        while let Some((step, place)) = self.child(index) {
+            index = place.end;
+            if step == key_name {
+                key = Some(place);
+            } else if step == value_name {
+                value = place;
+            }
+        }
+        let key = key.ok_or_else(|| self.wrong(&format!("must have a {key_name}")))?;
+        let key = self.at(key, |reader| reader.scalar().map(str::to_owned))?;
+        Ok((key, value))
     }
 }
 
-/// The name of a member's parameters. Of a flattened list whose items have a name, that name takes the member's place.
-fn member_name(member: &'static Member, flattened: bool) -> &'static str {
-    let item = member.schema.element.filter(|_| flattened && member.schema.kind == Kind::List);
-    item.and_then(|item| item.xml_name).unwrap_or(member.wire)
+const NO_LIST: &str = "Unexpected list element termination";
+const NO_STRUCTURE: &str = "Unexpected complex element termination";
+
+/// The member that the parameters of `step` belong to; looks at `hint` first.
+fn find(schema: &'static Schema, step: &str, hint: usize) -> Option<(usize, &'static Member)> {
+    let by_wire = schema.find(step, hint).filter(|(_, member)| parameter_name(member) == step);
+    by_wire.or_else(|| {
+        let renamed = |member: &Member| parameter_name(member) != member.wire && parameter_name(member) == step;
+        let index = schema.members.iter().position(renamed)?;
+        schema.members.get(index).map(|member| (index, member))
+    })
 }
 
 fn element_name(element: Option<Element>, default: &'static str) -> &'static str {
     element.and_then(|element| element.xml_name).unwrap_or(default)
+}
+
+fn kept_max(schema: &'static Schema) -> usize {
+    schema.max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX)
 }
 
 impl Reader for QueryReader<'_> {
@@ -157,31 +236,15 @@ impl Reader for QueryReader<'_> {
     }
 
     fn boolean(&mut self, _schema: &'static Schema) -> Result<bool, Malformed> {
-        let text = self.scalar()?;
-        if text.eq_ignore_ascii_case("true") {
-            Ok(true)
-        } else if text.eq_ignore_ascii_case("false") {
-            Ok(false)
-        } else {
-            Err(self.wrong("true or false"))
-        }
+        text::boolean(self.scalar()?).ok_or_else(|| self.wrong("must be true or false"))
     }
 
     fn integer(&mut self, schema: &'static Schema) -> Result<i64, Malformed> {
-        let parsed: Option<i64> = self.scalar()?.parse().ok();
-        parsed.filter(|value| fits(schema.kind, *value)).ok_or_else(|| self.wrong("a whole number"))
+        text::integer(self.scalar()?, schema.kind).ok_or_else(|| self.wrong("must be a whole number"))
     }
 
     fn double(&mut self, _schema: &'static Schema) -> Result<f64, Malformed> {
-        match self.scalar()? {
-            "NaN" => Ok(f64::NAN),
-            "Infinity" => Ok(f64::INFINITY),
-            "-Infinity" => Ok(f64::NEG_INFINITY),
-            text => {
-                let parsed: Option<f64> = text.parse().ok();
-                parsed.filter(|value| value.is_finite()).ok_or_else(|| self.wrong("a number"))
-            }
-        }
+        text::double(self.scalar()?).ok_or_else(|| self.wrong("must be a number"))
     }
 
     fn text(&mut self, _schema: &'static Schema) -> Result<Cow<'_, str>, Malformed> {
@@ -189,19 +252,12 @@ impl Reader for QueryReader<'_> {
     }
 
     fn blob(&mut self, _schema: &'static Schema) -> Result<Blob, Malformed> {
-        STANDARD.decode(self.scalar()?).map(Blob).map_err(|_| self.wrong("base64"))
+        STANDARD.decode(self.scalar()?).map(Blob).map_err(|_| self.wrong("must be base64"))
     }
 
     fn timestamp(&mut self, schema: &'static Schema) -> Result<Timestamp, Malformed> {
-        let text = self.scalar()?;
-        let parsed = match schema.timestamp_format.unwrap_or(TimestampFormat::Iso8601) {
-            TimestampFormat::EpochSeconds => {
-                text.parse().ok().and_then(|s| Timestamp::from_epoch_seconds(s).ok())
-            }
-            TimestampFormat::Iso8601 => Timestamp::parse_rfc3339(text).ok(),
-            TimestampFormat::Rfc822 => Timestamp::parse_http_date(text).ok(),
-        };
-        parsed.ok_or_else(|| self.wrong("a timestamp"))
+        let format = schema.timestamp_format.unwrap_or(TimestampFormat::Iso8601);
+        text::timestamp(self.scalar()?, format).ok_or_else(|| self.wrong("must be a timestamp"))
     }
 
     fn document(&mut self, _schema: &'static Schema) -> Result<Document, Malformed> {
@@ -210,60 +266,49 @@ impl Reader for QueryReader<'_> {
 
     fn list(&mut self, schema: &'static Schema, items: &mut dyn Items) -> Result<usize, Malformed> {
         let Some(element) = schema.element else { return Err(Malformed::new("not a list")) };
-        let step = if self.flattened { "" } else { element_name(schema.element, "member") };
-        let max = schema.max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
         self.trace.enter()?;
-        let count = self.within(step, |reader| {
-            let numbers = reader.numbers();
-            for (index, number) in numbers.iter().enumerate() {
-                reader.trace.count_item()?;
-                let Some(slot) = (index < max).then(|| items.push()).flatten() else { continue };
-                let mark = reader.trace.mark();
-                reader.element(*number, None, |reader| slot.read(reader, element.schema))?;
-                reader.trace.item(mark, index);
-            }
-            Ok(numbers.len())
-        });
+        let places = self.items(element_name(schema.element, "member"))?;
+        for (index, place) in places.iter().enumerate() {
+            self.trace.count_item()?;
+            let Some(slot) = (index < kept_max(schema)).then(|| items.push()).flatten() else { continue };
+            let mark = self.trace.mark();
+            self.at(*place, |reader| slot.read(reader, element.schema))?;
+            self.trace.item(mark, index);
+        }
         self.trace.leave();
-        count
+        Ok(places.len())
     }
 
     fn map(&mut self, schema: &'static Schema, entries: &mut dyn Entries) -> Result<usize, Malformed> {
         let Some(element) = schema.value else { return Err(Malformed::new("not a map")) };
-        let step = if self.flattened { "" } else { "entry" };
-        let max = schema.max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
         self.trace.enter()?;
-        let count = self.within(step, |reader| {
-            let numbers = reader.numbers();
-            for number in numbers.iter().take(max) {
-                reader.trace.count_item()?;
-                let mut key = String::new();
-                reader.element(*number, Some(element_name(schema.key, "key")), |reader| {
-                    reader.scalar()?.clone_into(&mut key);
-                    Ok(())
-                })?;
-                constraint::key(&mut reader.trace, schema, &key);
-                let mark = reader.trace.mark();
-                let slot = entries.entry(key.clone());
-                slot.clear();
-                reader.element(*number, Some(element_name(schema.value, "value")), |reader| {
-                    slot.read(reader, element.schema)
-                })?;
-                reader.trace.entry(mark, &key);
-            }
-            Ok(numbers.len())
-        });
+        let places = self.items("entry")?;
+        for place in places.iter().take(kept_max(schema)) {
+            self.trace.count_item()?;
+            let (key, value) = self.at(*place, |reader| reader.entry(schema))?;
+            constraint::key(&mut self.trace, schema, &key);
+            let mark = self.trace.mark();
+            let slot = entries.entry(key.clone());
+            slot.clear();
+            self.at(value, |reader| slot.read(reader, element.schema))?;
+            self.trace.entry(mark, schema, &key);
+        }
         self.trace.leave();
-        count
+        Ok(places.len())
     }
 
     fn structure(&mut self, schema: &'static Schema, slots: &mut [&mut dyn Field]) -> Result<(), Malformed> {
         let mut seen = Seen::default();
+        let mut hint: usize = 0;
         self.trace.enter()?;
-        for (index, (member, slot)) in schema.members.iter().zip(slots).enumerate() {
-            if self.member(member, &mut **slot)? {
-                seen.set(index, true);
-            }
+        let mut index = self.below(NO_STRUCTURE)?;
+        while let Some((step, place)) = self.child(index) {
+            index = place.end;
+            let Some((at, member)) = find(schema, step, hint) else { continue };
+            let Some(slot) = slots.get_mut(at) else { return Err(Malformed::new("more members than fields")) };
+            hint = at.saturating_add(1);
+            seen.set(at, true);
+            self.member(place, member, &mut **slot)?;
         }
         self.trace.leave();
         constraint::required(&mut self.trace, schema, &seen);
@@ -271,20 +316,17 @@ impl Reader for QueryReader<'_> {
     }
 
     fn union(&mut self, schema: &'static Schema, choice: &mut dyn Choice) -> Result<(), Malformed> {
-        let mut chosen = false;
         self.trace.enter()?;
-        for (index, member) in schema.members.iter().enumerate() {
-            let present = self.within(member.wire, |reader| reader.is_here());
-            if !present {
-                continue;
-            }
-            if std::mem::replace(&mut chosen, true) {
-                return Err(Malformed::new("more than one member of a union"));
-            }
-            let slot = choice.choose(index).ok_or(Malformed::new("unknown member of a union"))?;
-            self.member(member, slot)?;
+        let first = self.below(NO_STRUCTURE)?;
+        let (step, place) = self.child(first).ok_or(Malformed::new("union without a member"))?;
+        if place.end != self.place.end {
+            return Err(Malformed::new("more than one member of a union"));
         }
+        let found = find(schema, step, 0);
+        let slot = found.and_then(|(index, member)| choice.choose(index).map(|slot| (member, slot)));
+        let (member, slot) = slot.ok_or(Malformed::new("unknown member of a union"))?;
+        self.member(place, member, slot)?;
         self.trace.leave();
-        if chosen { Ok(()) } else { Err(Malformed::new("union without a member")) }
+        Ok(())
     }
 }

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use super::parameter_name;
 use crate::{
     field::{Field, Writer},
-    schema::{Element, Kind, Member, Schema, TimestampFormat},
+    schema::{Element, Member, Schema, TimestampFormat, XmlNamespace},
+    text,
     types::{Document, Timestamp},
 };
 
@@ -14,8 +16,8 @@ use crate::{
 #[derive(Debug)]
 pub struct XmlWriter<'a> {
     out: &'a mut String,
-    /// Set for a list or map that stands directly in its parent: the name its items take.
-    flattened: Option<&'static str>,
+    /// Set for a list or map that stands directly in its parent: name and namespace that its items take.
+    flattened: Option<(&'static str, Option<XmlNamespace>)>,
 }
 
 impl<'a> XmlWriter<'a> {
@@ -24,9 +26,18 @@ impl<'a> XmlWriter<'a> {
         XmlWriter { out, flattened: None }
     }
 
-    fn element(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
+    /// Writes an element.
+    pub(crate) fn element(
+        &mut self,
+        name: &str,
+        namespace: Option<XmlNamespace>,
+        content: impl FnOnce(&mut Self),
+    ) {
         self.out.push('<');
         self.out.push_str(name);
+        if let Some(namespace) = namespace {
+            write_namespace(self.out, namespace);
+        }
         self.out.push('>');
         content(self);
         self.out.push_str("</");
@@ -35,32 +46,56 @@ impl<'a> XmlWriter<'a> {
     }
 
     fn member(&mut self, member: &'static Member, field: &dyn Field) {
+        let name = parameter_name(member);
+        let namespace = member.xml_namespace;
         if member.flattened || member.schema.flattened {
-            let item = member.schema.element.filter(|_| member.schema.kind == Kind::List);
-            self.flattened = Some(item.and_then(|item| item.xml_name).unwrap_or(member.wire));
+            self.flattened = Some((name, namespace));
             field.write(self, member.schema);
             self.flattened = None;
         } else {
-            self.element(member.wire, |writer| field.write(writer, member.schema));
+            self.element(name, namespace, |writer| field.write(writer, member.schema));
         }
     }
 }
 
-/// Appends `text` as the content of an element. What XML 1.0 cannot hold at all becomes U+FFFD.
-pub(crate) fn write_text(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            // A reader would turn a bare one into a line feed.
-            '\r' => out.push_str("&#xD;"),
-            '\t' | '\n' => out.push(c),
-            '\0'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}' => out.push('\u{FFFD}'),
-            c => out.push(c),
-        }
+/// Appends the declaration of a namespace, as an attribute.
+pub(crate) fn write_namespace(out: &mut String, namespace: XmlNamespace) {
+    out.push_str(" xmlns");
+    if let Some(prefix) = namespace.prefix {
+        out.push(':');
+        out.push_str(prefix);
     }
+    out.push_str("=\"");
+    write_text(out, namespace.uri);
+    out.push('"');
+}
+
+/// Appends `text` as the content of an element or attribute. What XML 1.0 cannot hold at all becomes U+FFFD.
+pub(crate) fn write_text(out: &mut String, text: &str) {
+    let mut rest = text;
+    loop {
+        let plain = rest.bytes().position(is_special).unwrap_or(rest.len());
+        let (before, after) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+        out.push_str(before);
+        let mut chars = after.chars();
+        match chars.next() {
+            None => return,
+            Some('&') => out.push_str("&amp;"),
+            Some('<') => out.push_str("&lt;"),
+            Some('>') => out.push_str("&gt;"),
+            Some('"') => out.push_str("&quot;"),
+            // A reader would turn a bare one into a line feed.
+            Some('\r') => out.push_str("&#xD;"),
+            Some('\0'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}') => out.push('\u{FFFD}'),
+            Some(c) => out.push(c),
+        }
+        rest = chars.as_str();
+    }
+}
+
+/// Whether a character that begins with `byte` may need more than to be copied; 0xEF begins U+FFFE, among others.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'&' | b'<' | b'>' | b'"' | 0..=0x08 | 0x0B..=0x1F | 0xEF)
 }
 
 fn element_name(element: Option<Element>, default: &'static str) -> &'static str {
@@ -77,11 +112,7 @@ impl Writer for XmlWriter<'_> {
     }
 
     fn double(&mut self, schema: &'static Schema, value: f64) {
-        let mut text = Vec::new();
-        crate::json::write_double(&mut text, schema, value);
-        // JSON has no word for the three values that are no numbers and takes them as strings.
-        let text = String::from_utf8(text).unwrap_or_default();
-        self.out.push_str(text.trim_matches('"'));
+        self.out.push_str(&text::of_double(schema, value));
     }
 
     fn text(&mut self, _schema: &'static Schema, value: &str) {
@@ -93,13 +124,8 @@ impl Writer for XmlWriter<'_> {
     }
 
     fn timestamp(&mut self, schema: &'static Schema, value: Timestamp) {
-        match schema.timestamp_format.unwrap_or(TimestampFormat::Iso8601) {
-            TimestampFormat::EpochSeconds => {
-                let _infallible = write!(self.out, "{}", value.epoch_seconds());
-            }
-            TimestampFormat::Iso8601 => self.out.push_str(&value.rfc3339()),
-            TimestampFormat::Rfc822 => self.out.push_str(&value.http_date()),
-        }
+        let format = schema.timestamp_format.unwrap_or(TimestampFormat::Iso8601);
+        self.out.push_str(&text::of_timestamp(value, format));
     }
 
     fn document(&mut self, _schema: &'static Schema, _value: &Document) {
@@ -108,9 +134,10 @@ impl Writer for XmlWriter<'_> {
 
     fn list(&mut self, schema: &'static Schema, _count: usize, items: &mut dyn Iterator<Item = &dyn Field>) {
         let Some(element) = schema.element else { return };
-        let name = self.flattened.take().unwrap_or_else(|| element_name(schema.element, "member"));
+        let own = (element_name(schema.element, "member"), None);
+        let (name, namespace) = self.flattened.take().unwrap_or(own);
         for item in items {
-            self.element(name, |writer| item.write(writer, element.schema));
+            self.element(name, element.xml_namespace.or(namespace), |writer| item.write(writer, element.schema));
         }
     }
 
@@ -120,13 +147,14 @@ impl Writer for XmlWriter<'_> {
         _count: usize,
         entries: &mut dyn Iterator<Item = (&str, &dyn Field)>,
     ) {
-        let Some(element) = schema.value else { return };
-        let name = self.flattened.take().unwrap_or("entry");
-        for (key, value) in entries {
-            self.element(name, |writer| {
-                writer.element(element_name(schema.key, "key"), |writer| write_text(writer.out, key));
-                let name = element_name(schema.value, "value");
-                writer.element(name, |writer| value.write(writer, element.schema));
+        let (Some(key), Some(value)) = (schema.key, schema.value) else { return };
+        let (name, namespace) = self.flattened.take().unwrap_or(("entry", None));
+        for (text, field) in entries {
+            self.element(name, namespace, |writer| {
+                let name = key.xml_name.unwrap_or("key");
+                writer.element(name, key.xml_namespace, |writer| write_text(writer.out, text));
+                let name = value.xml_name.unwrap_or("value");
+                writer.element(name, value.xml_namespace, |writer| field.write(writer, value.schema));
             });
         }
     }

@@ -13,6 +13,7 @@
 mod dynamic;
 mod model;
 mod run;
+mod xml;
 
 use std::path::Path;
 
@@ -84,6 +85,16 @@ fn rpc_v2_cbor() {
         "smithy-rpc-v2-cbor-query-compatible",
         "smithy-rpc-v2-cbor-non-query-compatible",
     ]);
+}
+
+#[test]
+fn query() {
+    run::suites(&["query"]);
+}
+
+#[test]
+fn rest_json() {
+    run::suites(&["rest-json"]);
 }
 
 /// The file of a suite, or `None` where the suites are not at hand.

@@ -56,3 +56,18 @@ fn lifecycle() {
         "#]],
     );
 }
+
+#[test]
+fn of_two_at_once_one_gets_the_name() {
+    let deployment = Deployment::new();
+    let body = "Action=CreateUser&Version=2010-05-08&UserName=";
+    let root = deployment.caller("root");
+    let first = deployment.prepare(&root, "CreateUser", &format!("{body}bob")).unwrap();
+    let second = deployment.prepare(&root, "CreateUser", &format!("{body}Bob")).unwrap();
+    deployment.store.commit_blocking(first).unwrap();
+    assert!(matches!(deployment.store.commit_blocking(second), Err(store::CommitError::Conflict)));
+    assert_eq!(
+        deployment.fails("root CreateUser UserName=Bob"),
+        "EntityAlreadyExistsException: User with name Bob already exists."
+    );
+}

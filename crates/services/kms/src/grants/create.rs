@@ -79,7 +79,9 @@ fn grantee(input: &CreateGrantRequest) -> Result<&str, Fault> {
     let services = input.grantee_service_principal.is_some() || input.retiring_service_principal.is_some();
     let source_arn = input.constraints.as_ref().is_some_and(|constraints| constraints.source_arn.is_some());
     if services || source_arn {
-        return Err(unsupported("Grants for service principals and the SourceArn constraint are not supported."));
+        return Err(unsupported(
+            "Grants for service principals and the SourceArn constraint are not supported.",
+        ));
     }
     input
         .grantee_principal
@@ -101,7 +103,8 @@ fn constraints(input: Option<&GrantConstraints>) -> Result<Constraints, Fault> {
     }
     for pairs in constraints.equals.iter().chain(&constraints.subset) {
         let too_long = |text: &String| text.chars().count() > CONSTRAINT_CHARS;
-        if pairs.len() > CONSTRAINT_PAIRS || pairs.iter().any(|(key, value)| too_long(key) || too_long(value)) {
+        if pairs.len() > CONSTRAINT_PAIRS || pairs.iter().any(|(key, value)| too_long(key) || too_long(value))
+        {
             return Err(validation(format!(
                 "A grant constraint can have at most {CONSTRAINT_PAIRS} encryption context pairs, whose keys and values have at \
                  most {CONSTRAINT_CHARS} characters."

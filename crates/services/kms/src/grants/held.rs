@@ -9,7 +9,7 @@ use crate::api::GrantOperation;
 use crate::authorize::Use;
 use crate::context::Pairs;
 use crate::key::Key;
-use crate::limits::GRANTS_PER_ROW;
+use crate::limits::{GRANTS_PER_ROW, HOLDINGS_DELETED};
 use crate::text::Text;
 use platform::{Cx, Fault, Principal, Table};
 use serde::{Deserialize, Serialize};
@@ -76,12 +76,17 @@ pub(crate) fn covers(cx: &mut Cx<'_>, asks: &Use<'_>, asked: &Asked<'_>) -> Resu
     Ok(false)
 }
 
-/// Whether the caller may use what `name`, one of the caller's identities, holds. What an account holds is its root user's; others
-/// of the account need its permission, by their own policies.
+/// Whether the caller may use what `name`, one of the caller's identities, holds.
+///
+/// What an account holds is its root user's; others of the account need its permission, by their own policies. What a role holds is
+/// used within the limits of the session, and what a user holds within those of a federated session, as it is where a key policy
+/// names them.
 fn speaks_for(cx: &mut Cx<'_>, asks: &Use<'_>, name: &str) -> Result<bool, Fault> {
-    Ok(!is_account(name)
-        || matches!(cx.caller().principal, Principal::Root { .. })
-        || asks.is_allowed_by_identity(cx)?)
+    if is_account(name) {
+        let root = matches!(cx.caller().principal, Principal::Root { .. });
+        return Ok(root || asks.is_allowed_by_identity(cx)?);
+    }
+    Ok(name == cx.caller().principal.user_id() || asks.is_within_limits(cx, name)?)
 }
 
 /// A grant may be retired by its retiring principal, by its grantee if it permits that, and by the account that made it.
@@ -89,7 +94,8 @@ fn retires(cx: &mut Cx<'_>, asks: &Use<'_>, grant: &Grant, names: &[String]) -> 
     let grantee_may = grant.operations.contains(&Text(GrantOperation::RetireGrant));
     let retiring = grant.retiring.as_ref().map(|party| &party.id);
     for name in names {
-        let may = retiring == Some(name) || *name == grant.issuer || (grantee_may && *name == grant.grantee.id);
+        let may =
+            retiring == Some(name) || *name == grant.issuer || (grantee_may && *name == grant.grantee.id);
         if may && speaks_for(cx, asks, name)? {
             return Ok(true);
         }
@@ -211,6 +217,19 @@ pub(super) fn remove(cx: &mut Cx<'_>, key: &Key, grant: &Grant) -> Result<(), Fa
     }
     HELD.delete(&mut cx.tx, &[&key.account, &key.region, &key.id, grantee, &last.to_string()]);
     Ok(())
+}
+
+/// Removes some holdings of a key that is deleted: the ids of their grants, and whether there are more.
+pub(super) fn take_some(cx: &mut Cx<'_>, key: &Key) -> Result<(Vec<String>, bool), Fault> {
+    let rows = HELD.scan(&mut cx.tx, &key.path(), None, HOLDINGS_DELETED)?;
+    for (name, _) in &rows {
+        if let Some((grantee, number)) = name.split_once('\0') {
+            HELD.delete(&mut cx.tx, &[&key.account, &key.region, &key.id, grantee, number]);
+        }
+    }
+    let more = rows.len() == HOLDINGS_DELETED;
+    let ids = rows.iter().flat_map(|(_, row)| row.grants.iter().map(|held| held.id.clone()));
+    Ok((ids.collect(), more))
 }
 
 fn put(cx: &mut Cx<'_>, key: &Key, grantee: &str, number: usize, row: &Holding) -> Result<(), Fault> {

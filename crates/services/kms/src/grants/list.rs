@@ -73,7 +73,10 @@ impl Handle<ops::ListRetirableGrants> for Kms {
         cx.authorize(&Access::to("kms:ListRetirableGrants", text).key("kms:CallerAccount", account))?;
         let named = if is_account(text) { Some(text) } else { text.split(':').nth(4) };
         if named != Some(account) {
-            return Err(Fault::new("InvalidArnException", format!("{text} is not a principal of account {account}.")));
+            return Err(Fault::new(
+                "InvalidArnException",
+                format!("{text} is not a principal of account {account}."),
+            ));
         }
         let retiring = Party::find(cx, text)?;
         let size = pages::SMALL.of(input.limit);

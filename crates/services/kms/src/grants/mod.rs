@@ -17,7 +17,6 @@ pub(crate) use token::check as check_tokens;
 use crate::api::{GrantConstraints, GrantListEntry, GrantOperation};
 use crate::context::{NO_PAIRS, Pairs};
 use crate::key::{Count, Key};
-use crate::limits::GRANTS_DELETED;
 use crate::text::Text;
 use party::Party;
 use platform::{Cx, Fault, Table};
@@ -132,9 +131,16 @@ fn retiree_path<'a>(retiring: &'a Party, key: &'a Key, grant: &'a str) -> [&'a s
 
 /// Removes grants of a key that is deleted: whether none is left.
 pub(crate) fn delete_some(cx: &mut Cx<'_>, key: &Key) -> Result<bool, Fault> {
-    let grants = GRANTS.scan(&mut cx.tx, &key.path(), None, GRANTS_DELETED)?;
-    for (_, grant) in &grants {
-        grant.delete(cx, key)?;
+    let (ids, more) = held::take_some(cx, key)?;
+    for id in ids {
+        let path = [key.account.as_str(), &key.region, &key.id, &id];
+        if let Some(retiring) = GRANTS.get(&mut cx.tx, &path)?.and_then(|grant| grant.retiring.clone()) {
+            RETIREES.delete(&mut cx.tx, &retiree_path(&retiring, key, &id));
+        }
+        GRANTS.delete(&mut cx.tx, &path);
     }
-    Ok(grants.len() < GRANTS_DELETED)
+    if !more {
+        COUNTS.delete(&mut cx.tx, &key.path());
+    }
+    Ok(!more)
 }

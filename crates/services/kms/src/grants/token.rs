@@ -30,7 +30,8 @@ pub(super) fn make(cx: &Cx<'_>, key: &Key, grant: &str) -> Result<String, Fault>
 }
 
 pub(super) fn open(cx: &Cx<'_>, token: &str) -> Result<Token, Fault> {
-    let opened = STANDARD.decode(token).ok().and_then(|sealed| cx.keyring().token_open(PURPOSE, &sealed).ok());
+    let opened =
+        STANDARD.decode(token).ok().and_then(|sealed| cx.keyring().token_open(PURPOSE, &sealed).ok());
     let token: Option<Token> = opened.and_then(|json| serde_json::from_slice(&json).ok());
     token
         .filter(|token| token.region == cx.region())

@@ -1,8 +1,8 @@
 use super::{denied, refused};
 use crate::api::{
     CreateAliasRequest, DataKeySpec, DecryptRequest, DisableKeyRequest, DryRunModifierType, EncryptRequest,
-    EncryptionAlgorithmSpec, GenerateDataKeyRequest, GenerateDataKeyWithoutPlaintextRequest, GenerateRandomRequest,
-    ReEncryptRequest, RecipientInfo, ops,
+    EncryptionAlgorithmSpec, GenerateDataKeyRequest, GenerateDataKeyWithoutPlaintextRequest,
+    GenerateRandomRequest, ReEncryptRequest, RecipientInfo, ops,
 };
 use crate::context::Pairs;
 use crate::testing::{ACCOUNT, OTHER, World, allow};
@@ -46,7 +46,8 @@ fn what_is_encrypted_is_decrypted() {
             let blob = encrypt(&world, &root, name, plaintext, context.clone());
             assert_eq!(blob.len(), plaintext.len() + 104);
             for key_id in [None, Some(name.to_owned())] {
-                let input = DecryptRequest { encryption_context: context.clone(), key_id, ..to_decrypt(&blob) };
+                let input =
+                    DecryptRequest { encryption_context: context.clone(), key_id, ..to_decrypt(&blob) };
                 let output = world.call::<ops::Decrypt>(&root, input).unwrap();
                 assert_eq!(output.plaintext.unwrap().0, plaintext);
                 assert_eq!(output.key_id.as_deref(), Some(key.as_str()));
@@ -149,11 +150,8 @@ fn re_encryption_changes_key_and_context() {
     assert_eq!((output.source_key_id.as_ref(), output.key_id.as_ref()), (Some(&a), Some(&b)));
     assert_ne!(output.source_key_material_id, output.destination_key_material_id);
     let blob = output.ciphertext_blob.unwrap();
-    let input = DecryptRequest {
-        encryption_context: pairs(&[("to", "2")]),
-        key_id: Some(b),
-        ..to_decrypt(&blob.0)
-    };
+    let input =
+        DecryptRequest { encryption_context: pairs(&[("to", "2")]), key_id: Some(b), ..to_decrypt(&blob.0) };
     assert_eq!(world.call::<ops::Decrypt>(&root, input).unwrap().plaintext.unwrap().0, b"secret");
 }
 
@@ -184,7 +182,9 @@ fn re_encryption_needs_both_permissions() {
         let result = world.call::<ops::ReEncrypt>(&user, input);
         match denial {
             None => drop(result.unwrap()),
-            Some(action) => denied(result, &format!("because no identity-based policy allows the {action} action")),
+            Some(action) => {
+                denied(result, &format!("because no identity-based policy allows the {action} action"))
+            }
         }
     }
 }
@@ -241,7 +241,8 @@ fn random_bytes() {
     let world = World::new();
     let root = world.root();
     for number in [1, 12, 1024] {
-        let input = GenerateRandomRequest { number_of_bytes: Some(number), ..GenerateRandomRequest::default() };
+        let input =
+            GenerateRandomRequest { number_of_bytes: Some(number), ..GenerateRandomRequest::default() };
         let made = world.call::<ops::GenerateRandom>(&root, input).unwrap();
         assert_eq!(i32::try_from(made.plaintext.unwrap().0.len()), Ok(number));
     }
@@ -424,7 +425,9 @@ fn callers_of_another_account() {
     for (caller, resource) in [(&user, &key), (&user, &missing), (&nobody, &missing), (&nobody, &key)] {
         denied(
             world.call::<ops::Encrypt>(caller, input(resource)),
-            &format!("kms:Encrypt on resource: {resource} because the resource does not exist in this Region"),
+            &format!(
+                "kms:Encrypt on resource: {resource} because the resource does not exist in this Region"
+            ),
         );
     }
     // What the key policy allows, but no caller of another account may do.

@@ -6,6 +6,7 @@ mod grants;
 mod keys;
 mod policies;
 mod rotation;
+mod service;
 mod states;
 mod tags;
 

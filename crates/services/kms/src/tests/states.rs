@@ -53,7 +53,9 @@ fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), 
             }
         ),
         "DescribeKey" => call!(DescribeKey, api::DescribeKeyRequest { key_id: id(), ..Default::default() }),
-        "GetKeyPolicy" => call!(GetKeyPolicy, api::GetKeyPolicyRequest { key_id: id(), ..Default::default() }),
+        "GetKeyPolicy" => {
+            call!(GetKeyPolicy, api::GetKeyPolicyRequest { key_id: id(), ..Default::default() })
+        }
         "PutKeyPolicy" => call!(
             PutKeyPolicy,
             api::PutKeyPolicyRequest {
@@ -86,7 +88,9 @@ fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), 
             RevokeGrant,
             api::RevokeGrantRequest { key_id: id(), grant_id: ready.grant.1.clone(), ..Default::default() }
         ),
-        "DeleteAlias" => call!(DeleteAlias, api::DeleteAliasRequest { alias_name: "alias/of-key".to_owned() }),
+        "DeleteAlias" => {
+            call!(DeleteAlias, api::DeleteAliasRequest { alias_name: "alias/of-key".to_owned() })
+        }
         "CreateAlias" => call!(
             CreateAlias,
             api::CreateAliasRequest { alias_name: "alias/new".to_owned(), target_key_id: id() }
@@ -102,10 +106,9 @@ fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), 
                 tags: vec![api::Tag { tag_key: "a".to_owned(), tag_value: "b".to_owned() }]
             }
         ),
-        "UntagResource" => call!(
-            UntagResource,
-            api::UntagResourceRequest { key_id: id(), tag_keys: vec!["a".to_owned()] }
-        ),
+        "UntagResource" => {
+            call!(UntagResource, api::UntagResourceRequest { key_id: id(), tag_keys: vec!["a".to_owned()] })
+        }
         "UpdateKeyDescription" => call!(
             UpdateKeyDescription,
             api::UpdateKeyDescriptionRequest { key_id: id(), description: "d".to_owned() }
@@ -140,8 +143,7 @@ fn prepare(world: &World, key: &str) -> Ready {
         api::EncryptRequest { key_id: key.to_owned(), plaintext: b"x"[..].into(), ..Default::default() };
     let blob = world.call::<ops::Encrypt>(&root, encrypt).unwrap().ciphertext_blob.unwrap().into_vec();
     for (name, target) in [("alias/of-key", key), ("alias/of-other", &other)] {
-        let input =
-            api::CreateAliasRequest { alias_name: name.to_owned(), target_key_id: target.to_owned() };
+        let input = api::CreateAliasRequest { alias_name: name.to_owned(), target_key_id: target.to_owned() };
         world.call::<ops::CreateAlias>(&root, input).unwrap();
     }
     let grant = api::CreateGrantRequest {
@@ -219,7 +221,6 @@ fn the_key_that_loses_an_alias_may_be_pending_deletion() {
     let ready = prepare(&world, &key);
     let input = api::ScheduleKeyDeletionRequest { key_id: key, ..Default::default() };
     world.call::<ops::ScheduleKeyDeletion>(&root, input).unwrap();
-    let input =
-        api::UpdateAliasRequest { alias_name: "alias/of-key".to_owned(), target_key_id: ready.other };
+    let input = api::UpdateAliasRequest { alias_name: "alias/of-key".to_owned(), target_key_id: ready.other };
     world.call::<ops::UpdateAlias>(&root, input).unwrap();
 }

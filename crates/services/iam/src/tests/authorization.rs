@@ -1,0 +1,318 @@
+use crate::testing::Deployment;
+use platform::{Caller, Principal};
+
+/// A call of every operation whose subjects exist.
+const CALLS: &str = "
+    AddRoleToInstanceProfile InstanceProfileName=i RoleName=r
+    AddUserToGroup GroupName=g UserName=u
+    AttachGroupPolicy GroupName=g PolicyArn=$POLICY/p
+    AttachRolePolicy RoleName=r PolicyArn=$POLICY/p
+    AttachUserPolicy UserName=u PolicyArn=$POLICY/p
+    CreateAccessKey UserName=u
+    CreateAccountAlias AccountAlias=alias
+    CreateGroup GroupName=x
+    CreateInstanceProfile InstanceProfileName=x
+    CreatePolicy PolicyName=x PolicyDocument=$S3
+    CreatePolicyVersion PolicyArn=$POLICY/p PolicyDocument=$S3
+    CreateRole RoleName=x AssumeRolePolicyDocument=$EC2
+    CreateUser UserName=x
+    DeleteAccessKey UserName=u AccessKeyId=AKIAROOTROOTROOTROOT
+    DeleteAccountAlias AccountAlias=alias
+    DeleteGroup GroupName=g
+    DeleteGroupPolicy GroupName=g PolicyName=x
+    DeleteInstanceProfile InstanceProfileName=i
+    DeletePolicy PolicyArn=$POLICY/p
+    DeletePolicyVersion PolicyArn=$POLICY/p VersionId=v1
+    DeleteRole RoleName=r
+    DeleteRolePermissionsBoundary RoleName=r
+    DeleteRolePolicy RoleName=r PolicyName=x
+    DeleteUser UserName=u
+    DeleteUserPermissionsBoundary UserName=u
+    DeleteUserPolicy UserName=u PolicyName=x
+    DetachGroupPolicy GroupName=g PolicyArn=$POLICY/p
+    DetachRolePolicy RoleName=r PolicyArn=$POLICY/p
+    DetachUserPolicy UserName=u PolicyArn=$POLICY/p
+    GetAccessKeyLastUsed AccessKeyId=AKIAROOTROOTROOTROOT
+    GetAccountAuthorizationDetails
+    GetAccountSummary
+    GetGroup GroupName=g
+    GetGroupPolicy GroupName=g PolicyName=x
+    GetInstanceProfile InstanceProfileName=i
+    GetPolicy PolicyArn=$POLICY/p
+    GetPolicyVersion PolicyArn=$POLICY/p VersionId=v1
+    GetRole RoleName=r
+    GetRolePolicy RoleName=r PolicyName=x
+    GetUser UserName=u
+    GetUserPolicy UserName=u PolicyName=x
+    ListAccessKeys UserName=u
+    ListAccountAliases
+    ListAttachedGroupPolicies GroupName=g
+    ListAttachedRolePolicies RoleName=r
+    ListAttachedUserPolicies UserName=u
+    ListEntitiesForPolicy PolicyArn=$POLICY/p
+    ListGroupPolicies GroupName=g
+    ListGroups
+    ListGroupsForUser UserName=u
+    ListInstanceProfileTags InstanceProfileName=i
+    ListInstanceProfiles
+    ListInstanceProfilesForRole RoleName=r
+    ListPolicies
+    ListPolicyTags PolicyArn=$POLICY/p
+    ListPolicyVersions PolicyArn=$POLICY/p
+    ListRolePolicies RoleName=r
+    ListRoleTags RoleName=r
+    ListRoles
+    ListUserPolicies UserName=u
+    ListUserTags UserName=u
+    ListUsers
+    PutGroupPolicy GroupName=g PolicyName=x PolicyDocument=$S3
+    PutRolePermissionsBoundary RoleName=r PermissionsBoundary=$POLICY/p
+    PutRolePolicy RoleName=r PolicyName=x PolicyDocument=$S3
+    PutUserPermissionsBoundary UserName=u PermissionsBoundary=$POLICY/p
+    PutUserPolicy UserName=u PolicyName=x PolicyDocument=$S3
+    RemoveRoleFromInstanceProfile InstanceProfileName=i RoleName=r
+    RemoveUserFromGroup GroupName=g UserName=u
+    SetDefaultPolicyVersion PolicyArn=$POLICY/p VersionId=v1
+    TagInstanceProfile InstanceProfileName=i Tags.member.1.Key=k Tags.member.1.Value=v
+    TagPolicy PolicyArn=$POLICY/p Tags.member.1.Key=k Tags.member.1.Value=v
+    TagRole RoleName=r Tags.member.1.Key=k Tags.member.1.Value=v
+    TagUser UserName=u Tags.member.1.Key=k Tags.member.1.Value=v
+    UntagInstanceProfile InstanceProfileName=i TagKeys.member.1=k
+    UntagPolicy PolicyArn=$POLICY/p TagKeys.member.1=k
+    UntagRole RoleName=r TagKeys.member.1=k
+    UntagUser UserName=u TagKeys.member.1=k
+    UpdateAccessKey UserName=u AccessKeyId=AKIAROOTROOTROOTROOT Status=Inactive
+    UpdateAssumeRolePolicy RoleName=r PolicyDocument=$EC2
+    UpdateGroup GroupName=g
+    UpdateRole RoleName=r
+    UpdateRoleDescription RoleName=r Description=d
+    UpdateUser UserName=u
+";
+
+fn calls() -> impl Iterator<Item = &'static str> {
+    CALLS.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+fn deployment() -> Deployment {
+    let deployment = Deployment::new();
+    for line in [
+        "CreateUser UserName=u",
+        "CreateUser UserName=eve",
+        "CreateGroup GroupName=g",
+        "CreateRole RoleName=r AssumeRolePolicyDocument=$EC2",
+        "CreatePolicy PolicyName=p PolicyDocument=$S3",
+        "CreateInstanceProfile InstanceProfileName=i",
+    ] {
+        deployment.ok(&format!("root {line}"));
+    }
+    deployment
+}
+
+#[test]
+fn every_operation_is_refused_to_who_is_not_allowed_it() {
+    let deployment = deployment();
+    let names: Vec<_> = calls().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(deployment.operations().collect::<Vec<_>>(), names);
+    for line in calls() {
+        let name = line.split(' ').next().unwrap();
+        let refused = format!(
+            "AccessDenied: User: arn:aws:iam::111122223333:user/eve is not authorized to perform: iam:{name} on resource: "
+        );
+        let reason = format!(" because no identity-based policy allows the iam:{name} action");
+        let error = deployment.fails(&format!("user/eve {line}"));
+        assert!(error.starts_with(&refused) && error.ends_with(&reason), "{line}: {error}");
+        // What does not exist is refused in the same words.
+        let absent =
+            line.replace("=u", "=none").replace("=g", "=none").replace("=r", "=none").replace("/p", "/none");
+        let absent = absent.replace("=i ", "=none ");
+        let error = deployment.fails(&format!("user/eve {absent}"));
+        assert!(error.starts_with(&refused) && error.ends_with(&reason), "{absent}: {error}");
+        assert!(deployment.fails(&format!("nobody {line}")).starts_with("AccessDenied: "), "{line}");
+        for session in ["root+", "user/eve+"] {
+            let error = deployment.fails(&format!("{session} {line}"));
+            assert_eq!(error, "InvalidClientTokenId: The security token included in the request is invalid.");
+        }
+    }
+}
+
+#[test]
+fn no_operation_reaches_another_account() {
+    let deployment = deployment();
+    for line in calls().filter(|line| line.contains('=') && !line.starts_with("Create")) {
+        if line.starts_with("DeleteAccountAlias") {
+            continue;
+        }
+        let error = deployment.fails(&format!("other {line}"));
+        assert!(error.starts_with("NoSuchEntityException: "), "{line}: {error}");
+    }
+}
+
+#[test]
+fn every_operation_serves_who_is_allowed_it() {
+    for line in calls() {
+        let deployment = deployment();
+        let name = line.split(' ').next().unwrap();
+        let grant = |actions: &str| {
+            let document = format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":[{actions}],"Resource":"*"}}}}"#
+            );
+            deployment.ok(&format!("root PutUserPolicy UserName=eve PolicyName=p PolicyDocument={document}"));
+        };
+        grant(&format!(r#""iam:{name}""#));
+        let answer = deployment.call(&format!("user/eve {line}"));
+        let answer = match answer {
+            Err(fault) => fault.code().to_owned(),
+            Ok(_) => String::new(),
+        };
+        if name == "AddRoleToInstanceProfile" {
+            assert_eq!(answer, "AccessDenied");
+            grant(r#""iam:AddRoleToInstanceProfile","iam:PassRole""#);
+            deployment.ok(&format!("user/eve {line}"));
+        } else {
+            assert!(
+                ["", "NoSuchEntityException", "DeleteConflictException"].contains(&answer.as_str()),
+                "{line}: {answer}"
+            );
+        }
+    }
+}
+
+/// Gives eve a policy of one statement.
+fn allow(deployment: &Deployment, action: &str, resource: &str, condition: &str) {
+    let document = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"{action}","Resource":"{resource}","Condition":{{{condition}}}}}}}"#
+    );
+    deployment.ok(&format!("root PutUserPolicy UserName=eve PolicyName=p PolicyDocument={document}"));
+}
+
+#[test]
+fn condition_keys() {
+    let deployment = deployment();
+    deployment.ok("root TagUser UserName=u Tags.member.1.Key=Team Tags.member.1.Value=Red");
+    deployment.ok("root PutUserPermissionsBoundary UserName=u PermissionsBoundary=$POLICY/p");
+    let p = "arn:aws:iam::111122223333:policy/p";
+    for (action, condition, allowed, refused) in [
+        (
+            "iam:AttachUserPolicy",
+            format!(r#""ArnEquals":{{"iam:PolicyARN":"{p}"}}"#),
+            "AttachUserPolicy UserName=u PolicyArn=$POLICY/p",
+            "AttachUserPolicy UserName=u PolicyArn=$AWS/AdministratorAccess",
+        ),
+        (
+            "iam:PutUserPolicy",
+            format!(r#""StringEquals":{{"iam:PermissionsBoundary":"{p}"}}"#),
+            "PutUserPolicy UserName=u PolicyName=x PolicyDocument=$S3",
+            "PutUserPolicy UserName=eve PolicyName=x PolicyDocument=$S3",
+        ),
+        (
+            "iam:CreateUser",
+            format!(r#""StringEquals":{{"iam:PermissionsBoundary":"{p}"}}"#),
+            "CreateUser UserName=a PermissionsBoundary=$POLICY/p",
+            "CreateUser UserName=b",
+        ),
+        (
+            "iam:PutUserPermissionsBoundary",
+            format!(r#""StringEquals":{{"iam:PermissionsBoundary":"{p}"}}"#),
+            "PutUserPermissionsBoundary UserName=a PermissionsBoundary=$POLICY/p",
+            "PutUserPermissionsBoundary UserName=a PermissionsBoundary=$AWS/AdministratorAccess",
+        ),
+        (
+            "iam:CreateUser",
+            r#""StringEquals":{"aws:RequestTag/Team":"Red"}"#.to_owned(),
+            "CreateUser UserName=c Tags.member.1.Key=Team Tags.member.1.Value=Red",
+            "CreateUser UserName=d Tags.member.1.Key=Team Tags.member.1.Value=Blue",
+        ),
+        (
+            "iam:UntagUser",
+            r#""ForAllValues:StringEquals":{"aws:TagKeys":["Cost"]}"#.to_owned(),
+            "UntagUser UserName=u TagKeys.member.1=Cost",
+            "UntagUser UserName=u TagKeys.member.1=Cost TagKeys.member.2=Team",
+        ),
+        (
+            "iam:GetUser",
+            r#""StringEquals":{"aws:ResourceTag/Team":"Red"}"#.to_owned(),
+            "GetUser UserName=u",
+            "GetUser UserName=eve",
+        ),
+        (
+            "iam:DeleteUserPolicy",
+            r#""StringEquals":{"iam:ResourceTag/Team":"Red"}"#.to_owned(),
+            "DeleteUserPolicy UserName=u PolicyName=x",
+            "DeleteUserPolicy UserName=eve PolicyName=x",
+        ),
+    ] {
+        allow(&deployment, action, "*", &condition);
+        deployment.ok(&format!("user/eve {allowed}"));
+        assert!(deployment.fails(&format!("user/eve {refused}")).starts_with("AccessDenied: "), "{refused}");
+    }
+}
+
+#[test]
+fn resources() {
+    let deployment = deployment();
+    deployment.ok("root CreateUser UserName=deep Path=/a/");
+    deployment.ok("root CreateRole RoleName=s AssumeRolePolicyDocument=$EC2");
+    for (action, resource, allowed, refused) in [
+        ("iam:GetUser", "arn:aws:iam::*:user/a/*", "GetUser UserName=deep", "GetUser UserName=u"),
+        ("iam:ListUsers", "arn:aws:iam::*:user/a/*", "ListUsers PathPrefix=/a/", "ListUsers"),
+        (
+            "iam:UpdateUser",
+            "arn:aws:iam::*:user/*u*",
+            "UpdateUser UserName=u NewUserName=uu",
+            "UpdateUser UserName=uu NewUserName=admin",
+        ),
+        (
+            "iam:GetPolicy",
+            "arn:aws:iam::*:policy/p",
+            "GetPolicy PolicyArn=$POLICY/p",
+            "GetPolicy PolicyArn=$POLICY/q",
+        ),
+    ] {
+        allow(&deployment, action, resource, "");
+        deployment.ok(&format!("user/eve {allowed}"));
+        assert!(deployment.fails(&format!("user/eve {refused}")).starts_with("AccessDenied: "), "{refused}");
+    }
+    // Passing a role is a permission of its own, for the service that will act in it.
+    let statements = r#"{"Effect":"Allow","Action":"iam:AddRoleToInstanceProfile","Resource":"*"},{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::*:role/r","Condition":{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}}"#;
+    let document = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+    deployment.ok(&format!("root PutUserPolicy UserName=eve PolicyName=p PolicyDocument={document}"));
+    assert_eq!(
+        deployment.fails("user/eve AddRoleToInstanceProfile InstanceProfileName=i RoleName=s"),
+        "AccessDenied: User: arn:aws:iam::111122223333:user/eve is not authorized to perform: iam:PassRole on resource: \
+         arn:aws:iam::111122223333:role/s because no identity-based policy allows the iam:PassRole action"
+    );
+    deployment.ok("user/eve AddRoleToInstanceProfile InstanceProfileName=i RoleName=r");
+}
+
+#[test]
+fn a_user_is_meant_where_no_name_is_given() {
+    let deployment = deployment();
+    allow(&deployment, "iam:*", "arn:aws:iam::*:user/${aws:username}", "");
+    assert!(deployment.ok("user/eve GetUser").contains("\"userName\":\"eve\""));
+    assert!(deployment.ok("user/eve CreateAccessKey").contains("\"userName\":\"eve\""));
+    assert!(deployment.ok("user/eve ListAccessKeys").contains("\"userName\":\"eve\""));
+    deployment.ok("root PutRolePolicy RoleName=r PolicyName=p PolicyDocument=$ALL");
+    for operation in ["GetUser", "CreateAccessKey", "ListAccessKeys"] {
+        assert_eq!(
+            deployment.fails(&format!("role/r {operation}")),
+            "ValidationError: Must specify userName when calling with non-User credentials"
+        );
+    }
+}
+
+#[test]
+fn federated_users_cannot_call() {
+    let deployment = deployment();
+    let caller = deployment.caller("user/eve");
+    let Principal::User { account, id, name, .. } = caller.principal else { panic!("not a user") };
+    let principal = Principal::Federated {
+        account,
+        name: "f".to_owned(),
+        issuer_id: id,
+        issuer_arn: "arn:aws:iam::111122223333:user/eve".to_owned(),
+        issuer_name: Some(name),
+    };
+    let caller = Caller { principal, ..caller };
+    let fault = deployment.request(&caller, "ListUsers", "Action=ListUsers&Version=2010-05-08").unwrap_err();
+    assert_eq!(fault.code(), "InvalidClientTokenId");
+}

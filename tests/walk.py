@@ -1,0 +1,142 @@
+"""Minimal valid inputs for every operation of a service, from the service's model and real resources."""
+
+from botocore.session import get_session
+from conftest import SERVICES, allow, document
+
+# Parameters that a model calls optional and a call is nothing without.
+ALSO = {
+    "kms": {
+        "CreateGrant": ["GranteePrincipal", "Operations"],
+        "Decrypt": ["CiphertextBlob"],
+        "GenerateDataKey": ["KeySpec"],
+        "GenerateDataKeyWithoutPlaintext": ["KeySpec"],
+        "GenerateRandom": ["NumberOfBytes"],
+        "ListRetirableGrants": ["RetiringPrincipal"],
+        "ReEncrypt": ["CiphertextBlob"],
+        "RetireGrant": ["KeyId", "GrantId"],
+    },
+}
+
+
+def coverage(fastness, service):
+    """The operations of a service, in two lists: those that are implemented and those that are not."""
+    lines = fastness.run("coverage", service).stdout.splitlines()
+    return tuple([line[4:] for line in lines if line.startswith(answer)] for answer in ("yes ", "no  "))
+
+
+def model(service):
+    return get_session().get_service_model(service)
+
+
+class Resources:
+    """One of each resource, made by the root user, and what names each in a call."""
+
+    def __init__(self, root):
+        self.root, iam, kms = root, root.iam, root.kms
+        self.account = root.sts.get_caller_identity()["Account"]
+        trust = {"Effect": "Allow", "Principal": {"AWS": self.account}, "Action": "sts:AssumeRole"}
+        self.trust = document(trust)
+        self.policy = document(allow("s3:GetObject"))
+        iam.create_user(UserName="target")
+        iam.create_group(GroupName="target")
+        self.role_arn = iam.create_role(RoleName="target", AssumeRolePolicyDocument=self.trust)["Role"]["Arn"]
+        iam.create_instance_profile(InstanceProfileName="target")
+        self.policy_arn = iam.create_policy(PolicyName="target", PolicyDocument=self.policy)["Policy"]["Arn"]
+        iam.create_policy_version(PolicyArn=self.policy_arn, PolicyDocument=self.policy)
+        iam.put_user_policy(UserName="target", PolicyName="target", PolicyDocument=self.policy)
+        iam.put_group_policy(GroupName="target", PolicyName="target", PolicyDocument=self.policy)
+        iam.put_role_policy(RoleName="target", PolicyName="target", PolicyDocument=self.policy)
+        self.access_key = iam.create_access_key(UserName="target")["AccessKey"]["AccessKeyId"]
+        iam.create_account_alias(AccountAlias=f"alias-{self.account}")
+        self.key_arn = kms.create_key()["KeyMetadata"]["Arn"]
+        kms.create_alias(AliasName="alias/target", TargetKeyId=self.key_arn)
+        self.ciphertext = kms.encrypt(KeyId=self.key_arn, Plaintext=b"x")["CiphertextBlob"]
+        grantee = f"arn:aws:iam::{self.account}:user/target"
+        self.grant = kms.create_grant(KeyId=self.key_arn, GranteePrincipal=grantee, Operations=["Encrypt"])["GrantId"]
+        self.values = {
+            "AccessKeyId": self.access_key,
+            "AccountAlias": f"alias-{self.account}",
+            "AliasName": "alias/target",
+            "AssumeRolePolicyDocument": self.trust,
+            "CiphertextBlob": self.ciphertext,
+            "DestinationKeyId": self.key_arn,
+            "GrantId": self.grant,
+            "GranteePrincipal": grantee,
+            "GroupName": "target",
+            "InstanceProfileName": "target",
+            "KeyId": self.key_arn,
+            "Name": "target",
+            "NumberOfBytes": 16,
+            "Operations": ["Decrypt"],
+            "PermissionsBoundary": self.policy_arn,
+            "Plaintext": b"x",
+            "Policy": document(allow("kms:*", Principal={"AWS": f"arn:aws:iam::{self.account}:root"})),
+            "PolicyArn": self.policy_arn,
+            "PolicyDocument": self.policy,
+            "PolicyName": "target",
+            "RetiringPrincipal": grantee,
+            "RoleArn": self.role_arn,
+            "RoleName": "target",
+            "RoleSessionName": "session",
+            "TargetKeyId": self.key_arn,
+            "UserName": "target",
+            "VersionId": "v1",
+        }
+        self.others = {
+            ("kms", "PutKeyPolicy", "PolicyName"): "default",
+            ("kms", "GetKeyPolicy", "PolicyName"): "default",
+            ("iam", "UpdateAssumeRolePolicy", "PolicyDocument"): self.trust,
+            # What is created must not be there yet.
+            ("iam", "CreateAccountAlias", "AccountAlias"): "another-alias",
+            ("iam", "CreateGroup", "GroupName"): "another",
+            ("iam", "CreateInstanceProfile", "InstanceProfileName"): "another",
+            ("iam", "CreatePolicy", "PolicyName"): "another",
+            ("iam", "CreateRole", "RoleName"): "another",
+            ("iam", "CreateUser", "UserName"): "another",
+            ("kms", "CreateAlias", "AliasName"): "alias/another",
+        }
+
+    def input(self, service, operation):
+        """The least that an operation takes."""
+        shape = model(service).operation_model(operation).input_shape
+        if shape is None:
+            return {}
+        names = [*shape.required_members, *ALSO.get(service, {}).get(operation, [])]
+        return {name: self.value(shape.members[name], service, operation, name) for name in names}
+
+    def value(self, shape, service, operation, name):
+        if (service, operation, name) in self.others:
+            return self.others[service, operation, name]
+        if name in self.values:
+            return self.values[name]
+        if shape.type_name == "structure":
+            members = shape.members
+            names = list(members)[:1] if shape.is_tagged_union else shape.required_members
+            return {name: self.value(members[name], service, operation, name) for name in names}
+        least = shape.metadata.get("min", 0)
+        if shape.type_name == "list":
+            return [self.value(shape.member, service, operation, f"{name}[]") for _ in range(max(least, 1))]
+        if shape.type_name == "map":
+            key = self.value(shape.key, service, operation, f"{name}.key")
+            return {key: self.value(shape.value, service, operation, f"{name}.value")}
+        enum = getattr(shape, "enum", None)
+        plain = {
+            "blob": b"x" * max(least, 1),
+            "boolean": True,
+            "double": 1.0,
+            "float": 1.0,
+            "integer": max(least, 1),
+            "long": max(least, 1),
+            "string": enum[0] if enum else "a" * max(least, 1),
+            "timestamp": 0,
+        }
+        return plain[shape.type_name]
+
+
+def method(client, operation):
+    """The client's function for an operation."""
+    return getattr(client, next(k for k, v in client.meta.method_to_api_mapping.items() if v == operation))
+
+
+def every(fastness, implemented):
+    return [(service, name) for service in SERVICES for name in coverage(fastness, service)[0 if implemented else 1]]
