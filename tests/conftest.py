@@ -18,6 +18,8 @@ from botocore.exceptions import ClientError
 
 REGION = "us-east-1"
 SERVICES = ("cloudtrail", "iam", "kms", "sts")
+# One for all, as it keeps the service models that it has read.
+SESSION = boto3.session.Session()
 EXPORT = re.compile(r"^export (\w+)='(.*)'$", re.MULTILINE)
 
 
@@ -113,14 +115,15 @@ class Caller:
 
     def client(self, service, **config):
         retries = {"total_max_attempts": config.pop("attempts", 1)}
-        session = boto3.session.Session(
+        return SESSION.client(
+            service,
+            endpoint_url=self.fastness.endpoint,
+            region_name=self.region,
             aws_access_key_id=self.key,
             aws_secret_access_key=self.secret,
             aws_session_token=self.token,
-            region_name=self.region,
+            config=Config(retries=retries, **config),
         )
-        config = Config(retries=retries, **config)
-        return session.client(service, endpoint_url=self.fastness.endpoint, config=config)
 
     def __getattr__(self, service):
         if service not in SERVICES:
@@ -172,12 +175,17 @@ def events(caller, **filters):
     return [json.loads(event["CloudTrailEvent"]) for page in pages for event in page["Events"]]
 
 
+def records(caller, **filters):
+    """The records of calls by request id; what a service did by itself has none."""
+    return {entry["requestID"]: entry for entry in events(caller, **filters) if "requestID" in entry}
+
+
 def record(caller, request_id):
     """The record of one call, which is looked for from the newest on."""
     for page in caller.cloudtrail.get_paginator("lookup_events").paginate():
         for event in page["Events"]:
             found = json.loads(event["CloudTrailEvent"])
-            if found["requestID"] == request_id:
+            if found.get("requestID") == request_id:
                 return found
     raise AssertionError(f"there is no record of {request_id}")
 

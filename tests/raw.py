@@ -82,9 +82,9 @@ def exchange(endpoint, data, end=False):
             connection.sendall(data)
             if end:
                 connection.shutdown(socket.SHUT_WR)
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError:
             pass  # The answer may have come before everything was sent.
-        response = http.client.HTTPResponse(connection)
+        response = http.client.HTTPResponse(connection, method=data.partition(b" ")[0].decode("latin-1"))
         try:
             response.begin()
             body = response.read()

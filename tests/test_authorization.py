@@ -2,7 +2,7 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Caller, SERVICES, allow, document, events, record, refused
+from conftest import Caller, SERVICES, allow, document, record, records, refused
 from raw import json_call, query_call
 from walk import Resources, coverage, every, method, model
 
@@ -56,7 +56,7 @@ def test_no_operation_is_done_without_permission_or_record(fastness, root, resou
     assert open_to_all == EVERYBODY
     assert not wrong, wrong
 
-    found = {entry["requestID"]: entry for entry in events(root)}
+    found = records(root)
     for request, (service, name, denied) in expected.items():
         entry = found[request]
         assert (entry["eventName"], entry["eventSource"]) == (name, f"{service}.amazonaws.com")
@@ -88,7 +88,7 @@ def test_with_permission_each_operation_answers_by_its_model_and_is_recorded(fas
             # AWS answers this, without listing it in the models, where the root user asks for a session.
             allowed = codes | ({"AccessDenied"} if service == "sts" else set())
             assert error["Code"] in allowed, (service, name, error)
-    found = {entry["requestID"]: entry for entry in events(root)}
+    found = records(root)
     for request, (service, name, error) in expected.items():
         entry = found[request]
         assert entry["eventName"] == name and entry["userIdentity"]["type"] == "Root"
@@ -102,7 +102,7 @@ def test_what_is_not_implemented_says_so_and_is_recorded(fastness, root, resourc
         assert error is not None and (error["Code"], status) == ("NotImplemented", 501), (service, name, error)
         assert error["Message"] == f"Fastness does not implement {service}:{name} yet."
         expected[request] = name
-    found = {entry["requestID"]: entry for entry in events(root)}
+    found = records(root)
     for request, name in expected.items():
         assert (found[request]["eventName"], found[request]["errorCode"]) == (name, "NotImplemented")
 

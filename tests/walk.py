@@ -1,5 +1,7 @@
 """Minimal valid inputs for every operation of a service, from the service's model and real resources."""
 
+from functools import cache
+
 from botocore.session import get_session
 from conftest import SERVICES, allow, document
 
@@ -24,6 +26,7 @@ def coverage(fastness, service):
     return tuple([line[4:] for line in lines if line.startswith(answer)] for answer in ("yes ", "no  "))
 
 
+@cache
 def model(service):
     return get_session().get_service_model(service)
 

@@ -3,7 +3,9 @@
 //! Real documents list thousands of actions of which a request concerns one, so a document is compiled into a table by
 //! service prefix, then by exact action name. The hashes of a request are computed once for all its policies.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 use crate::context::NoContext;
 use crate::glob::{Pattern, Syntax};
@@ -155,7 +157,7 @@ impl Index {
     /// Compiles the action elements of statements, given with their numbers.
     pub(crate) fn new(statements: impl IntoIterator<Item = (usize, Actions)>) -> Self {
         let mut building: Vec<Building> = Vec::new();
-        let mut places = std::collections::HashMap::<Box<str>, usize>::new();
+        let mut places = HashMap::<Box<str>, usize>::new();
         let mut general = Vec::new();
         for (number, actions) in statements {
             let Actions::Only(patterns) = actions else {
@@ -187,10 +189,14 @@ impl Index {
 
     /// The first statement that concerns `action` and passes `test`. A statement may be offered more than once.
     pub(crate) fn find(&self, action: &Action, mut test: impl FnMut(usize) -> bool) -> Option<usize> {
-        for service in
-            self.services.get(action.service_hash).filter(|service| *service.prefix == *action.service())
+        for service in self
+            .services
+            .get(action.service_hash)
+            .iter()
+            .filter(|service| *service.prefix == *action.service())
         {
-            for name in service.exact.get(action.name_hash).filter(|name| *name.name == *action.name()) {
+            for name in service.exact.get(action.name_hash).iter().filter(|name| *name.name == *action.name())
+            {
                 if let Some(&found) = name.statements.iter().find(|&&number| test(number)) {
                     return Some(found);
                 }
@@ -214,7 +220,7 @@ impl Index {
 #[derive(Default)]
 struct Building {
     prefix: Box<str>,
-    exact: std::collections::HashMap<Box<str>, Vec<usize>>,
+    exact: HashMap<Box<str>, Vec<usize>>,
     patterns: Vec<(usize, Vec<Pattern>)>,
 }
 
@@ -240,16 +246,16 @@ impl Building {
     }
 }
 
-/// Values sorted by a hash, found by bisection. The hashes lie together, so a miss touches one or two cache lines.
+/// Values under a hash. Values that share one lie next to each other, and the caller compares their keys.
 #[derive(Debug)]
 struct Table<T> {
-    hashes: Box<[u64]>,
+    places: HashMap<u64, Range<usize>, BuildHasherDefault<Hashed>>,
     values: Box<[T]>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Table { hashes: Box::default(), values: Box::default() }
+        Table { places: HashMap::default(), values: Box::default() }
     }
 }
 
@@ -257,14 +263,35 @@ impl<T> Table<T> {
     fn new(mut entries: Vec<(u64, T)>) -> Self {
         entries.sort_by_key(|(hash, _)| *hash);
         let (hashes, values): (Vec<u64>, Vec<T>) = entries.into_iter().unzip();
-        Table { hashes: hashes.into(), values: values.into() }
+        let mut places: HashMap<u64, Range<usize>, _> = HashMap::default();
+        for (place, hash) in hashes.into_iter().enumerate() {
+            places.entry(hash).or_insert(place..place).end = place + 1;
+        }
+        Table { places, values: values.into() }
     }
 
-    /// All values under `hash`; the caller compares their keys.
-    fn get(&self, hash: u64) -> impl Iterator<Item = &T> {
-        let start = self.hashes.partition_point(|&other| other < hash);
-        let same = self.hashes.iter().skip(start).take_while(move |&&other| other == hash);
-        same.zip(self.values.iter().skip(start)).map(|(_, value)| value)
+    fn get(&self, hash: u64) -> &[T] {
+        self.places.get(&hash).and_then(|place| self.values.get(place.clone())).unwrap_or_default()
+    }
+}
+
+/// The hasher of keys that are hashes already.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
     }
 }
 

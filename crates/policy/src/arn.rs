@@ -2,27 +2,36 @@
 //!
 //! Source: IAM User Guide, "Amazon Resource Names (ARN) condition operators" and "IAM JSON policy elements: Resource".
 
+use std::cell::OnceCell;
+
 use crate::context::Context;
 use crate::glob::{self, BadVariable, Pattern, Syntax, Token};
 
 /// Parts of an ARN: `arn`, partition, service, region, account, resource.
 const PARTS: usize = 6;
 
-/// An ARN in a request, split once. A part that is missing is empty.
-#[derive(Clone, Copy, Debug)]
+/// An ARN in a request, split when it is first looked into. A part that is missing is empty.
+#[derive(Debug)]
 pub(crate) struct Arn<'a> {
-    parts: [&'a str; PARTS],
-    /// The text is `*`: the action has no resource.
-    none: bool,
+    text: &'a str,
+    parts: OnceCell<[&'a str; PARTS]>,
 }
 
 impl<'a> Arn<'a> {
-    pub(crate) fn split(text: &'a str) -> Self {
-        let mut parts = [""; PARTS];
-        for (part, piece) in parts.iter_mut().zip(text.splitn(PARTS, ':')) {
-            *part = piece;
-        }
-        Arn { parts, none: text == "*" }
+    pub(crate) fn new(text: &'a str) -> Self {
+        Arn { text, parts: OnceCell::new() }
+    }
+
+    /// None if the text is `*`: the action has no resource.
+    fn parts(&self) -> Option<&[&'a str; PARTS]> {
+        let split = || {
+            let mut parts = [""; PARTS];
+            for (part, piece) in parts.iter_mut().zip(self.text.splitn(PARTS, ':')) {
+                *part = piece;
+            }
+            parts
+        };
+        (self.text != "*").then(|| self.parts.get_or_init(split))
     }
 }
 
@@ -119,14 +128,9 @@ impl ArnPattern {
             ArnPattern::All => true,
             ArnPattern::Never => false,
             // Last part first: it is the one that differs most often.
-            ArnPattern::Parts(patterns) => {
-                !arn.none
-                    && patterns
-                        .iter()
-                        .zip(&arn.parts)
-                        .rev()
-                        .all(|(pattern, part)| pattern.matches(part, context))
-            }
+            ArnPattern::Parts(patterns) => arn.parts().is_some_and(|parts| {
+                patterns.iter().zip(parts).rev().all(|(pattern, part)| pattern.matches(part, context))
+            }),
         }
     }
 }
@@ -178,7 +182,7 @@ mod tests {
     }
 
     fn resource(pattern: &str, arn: &str) -> bool {
-        ArnPattern::resource(pattern, true, Missing::Any).unwrap().matches(&Arn::split(arn), &Name)
+        ArnPattern::resource(pattern, true, Missing::Any).unwrap().matches(&Arn::new(arn), &Name)
     }
 
     #[test]
@@ -222,7 +226,7 @@ mod tests {
     fn short_patterns() {
         let check = |text, missing| {
             let pattern = ArnPattern::resource(text, false, missing).unwrap();
-            pattern.matches(&Arn::split("arn:aws:kms:r:1:key/k"), &NoContext)
+            pattern.matches(&Arn::new("arn:aws:kms:r:1:key/k"), &NoContext)
         };
         assert!(check("arn:aws:kms", Missing::Any));
         assert!(!check("arn:aws:kms", Missing::AnyIfWildcard));

@@ -223,7 +223,7 @@ impl Comparison {
                 .parse::<IpAddr>()
                 .is_ok_and(|address| networks.iter().any(|network| network.contains(address))),
             Comparison::Arn(patterns) => {
-                let arn = Arn::split(value);
+                let arn = Arn::new(value);
                 patterns.iter().any(|pattern| pattern.matches(&arn, context))
             }
         }
@@ -257,5 +257,8 @@ fn binary(text: &str) -> Option<Box<[u8]>> {
 }
 
 fn same_ignoring_case(left: &str, right: &str) -> bool {
+    if left.is_ascii() && right.is_ascii() {
+        return left.eq_ignore_ascii_case(right);
+    }
     left.chars().flat_map(char::to_lowercase).eq(right.chars().flat_map(char::to_lowercase))
 }

@@ -23,7 +23,7 @@ pub fn evaluate<'a>(request: &Request<'_>, policies: &Policies<'a>, mode: Mode) 
         action: Action::new(request.action),
         check: Check {
             request,
-            resource: Arn::split(request.resource),
+            resource: Arn::new(request.resource),
             bounded: !matches!(policies.boundary, Boundary::None),
         },
         policies,

@@ -37,7 +37,11 @@ impl ReadSet {
     fn room_for(&self, more: usize) -> Result<(), StoreError> {
         let size = self.keys.len() + self.ranges.len() * RANGE_BYTES + more;
         if size > TXN_READS_BYTES_MAX {
-            return Err(StoreError::TooLarge { what: "what a transaction read", size, max: TXN_READS_BYTES_MAX });
+            return Err(StoreError::TooLarge {
+                what: "what a transaction read",
+                size,
+                max: TXN_READS_BYTES_MAX,
+            });
         }
         Ok(())
     }

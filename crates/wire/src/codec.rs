@@ -8,7 +8,7 @@ use crate::{
     field::{Field, Malformed, Shape},
     json,
     model::{ErrorModel, OperationModel, Protocol, ServiceModel},
-    query,
+    query, rest,
     schema::Schema,
 };
 
@@ -164,14 +164,16 @@ pub fn decode_into(
     value: &mut dyn Field,
     schema: &'static Schema,
 ) -> Result<(), Rejection> {
-    let _bindings = operation;
     let trace = match protocol {
         Protocol::Json10 | Protocol::Json11 => {
             json::read(body, value, schema).map_err(Rejection::serialization)?
         }
         Protocol::Cbor => cbor::read(body, value, schema).map_err(Rejection::serialization)?,
         Protocol::Query => query::read(parts, body, value, schema)?,
-        Protocol::Ec2Query | Protocol::RestJson | Protocol::RestXml => return Err(Rejection::Unsupported),
+        Protocol::RestJson => {
+            rest::read(operation, parts, body, value, schema).map_err(Rejection::serialization)?
+        }
+        Protocol::Ec2Query | Protocol::RestXml => return Err(Rejection::Unsupported),
     };
     accept(service, trace)
 }
@@ -191,7 +193,8 @@ pub fn encode(
         }
         Protocol::Cbor => cbor::encode(operation, output, schema, request_id),
         Protocol::Query => query::encode(service, operation, output, schema, request_id),
-        Protocol::Ec2Query | Protocol::RestJson | Protocol::RestXml => {
+        Protocol::RestJson => rest::encode(operation, output, schema, request_id),
+        Protocol::Ec2Query | Protocol::RestXml => {
             encode_error(protocol, service, &Rejection::Unsupported.answer(), request_id)
         }
     }
@@ -207,9 +210,8 @@ pub fn encode_error(
     match protocol {
         Protocol::Cbor => cbor::encode_error(service, error, request_id),
         Protocol::Query | Protocol::Ec2Query => query::encode_error(service.xml_namespace, error, request_id),
-        Protocol::Json10 | Protocol::Json11 | Protocol::RestJson | Protocol::RestXml => {
-            json::encode_error(protocol, service, error, request_id)
-        }
+        Protocol::Json10 | Protocol::Json11 => json::encode_error(protocol, service, error, request_id),
+        Protocol::RestJson | Protocol::RestXml => rest::encode_error(error, request_id),
     }
 }
 

@@ -160,6 +160,6 @@ pub(crate) fn union<'a, S: Syntax<'a>>(
 }
 
 /// How many items of a list or map are worth keeping: more are refused in any case.
-fn kept_max(schema: &'static Schema) -> usize {
+pub(crate) fn kept_max(schema: &'static Schema) -> usize {
     schema.max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX)
 }

@@ -17,6 +17,7 @@ pub mod json;
 mod macros;
 pub mod model;
 pub mod query;
+mod rest;
 pub mod route;
 pub mod schema;
 pub mod sigv4;

@@ -436,7 +436,7 @@ pub enum Location {
     Prefix,
     /// A parameter of the query.
     Query,
-    /// All parameters of the query that no other member takes.
+    /// All parameters of the query, also those that other members take.
     QueryMap,
     /// A part of the path.
     Label,

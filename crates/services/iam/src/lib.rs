@@ -1,8 +1,8 @@
 //! AWS Identity and Access Management: users, groups, roles, managed and inline policies, permissions boundaries, access keys,
 //! instance profiles, and the account they are in.
 //!
-//! The room, from the bottom up: [`entity`] is what all named things share (names without regard to case, ARNs, unique ids,
-//! quotas, being fetched for an action); one file a resource follows, each with its rows and its operations; [`directory`] is
+//! The room, from the bottom up: `entity` is what all named things share (names without regard to case, ARNs, unique ids,
+//! quotas, being fetched for an action); one file a resource follows, each with its rows and its operations; `directory` is
 //! what the pipeline asks on every call, answered from point reads alone.
 //!
 //! Rows refer to each other by unique id, managed policies by ARN, so that renaming touches one row. What is looked at from

@@ -7,8 +7,9 @@ use crate::api::{
     ScheduleKeyDeletionResponse, ops,
 };
 use crate::errors::validation;
-use crate::key::{Count, KEYS, Key, State};
-use crate::keys::{KEY_COUNTS, manage};
+use crate::key::{KEYS, Key, State};
+use crate::key_count;
+use crate::keys::manage;
 use crate::limits::{DAY_MILLIS, DELETION_WINDOW_DAYS, DELETION_WINDOW_DEFAULT_DAYS};
 use crate::{grants, rotation, state};
 use platform::trail::{Resource, ServiceEvent};
@@ -84,7 +85,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     }
     rotation::stop(cx, &mut key);
     KEYS.delete(&mut cx.tx, &key.path());
-    Count::take(&KEY_COUNTS, cx, &[&key.account, &key.region])?;
+    key_count::take(cx, &key)?;
     cx.emit(ServiceEvent {
         name: "DeleteKey",
         details: serde_json::json!({ "keyId": key.id }),

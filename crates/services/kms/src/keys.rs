@@ -7,7 +7,8 @@ use crate::api::{
 };
 use crate::authorize::Use;
 use crate::errors::{limit_exceeded, unsupported, validation};
-use crate::key::{Count, KEYS, Key, State};
+use crate::key::{KEYS, Key, State};
+use crate::key_count;
 use crate::limits::KEYS_PER_REGION;
 use crate::material::Material;
 use crate::names::{Takes, find, key_arn};
@@ -15,11 +16,8 @@ use crate::policies::{KeyPolicy, keep_out_of_lockout};
 use crate::state::{self, Row};
 use crate::text::Text;
 use crate::{Kms, grants, pages, rotation, tags};
-use platform::{Access, Cx, Fault, Handle, Table, ids};
+use platform::{Access, Cx, Fault, Handle, ids};
 use wire::Unit;
-
-/// `[account, region]`
-pub(crate) const KEY_COUNTS: Table<Count> = Table::new("kms/key-counts");
 
 /// Finds a key of the caller's account, requires permission for `action` and a state in which it works. Gives a copy to change.
 pub(crate) fn manage(
@@ -87,7 +85,7 @@ impl Handle<ops::CreateKey> for Kms {
         if input.policy.is_some() {
             keep_out_of_lockout(cx, &key, bypass)?;
         }
-        if !Count::add(&KEY_COUNTS, cx, &[account, region], KEYS_PER_REGION)? {
+        if !key_count::add(cx, &key)? {
             return Err(limit_exceeded(format!(
                 "You have reached the maximum number of KMS keys of this account and Region: {KEYS_PER_REGION}."
             )));

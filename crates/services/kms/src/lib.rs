@@ -28,6 +28,7 @@ mod encryption;
 mod errors;
 mod grants;
 mod key;
+mod key_count;
 mod keys;
 mod limits;
 mod material;

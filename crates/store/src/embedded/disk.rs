@@ -59,10 +59,15 @@ impl Directory {
     pub fn open(path: &Path) -> Result<Directory, StoreError> {
         let context = |doing: &str| format!("{doing} `{}`", path.display());
         match DirBuilder::new().mode(0o700).create(path) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(StoreError::io(context("creating the data directory"), e));
+            Ok(()) => {
+                // The new name must be durable, or all that is in it may go with it.
+                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                let synced =
+                    File::open(parent.unwrap_or(Path::new("."))).and_then(|parent| parent.sync_all());
+                synced.map_err(|e| StoreError::io(context("creating the data directory"), e))?;
             }
-            _ => {}
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(StoreError::io(context("creating the data directory"), e)),
         }
         let handle =
             File::open(path).map_err(|e| StoreError::io(context("opening the data directory"), e))?;

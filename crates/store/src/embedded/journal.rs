@@ -121,12 +121,13 @@ impl Journal {
     /// Ends the segment being written, if there is one: its index is put behind its frames.
     pub(super) fn seal(&mut self) -> Result<(), StoreError> {
         let Some(writing) = self.writing.take() else { return Ok(()) };
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         let contents = index.contents(writing.header.id).cloned();
+        drop(index); // reading goes on meanwhile
         if let Some(contents) = contents {
             write_seal(&*writing.file, &writing.name, writing.header.salt, &contents)?;
         }
-        index.seal(writing.header.id);
+        self.index.write().unwrap_or_else(PoisonError::into_inner).seal(writing.header.id);
         Ok(())
     }
 }

@@ -91,10 +91,6 @@ impl SimDisk {
         state.failure = Some((state.operations + operations, failure));
     }
 
-    pub(crate) fn operations(&self) -> u64 {
-        self.state().operations
-    }
-
     pub(crate) fn names(&self) -> Vec<String> {
         self.state().names.keys().cloned().collect()
     }

@@ -7,6 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::parameter_name;
 use crate::{
     constraint::{self, Seen, Trace},
+    container::kept_max,
     field::{Choice, Entries, Field, Items, Malformed, Reader},
     schema::{Element, Member, Schema, TimestampFormat},
     sigv4::{decode_query, query_pairs},
@@ -224,10 +225,6 @@ fn find(schema: &'static Schema, step: &str, hint: usize) -> Option<(usize, &'st
 
 fn element_name(element: Option<Element>, default: &'static str) -> &'static str {
     element.and_then(|element| element.xml_name).unwrap_or(default)
-}
-
-fn kept_max(schema: &'static Schema) -> usize {
-    schema.max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX)
 }
 
 impl Reader for QueryReader<'_> {

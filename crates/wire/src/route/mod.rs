@@ -19,6 +19,7 @@ mod template;
 use std::{collections::HashMap, fmt};
 
 pub use error::RouteError;
+pub(crate) use template::labels;
 
 use crate::model::{OperationModel, Protocol, ServiceModel};
 use template::Template;
@@ -83,6 +84,11 @@ impl Router {
                 model.operations.iter().map(|operation| (operation.name, operation)).collect();
             if let Some(prefix) = model.target_prefix {
                 router.by_target.entry(prefix).or_default().push(index);
+                // Where the prefix has a namespace, SDKs that are generated from Smithy leave it out:
+                // `CloudTrail_20131101.LookupEvents` for `com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents`.
+                if let Some((_, shape)) = prefix.rsplit_once('.') {
+                    router.by_target.entry(shape).or_default().push(index);
+                }
             }
             router.by_signing_name.entry(model.signing_name).or_default().push(index);
             router.by_endpoint.entry(model.endpoint_prefix).or_default().push(index);

@@ -66,6 +66,37 @@ pub(super) fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(move |_| !path.is_empty())
 }
 
+/// The labels of `template` and what stands in their places in `path`, still encoded; none that has no place.
+pub(crate) fn labels<'a>(template: &'static str, path: &'a str) -> Vec<(&'static str, &'a str)> {
+    let (template, _) = template.split_once('?').unwrap_or((template, ""));
+    let template: Vec<&'static str> = segments(template).collect();
+    let given: Vec<&'a str> = segments(path).collect();
+    let mut labels = Vec::new();
+    // Where the segments of the path are that belong to the rest of the template.
+    let mut at = 0;
+    for (index, segment) in template.iter().enumerate() {
+        let label = segment.strip_prefix('{').and_then(|label| label.strip_suffix('}'));
+        let greedy = label.and_then(|label| label.strip_suffix('+'));
+        let after = template.len().saturating_sub(index).saturating_sub(1);
+        let count = if greedy.is_some() { given.len().saturating_sub(at).saturating_sub(after) } else { 1 };
+        let end = at.saturating_add(count);
+        if let (Some(label), Some(taken)) = (greedy.or(label), given.get(at..end)) {
+            labels.extend(joined(path, taken).map(|text| (label, text)));
+        }
+        at = end;
+    }
+    labels
+}
+
+/// The part of `path` from the first of `segments` to the last one; they are parts of it.
+fn joined<'a>(path: &'a str, segments: &[&'a str]) -> Option<&'a str> {
+    let [first, ..] = segments else { return None };
+    let start = first.as_ptr().addr().checked_sub(path.as_ptr().addr())?;
+    let slashes = segments.len().saturating_sub(1);
+    let length = segments.iter().map(|segment| segment.len()).sum::<usize>().saturating_add(slashes);
+    path.get(start..start.checked_add(length)?)
+}
+
 fn matches(template: &[Segment], path: &[&str]) -> bool {
     match template.split_first() {
         None => path.is_empty(),
@@ -83,5 +114,30 @@ fn matches(template: &[Segment], path: &[&str]) -> bool {
             };
             fits && matches(after, rest)
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::labels;
+
+    #[test]
+    fn labels_have_their_places() {
+        let cases: &[(&'static str, &str, &[(&str, &str)])] = &[
+            ("/", "/", &[]),
+            ("/a", "/a", &[]),
+            ("/a/{B}", "/a/b%2Fc", &[("B", "b%2Fc")]),
+            ("/a/{B}/", "/a/b", &[("B", "b")]),
+            ("/a/{B}?list", "/a/b/", &[("B", "b")]),
+            ("/{A}/{B}", "/a", &[("A", "a")]),
+            ("/{A+}", "/a/b//c", &[("A", "a/b//c")]),
+            ("/{A}/{B+}", "/a/b/c", &[("A", "a"), ("B", "b/c")]),
+            ("/x/{A+}/y/{B}", "/x/1/2/3/y/4", &[("A", "1/2/3"), ("B", "4")]),
+            ("/x/{A+}/y", "/x/y", &[]),
+            ("/x/{A+}", "/x", &[]),
+        ];
+        for (template, path, expected) in cases {
+            assert_eq!(labels(template, path), *expected, "{template} {path}");
+        }
     }
 }

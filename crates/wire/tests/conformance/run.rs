@@ -10,7 +10,7 @@ use wire::{
     Unit, decode_into, encode, encode_error,
 };
 
-use crate::{dynamic::Value, file, model::Suite, skipped, xml};
+use crate::{comparable::comparable, dynamic::Value, file, model::Suite, skipped};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Side {
@@ -167,7 +167,7 @@ fn compare(
     match protocol {
         Protocol::Query => {
             let body = std::str::from_utf8(&answer.body).expect("UTF-8");
-            same("body", &xml::comparable(body), &xml::comparable(text))
+            same("body", &comparable(body), &comparable(text))
         }
         Protocol::Cbor => {
             let expected = STANDARD.decode(text).expect("base64");
