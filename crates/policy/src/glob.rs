@@ -147,18 +147,16 @@ impl Pattern {
         }
     }
 
-    /// The text with its variables replaced; none if one of them has no value. For comparisons without wildcards.
+    /// The text with its variables replaced; none if one of them has no value, or if there are wildcards.
     pub(crate) fn expand(&self, context: &dyn Context) -> Option<String> {
         match self {
-            Pattern::All => Some("*".to_owned()),
             Pattern::Exact(text) => Some(text.to_string()),
-            Pattern::Prefix(text) => Some(format!("{text}*")),
+            Pattern::All | Pattern::Prefix(_) => None,
             Pattern::Tokens(tokens) => tokens
                 .iter()
                 .map(|token| match token.piece(context)? {
                     Piece::Text(text) => Some(text),
-                    Piece::Run => Some("*"),
-                    Piece::One => Some("?"),
+                    Piece::Run | Piece::One => None,
                 })
                 .collect(),
         }
@@ -323,6 +321,9 @@ mod tests {
         let pattern = "*a".repeat(500) + "*b";
         assert!(!matches(&pattern, &"a".repeat(100_000)));
         assert!(!matches(&("*?a".repeat(500) + "*b"), &"a".repeat(20_000)));
+        let context = One("a:b", Values::One("a"));
+        let pattern = Pattern::parse(&("*?${a:b}".repeat(500) + "*b"), FULL).unwrap();
+        assert!(!pattern.matches(&"a".repeat(20_000), &context));
     }
 
     #[test]

@@ -109,36 +109,3 @@ impl Key {
         })
     }
 }
-
-/// How many of something there are.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Count {
-    pub(crate) count: u32,
-}
-
-impl Count {
-    /// Counts one more, if that is within the limit: whether it was.
-    pub(crate) fn add(
-        table: &Table<Count>,
-        cx: &mut Cx<'_>,
-        path: &[&str],
-        limit: u32,
-    ) -> Result<bool, Fault> {
-        let count = table.get(&mut cx.tx, path)?.map_or(0, |row| row.count);
-        if count >= limit {
-            return Ok(false);
-        }
-        table.put(&mut cx.tx, path, &Count { count: count.saturating_add(1) })?;
-        Ok(true)
-    }
-
-    pub(crate) fn take(table: &Table<Count>, cx: &mut Cx<'_>, path: &[&str]) -> Result<(), Fault> {
-        match table.get(&mut cx.tx, path)?.map_or(0, |row| row.count) {
-            0 | 1 => {
-                table.delete(&mut cx.tx, path);
-                Ok(())
-            }
-            count => table.put(&mut cx.tx, path, &Count { count: count.saturating_sub(1) }),
-        }
-    }
-}

@@ -36,8 +36,13 @@ pub(crate) fn add(cx: &mut Cx<'_>, key: &Key) -> Result<bool, Fault> {
 /// Counts a key no longer.
 pub(crate) fn take(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
     let path = [key.account.as_str(), &key.region, part_of(key)];
-    let count = read(cx, &path)?.saturating_sub(1);
-    KEY_COUNTS.put(&mut cx.tx, &path, &Part { count })
+    match read(cx, &path)? {
+        0 | 1 => {
+            KEY_COUNTS.delete(&mut cx.tx, &path);
+            Ok(())
+        }
+        count => KEY_COUNTS.put(&mut cx.tx, &path, &Part { count: count.saturating_sub(1) }),
+    }
 }
 
 fn sum(cx: &mut Cx<'_>, key: &Key) -> Result<u32, Fault> {

@@ -12,7 +12,7 @@
 //! kms/held-grants  [account, region, key id, grantee, number]       what a grantee holds on a key: read by point gets
 //! kms/retirees     [account, region, retiring principal, key account, key id, grant id]
 //! kms/grant-counts [account, region, key id]
-//! kms/key-counts   [account, region]
+//! kms/key-counts   [account, region, part]
 //! ```
 //!
 //! `CIPHERTEXT.md` describes the ciphertexts byte by byte.

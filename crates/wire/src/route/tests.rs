@@ -177,6 +177,7 @@ fn json() {
     json11("TrentService.Encrypt").host("kms.eu-west-1.example.net:8443").is("kms Encrypt Json11 eu-west-1");
     json11("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents")
         .is("cloudtrail LookupEvents Json11 -");
+    json11("CloudTrail_20131101.LookupEvents").is("cloudtrail LookupEvents Json11 -");
     // The signature's scope is compared with the service afterwards, it does not bend the target.
     json11("TrentService.Encrypt").scope("iam").is("kms Encrypt Json11 -");
 

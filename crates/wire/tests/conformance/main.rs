@@ -37,7 +37,7 @@ const SKIPPED: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "clients know errors by three marks, of which `__type` is the one written here",
+        "clients know errors by three marks, of which one is written here: `__type`, in REST-JSON the header",
         &[
             "AwsJson10FooErrorUsingXAmznErrorType",
             "AwsJson10FooErrorUsingXAmznErrorTypeWithUri",
@@ -51,6 +51,14 @@ const SKIPPED: &[(&str, &[&str])] = &[
             "AwsJson11FooErrorUsingCode",
             "AwsJson11FooErrorUsingCodeAndNamespace",
             "AwsJson11FooErrorUsingCodeUriAndNamespace",
+            "RestJsonFooErrorUsingXAmznErrorTypeWithUri",
+            "RestJsonFooErrorUsingXAmznErrorTypeWithUriAndNamespace",
+            "RestJsonFooErrorUsingCode",
+            "RestJsonFooErrorUsingCodeAndNamespace",
+            "RestJsonFooErrorUsingCodeUriAndNamespace",
+            "RestJsonFooErrorWithDunderType",
+            "RestJsonFooErrorWithDunderTypeAndNamespace",
+            "RestJsonFooErrorWithDunderTypeUriAndNamespace",
         ],
     ),
     (
@@ -71,6 +79,16 @@ const SKIPPED: &[(&str, &[&str])] = &[
             "NoOutputClientAllowsEmptyBody",
             "AwsQueryDateTimeWithNegativeOffset",
             "AwsQueryDateTimeWithPositiveOffset",
+            "RestJsonDateTimeWithNegativeOffset",
+            "RestJsonDateTimeWithPositiveOffset",
+            "RestJsonDeserializeIgnoreType",
+            "RestJsonDeserializesDenseSetMapAndSkipsNull",
+            "RestJsonDoesntDeserializeNullStructureValues",
+            "RestJsonEmptyInputAndEmptyOutputJsonObjectOutput",
+            "RestJsonGreetingWithErrorsNoPayload",
+            "RestJsonHttpResponseCodeWithNoPayload",
+            "RestJsonIgnoreQueryParamsInResponseNoPayload",
+            "RestJsonNoInputAndOutputNoPayload",
         ],
     ),
     (
@@ -85,7 +103,18 @@ const SKIPPED: &[(&str, &[&str])] = &[
         "the model is unlike those of AWS's services, where a flattened list is called as its items are",
         &["QueryXmlLists"],
     ),
-    ("the server adds the length of the body", &["RpcV2CborPayloadWithUnsetUnion"]),
+    (
+        "a map of query parameters holds all of them, which clients leave out of what they were given",
+        &["RestJsonQueryParamsStringListMap", "RestJsonQueryPrecedence"],
+    ),
+    (
+        "clients send an empty structure where a payload is absent",
+        &["RestJsonHttpWithEmptyStructurePayload", "RestJsonHttpWithHeadersButNoPayload"],
+    ),
+    (
+        "the server adds the length of the body",
+        &["RpcV2CborPayloadWithUnsetUnion", "RestJsonHttpPayloadWithUnsetUnion"],
+    ),
 ];
 
 #[test]

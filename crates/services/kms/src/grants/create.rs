@@ -2,7 +2,7 @@
 
 use super::held::{Delegation, named};
 use super::party::Party;
-use super::{Asked, COUNTS, Constraints, GRANTS, Grant, token};
+use super::{Asked, Constraints, GRANTS, Grant, count, token};
 use crate::Kms;
 use crate::api::{
     CreateGrantRequest, CreateGrantResponse, GrantConstraints, GrantOperation, KeySpec, KeyUsageType, ops,
@@ -10,7 +10,7 @@ use crate::api::{
 use crate::authorize::Use;
 use crate::context::Pairs;
 use crate::errors::{dry_run, limit_exceeded, unsupported, validation};
-use crate::key::{Count, Key};
+use crate::key::Key;
 use crate::limits::{CONSTRAINT_CHARS, CONSTRAINT_PAIRS, GRANTS_PER_KEY};
 use crate::names::{Takes, find};
 use crate::state;
@@ -55,7 +55,7 @@ impl Handle<ops::CreateGrant> for Kms {
         let grant_id = match same(cx, key, &grant)? {
             Some(id) => id,
             None => {
-                if !Count::add(&COUNTS, cx, &key.path(), GRANTS_PER_KEY)? {
+                if !count::add(cx, key)? {
                     return Err(limit_exceeded(format!(
                         "{} already has {GRANTS_PER_KEY} grants, which is the most.",
                         key.arn

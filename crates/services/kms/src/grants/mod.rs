@@ -4,6 +4,7 @@
 //! A grant is valid from the transaction that makes it and gone with the one that ends it. Grant tokens are therefore never
 //! needed; they are accepted wherever AWS takes them.
 
+mod count;
 mod create;
 mod held;
 mod list;
@@ -16,7 +17,7 @@ pub(crate) use token::check as check_tokens;
 
 use crate::api::{GrantConstraints, GrantListEntry, GrantOperation};
 use crate::context::{NO_PAIRS, Pairs};
-use crate::key::{Count, Key};
+use crate::key::Key;
 use crate::text::Text;
 use party::Party;
 use platform::{Cx, Fault, Table};
@@ -25,9 +26,6 @@ use wire::Timestamp;
 
 /// `[account, region, key id, grant id]`
 const GRANTS: Table<Grant> = Table::new("kms/grants");
-
-/// `[account, region, key id]`
-const COUNTS: Table<Count> = Table::new("kms/grant-counts");
 
 /// `[account of the retiring principal, region, retiring principal, account of the key, key id, grant id]`
 const RETIREES: Table<Retiree> = Table::new("kms/retirees");
@@ -98,7 +96,7 @@ impl Grant {
         if let Some(retiring) = &self.retiring {
             RETIREES.delete(&mut cx.tx, &retiree_path(retiring, key, &self.id));
         }
-        Count::take(&COUNTS, cx, &key.path())
+        count::take(cx, key)
     }
 
     fn listed(&self, cx: &mut Cx<'_>) -> Result<GrantListEntry, Fault> {
@@ -140,7 +138,7 @@ pub(crate) fn delete_some(cx: &mut Cx<'_>, key: &Key) -> Result<bool, Fault> {
         GRANTS.delete(&mut cx.tx, &path);
     }
     if !more {
-        COUNTS.delete(&mut cx.tx, &key.path());
+        count::forget(cx, key);
     }
     Ok(!more)
 }

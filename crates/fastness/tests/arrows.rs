@@ -1,0 +1,44 @@
+//! Which room may depend on which (ARCHITECTURE.md): arrows point down only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// What each room may use of the others. A room that is not listed here fails the test.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("wire", &[]),
+    ("policy", &[]),
+    ("store", &[]),
+    ("keyring", &[]),
+    ("platform", &["keyring", "policy", "store", "wire"]),
+    ("cloudtrail", &["platform", "store", "wire"]),
+    ("iam", &["keyring", "platform", "policy", "store", "wire"]),
+    ("kms", &["keyring", "platform", "policy", "wire"]),
+    ("sts", &["platform", "policy", "wire"]),
+    ("server", &["keyring", "platform", "store", "wire"]),
+    ("fastness", &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "store", "sts"]),
+    ("load", &["wire"]),
+    ("xtask", &[]),
+];
+
+#[test]
+fn arrows_point_down_only() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let rooms: BTreeSet<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    assert_eq!(rooms, allowed.keys().copied().collect(), "a room is missing from ARROWS, or gone");
+    for package in packages {
+        let room = package["name"].as_str().unwrap();
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let name = dependency["name"].as_str().unwrap();
+            let for_tests = dependency["kind"].as_str() == Some("dev");
+            if rooms.contains(name) && !for_tests {
+                assert!(allowed[room].contains(&name), "{room} must not depend on {name}");
+            }
+        }
+    }
+}

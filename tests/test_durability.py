@@ -1,0 +1,120 @@
+"""Twenty times the power goes out under load, so to speak: nothing that was acknowledged is lost, nothing is half there."""
+
+import random
+import threading
+from datetime import datetime, timezone
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
+from conftest import Fastness, events, records, wait_for
+
+ROUNDS = 20
+WRITERS = 6
+# How many calls are acknowledged before the server is killed.
+CALLS = (30, 150)
+
+
+class Load:
+    """Writers that note what was acknowledged, until the server is gone."""
+
+    def __init__(self, root, round, key):
+        self.root, self.round, self.key = root, round, key
+        self.requests, self.keys, self.users, self.sealed = [], [], [], []
+        self.errors = []
+        self.threads = [threading.Thread(target=self.write, args=(number,)) for number in range(WRITERS)]
+        _ = root.kms, root.iam, root.sts  # Clients are shared by threads, but not made by several at once.
+        for thread in self.threads:
+            thread.start()
+
+    def write(self, writer):
+        kms, iam, number = self.root.kms, self.root.iam, 0
+        try:
+            while True:
+                number += 1
+                name = f"user-{self.round}-{writer}-{number}"
+                self.noted(iam.create_user(UserName=name))
+                self.users.append(name)
+                created = self.noted(kms.create_key(Description=name))
+                self.keys.append(created["KeyMetadata"]["KeyId"])
+                answer = self.noted(kms.encrypt(KeyId=self.key, Plaintext=name.encode()))
+                self.sealed.append((answer["CiphertextBlob"], name.encode()))
+                with pytest.raises(ClientError) as refused:
+                    iam.create_user(UserName=name)
+                assert refused.value.response["Error"]["Code"] == "EntityAlreadyExists"
+                self.noted(refused.value.response)
+        except (EndpointConnectionError, HTTPClientError):
+            pass  # The server is gone.
+        except BaseException as error:
+            self.errors.append(error)
+
+    def noted(self, answer):
+        self.requests.append(answer["ResponseMetadata"]["RequestId"])
+        return answer
+
+    def end(self):
+        for thread in self.threads:
+            thread.join(timeout=30)
+            assert not thread.is_alive()
+        assert self.errors == []
+
+
+def names(client, operation, list_name, name, **parameters):
+    pages = client.get_paginator(operation).paginate(**parameters)
+    return [item[name] for page in pages for item in page[list_name]]
+
+
+def test_kill_9_under_load(tmp_path):
+    fastness = Fastness(tmp_path).serve()
+    root = fastness.root()
+    key = root.kms.create_key()["KeyMetadata"]["KeyId"]
+    keys, users, requests, sealed = {key}, set(), set(), []
+    try:
+        for round in range(ROUNDS):
+            start = datetime.now(timezone.utc).replace(microsecond=0)
+            load = Load(root, round, key)
+            enough = random.Random(round).randint(*CALLS)
+            wait_for(lambda: len(load.requests) >= enough or load.errors, 60)
+            fastness.kill()
+            load.end()
+            keys.update(load.keys)
+            users.update(load.users)
+            requests.update(load.requests)
+
+            root = fastness.serve().root()
+            there = names(root.kms, "list_keys", "Keys", "KeyId", PaginationConfig={"PageSize": 1000})
+            assert keys <= set(there), f"round {round}: a key is lost"
+            exist = names(root.iam, "list_users", "Users", "UserName", PaginationConfig={"PageSize": 1000})
+            assert users <= set(exist), f"round {round}: a user is lost"
+            trail = records(root, StartTime=start)
+            assert set(load.requests) <= set(trail), f"round {round}: a record is lost"
+            # What was not acknowledged is there with its record, or neither is.
+            done = [entry for entry in trail.values() if "errorCode" not in entry]
+            recorded = {e["requestParameters"]["userName"] for e in done if e["eventName"] == "CreateUser"}
+            mine = f"user-{round}-"
+            assert {n for n in exist if n.startswith(mine)} == {n for n in recorded if n.startswith(mine)}
+            recorded = {e["responseElements"]["keyMetadata"]["keyId"] for e in done if e["eventName"] == "CreateKey"}
+            assert recorded <= set(there) and len(there) == len(set(there))
+            sealed.append(load.sealed[0])
+            for blob, plaintext in load.sealed + sealed:
+                assert root.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == plaintext
+            assert not [line for line in fastness.logs() if line["level"] == "ERROR"]
+
+        whole = events(root)
+        assert requests <= {entry.get("requestID") for entry in whole}, "a record is lost"
+        assert len({entry["eventID"] for entry in whole}) == len(whole), "a record is there twice"
+        times = [entry["eventTime"] for entry in whole]
+        created = [e for e in whole if e["eventName"] == "CreateKey" and "errorCode" not in e]
+        assert len(created) == len(set(there)), "there are as many keys as were made"
+        assert times[-1] <= times[0]
+    finally:
+        if fastness.process:
+            fastness.kill()
+
+
+def test_a_clean_stop_loses_nothing_either(fresh):
+    root = fresh.serve().root()
+    requests = [root.iam.create_user(UserName=f"u{n}")["ResponseMetadata"]["RequestId"] for n in range(50)]
+    fresh.stop()
+    root = fresh.serve().root()
+    assert set(requests) <= set(records(root))
+    assert len(root.iam.list_users()["Users"]) == 50
