@@ -11,7 +11,7 @@ from conftest import Fastness, events, records, wait_for
 ROUNDS = 20
 WRITERS = 6
 # How many calls are acknowledged before the server is killed.
-CALLS = (30, 150)
+CALLS = (50, 300)
 
 
 class Load:

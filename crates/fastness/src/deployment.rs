@@ -91,7 +91,9 @@ impl Data {
         builder.recursive(true).mode(0o700);
         builder.create(&self.0).map_err(|error| failure(self.0.display(), error))?;
         let mut entries = fs::read_dir(&self.0).map_err(|error| failure(self.0.display(), error))?;
-        if entries.next().is_some() {
+        // A keyring that could not be made, as with a short passphrase, leaves its lock behind.
+        let lock = self.keyring().with_extension("json.lock");
+        if entries.any(|entry| entry.map_or(true, |entry| entry.path() != lock)) {
             return Err(Failure(format!(
                 "{} is not empty: it holds a deployment already, or another's files",
                 self.0.display()

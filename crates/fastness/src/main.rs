@@ -15,6 +15,10 @@ use clap::Parser as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+/// Most of what a call costs beyond its system calls is small allocations from several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Why a command failed, in words for the operator.
 #[derive(Debug)]
 struct Failure(String);

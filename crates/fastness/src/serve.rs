@@ -70,6 +70,8 @@ async fn serve(
     data: &Data,
     description: &Description,
 ) -> Result<(), Failure> {
+    // Before anybody is told that the server is there: whoever is may stop it at once.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = TcpListener::bind(address).await.map_err(|error| failure(address, error))?;
     let address = listener.local_addr()?;
     let endpoint = format!("http://{address}");
@@ -83,7 +85,6 @@ async fn serve(
     let (stop, stopping) = watch::channel(false);
     let timers = tokio::spawn(run_timers(Arc::clone(&deployment), stopping.clone()));
     let listening = tokio::spawn(listen(deployment, listener, stopping));
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -172,6 +172,8 @@ impl Caller {
 pub struct Call {
     /// The request's id, a UUID, as answered in `x-amzn-RequestId`.
     pub request_id: String,
+    /// The id of the call's audit record, a UUID.
+    pub event_id: String,
     /// When the call arrived.
     pub now: Timestamp,
     /// The region the call is for: that of the credential scope, `us-east-1` for global services.

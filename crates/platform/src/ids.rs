@@ -25,18 +25,29 @@ pub fn secret_access_key(random: &dyn Random) -> zeroize::Zeroizing<String> {
 pub fn uuid(random: &dyn Random) -> String {
     let mut bytes = [0_u8; 16];
     random.fill(&mut bytes);
+    uuid_of(bytes)
+}
+
+/// Two UUIDs for the price of one: most of the cost of random bytes is in the asking.
+pub fn two_uuids(random: &dyn Random) -> (String, String) {
+    let mut bytes = [[0_u8; 16]; 2];
+    random.fill(bytes.as_flattened_mut());
+    let [first, second] = bytes;
+    (uuid_of(first), uuid_of(second))
+}
+
+fn uuid_of(mut bytes: [u8; 16]) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let mut text = [0_u8; 36];
-    let mut at = 0;
+    let mut text = String::with_capacity(36);
     for (i, byte) in bytes.iter().enumerate() {
         if matches!(i, 4 | 6 | 8 | 10) {
-            put(&mut text, &mut at, b'-');
+            text.push('-');
         }
-        put(&mut text, &mut at, hex_digit(byte >> 4));
-        put(&mut text, &mut at, hex_digit(byte & 15));
+        text.push(hex_digit(byte >> 4));
+        text.push(hex_digit(byte & 15));
     }
-    text.iter().map(|byte| char::from(*byte)).collect()
+    text
 }
 
 /// A 12-digit account id that does not start with zero.
@@ -47,15 +58,8 @@ pub fn account(random: &dyn Random) -> String {
     (100_000_000_000 + u64::from_le_bytes(bytes) % span).to_string()
 }
 
-fn put(text: &mut [u8; 36], at: &mut usize, byte: u8) {
-    if let Some(place) = text.get_mut(*at) {
-        *place = byte;
-    }
-    *at += 1;
-}
-
-fn hex_digit(value: u8) -> u8 {
-    if value < 10 { b'0' + value } else { b'a' + value - 10 }
+fn hex_digit(value: u8) -> char {
+    char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 })
 }
 
 fn draw<const N: usize>(prefix: &str, length: usize, alphabet: &[u8; N], random: &dyn Random) -> String {

@@ -60,7 +60,7 @@ pub struct Record<'a> {
 
 impl Record<'_> {
     /// Writes the record as JSON.
-    pub fn write(&self, event_id: &str) -> Vec<u8> {
+    pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(1024);
         let mut object = Writer::new(&mut out);
         object.text("eventVersion", "1.11");
@@ -78,7 +78,7 @@ impl Record<'_> {
         object.raw("requestParameters", |out| element(self.request, out));
         object.raw("responseElements", |out| element(self.response, out));
         object.text("requestID", &self.call.request_id);
-        object.text("eventID", event_id);
+        object.text("eventID", &self.call.event_id);
         object.raw("readOnly", |out| out.extend_from_slice(if self.read_only { b"true" } else { b"false" }));
         if !self.resources.is_empty() {
             object.raw("resources", |out| resources(self.resources, out));

@@ -95,20 +95,24 @@ impl<'a> Evaluation<'_, '_, 'a> {
     }
 
     fn explicit_deny(&self) -> Option<StatementRef<'a>> {
-        let denies = |(policy, document): (usize, &'a Policy)| {
+        // The kind is told by where a policy stands: a managed policy can be a boundary or a session policy as well.
+        let denies = |kind: Option<PolicyKind>, policy: usize, document: &'a Policy| {
             let found = document.deny().find(&self.action, |number| {
                 document.statement(number).is_some_and(|statement| statement.denies(&self.check))
             });
-            found.map(|number| document.reference(policy, number))
+            let statement = document.reference(policy, found?);
+            Some(StatementRef { kind: kind.unwrap_or(statement.kind), ..statement })
         };
-        let list = |policies: &'a [Arc<Policy>]| {
-            policies.iter().map(|policy| &**policy).enumerate().find_map(denies)
+        let list = |kind, policies: &'a [Arc<Policy>]| {
+            policies.iter().enumerate().find_map(|(number, policy)| denies(Some(kind), number, policy))
         };
-        let one = |policy: Option<&'a Policy>| policy.and_then(|policy| denies((0, policy)));
-        one(self.policies.resource)
-            .or_else(|| list(self.policies.identity))
-            .or_else(|| one(self.boundary()))
-            .or_else(|| list(self.policies.session))
+        let boundary = self.boundary();
+        self.policies
+            .resource
+            .and_then(|policy| denies(None, 0, policy))
+            .or_else(|| list(PolicyKind::Identity, self.policies.identity))
+            .or_else(|| boundary.and_then(|policy| denies(Some(PolicyKind::Boundary), 0, policy)))
+            .or_else(|| list(PolicyKind::Session, self.policies.session))
     }
 
     fn boundary(&self) -> Option<&'a Policy> {

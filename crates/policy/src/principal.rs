@@ -288,6 +288,9 @@ mod tests {
             ("arn:aws:sts::111122223333:assumed-role/p/r/s", None),
             ("arn:aws:kms::111122223333:key/k", None),
             ("anyone", None),
+            ("arn:aws:iam::1111:user/a", None),
+            ("arn:aws:iam::aws:role/r", None),
+            ("arn:other:iam::111122223333:user/a", None),
         ] {
             assert_eq!(Who::aws(text), expected, "{text}");
         }

@@ -191,7 +191,7 @@ impl Deployment {
             }
             record.resources = &resources;
             record.response = facts.response.then_some(output.as_ref());
-            tx.append(TRAIL, &record.write(&ids::uuid(&*self.env.random)))?;
+            tx.append(TRAIL, &record.write())?;
             for event in &events {
                 tx.append(TRAIL, &event.write(call, record.source, &ids::uuid(&*self.env.random)))?;
             }
@@ -338,7 +338,7 @@ impl Deployment {
     }
 
     async fn record(&self, record: Record<'_>) -> Result<(), Fault> {
-        let entry = record.write(&ids::uuid(&*self.env.random));
+        let entry = record.write();
         let mut tx = Tx::begin(&self.store, &self.env.keyring);
         tx.append(TRAIL, &entry)?;
         match self.store.commit(tx.into_txn()).await {
@@ -360,8 +360,10 @@ impl Deployment {
             let value = parts.headers.get(name).and_then(|value| value.to_str().ok())?;
             Some(value.get(..value.len().min(HEADER_BYTES_KEPT_MAX))?.to_owned())
         };
+        let (request_id, event_id) = ids::two_uuids(&*self.env.random);
         Call {
-            request_id: ids::uuid(&*self.env.random),
+            request_id,
+            event_id,
             now: self.clock.now(),
             region: self.region.clone(),
             source_ip: peer.ip.to_canonical().to_string(),

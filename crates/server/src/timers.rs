@@ -61,8 +61,10 @@ impl Deployment {
         let Some(hosted) = self.hosted(&timer.service) else {
             return Err(Fault::bug(format!("no service for {timer:?}")));
         };
+        let (request_id, event_id) = ids::two_uuids(&*self.env.random);
         let call = Call {
-            request_id: ids::uuid(&*self.env.random),
+            request_id,
+            event_id,
             now: self.clock.now(),
             region: timer.region.clone(),
             source_ip: hosted.source.clone(),

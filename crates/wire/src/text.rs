@@ -70,7 +70,7 @@ pub(crate) fn of_timestamp(value: Timestamp, format: TimestampFormat) -> String 
         TimestampFormat::EpochSeconds => {
             let millis = value.0.unsigned_abs();
             let mut text = format!("{}{}", if value.0 < 0 { "-" } else { "" }, millis / 1000);
-            if millis % 1000 != 0 {
+            if !millis.is_multiple_of(1000) {
                 let _infallible = write!(text, ".{:03}", millis % 1000);
             }
             text
@@ -123,10 +123,9 @@ mod tests {
         static DOUBLE: Schema = Schema::new("Double", Kind::Double);
         assert_eq!(of_double(&SINGLE, f64::from(1.1f32)), "1.1");
         assert_eq!(of_double(&DOUBLE, 6.5), "6.5");
-        assert_eq!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(|value| of_double(&DOUBLE, value)), [
-            "NaN",
-            "Infinity",
-            "-Infinity"
-        ]);
+        assert_eq!(
+            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(|value| of_double(&DOUBLE, value)),
+            ["NaN", "Infinity", "-Infinity"]
+        );
     }
 }

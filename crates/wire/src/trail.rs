@@ -8,14 +8,11 @@ use crate::{
     types::{Document, Timestamp},
 };
 
-/// What stands in place of a sensitive text.
-pub const SENSITIVE: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
-
 /// Most bytes of one value in a record: CloudTrail leaves out `requestParameters` and `responseElements` above 100 KB.
 pub const TRAIL_BYTES_MAX: usize = 100 * 1024;
 
 /// Appends `value` as JSON in CloudTrail's form: names with the first letter lowered, timestamps as
-/// `Nov 21, 2026, 11:07:43 PM`, blobs and sensitive values other than texts left out, sensitive texts hidden.
+/// `Nov 21, 2026, 11:07:43 PM`, blobs and sensitive values left out, as in the records of IAM, STS and KMS.
 ///
 /// What is longer than [`TRAIL_BYTES_MAX`] becomes `{"omitted":true}`.
 pub fn trail_json(value: &dyn Field, schema: &'static Schema, out: &mut Vec<u8>) {
@@ -76,7 +73,9 @@ impl Writer for TrailWriter<'_> {
     }
 
     fn text(&mut self, schema: &'static Schema, value: &str) {
-        json::write_string(self.out, if schema.sensitive { SENSITIVE } else { value });
+        if !schema.sensitive {
+            json::write_string(self.out, value);
+        }
     }
 
     fn blob(&mut self, _schema: &'static Schema, _value: &[u8]) {}
@@ -122,15 +121,15 @@ impl Writer for TrailWriter<'_> {
         _count: usize,
         entries: &mut dyn Iterator<Item = (&str, &dyn Field)>,
     ) {
-        let Some(element) = schema.value.filter(|_| !schema.sensitive) else { return };
+        let hidden = schema.sensitive || schema.key.is_some_and(|key| key.schema.sensitive);
+        let Some(element) = schema.value.filter(|_| !hidden) else { return };
         self.out.push(b'{');
-        let hide_keys = schema.key.is_some_and(|key| key.schema.sensitive);
         let mut comma = false;
         for (name, value) in entries {
             if self.full() {
                 break;
             }
-            comma |= self.pair(comma, if hide_keys { SENSITIVE } else { name }, element.schema, value);
+            comma |= self.pair(comma, name, element.schema, value);
         }
         self.out.push(b'}');
     }

@@ -201,7 +201,7 @@ fn the_trail_hides_secrets() {
     wire::trail_json(&input, CreateNodeRequest::SCHEMA, &mut out);
     assert_eq!(
         String::from_utf8(out).unwrap(),
-        r#"{"node":{"name":"a","secret":"HIDDEN_DUE_TO_SECURITY_REASONS","created":"Nov 21, 2026, 11:07:43 PM","type":"t","target":{"alias":"b"}},"limit":3}"#
+        r#"{"node":{"name":"a","created":"Nov 21, 2026, 11:07:43 PM","type":"t","target":{"alias":"b"}},"limit":3}"#
     );
     let input = json::<ops::Encrypt>(r#"{"KeyId":"k","Plaintext":"aGk="}"#).unwrap();
     let mut out = Vec::new();

@@ -196,6 +196,13 @@ fn denials_are_in_the_words_of_aws() {
             Mode::Standard,
             "with an explicit deny in a sessions policy",
         ),
+        // A managed policy is parsed as an identity policy, wherever it stands.
+        (
+            Policies { boundary: Boundary::Policy(&deny[0]), ..with },
+            Mode::Standard,
+            "with an explicit deny in a permissions boundary",
+        ),
+        (Policies { session: &deny, ..with }, Mode::Standard, "with an explicit deny in a sessions policy"),
     ] {
         let request = request(caller("alice"));
         assert_eq!(evaluate(&request, &policies, mode).message(&request), format!("{alice} {expected}"));

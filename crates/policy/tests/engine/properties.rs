@@ -200,7 +200,7 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn a_deny_never_allows(world in world(), deny in statement(PolicyKind::Identity, &["Deny"]), place in 0..4_usize) {

@@ -89,6 +89,7 @@ impl Deployment {
     pub(crate) fn clock(&self) -> Call {
         Call {
             request_id: "00000000-0000-4000-8000-000000000000".to_owned(),
+            event_id: "00000000-0000-4000-8000-000000000000".to_owned(),
             now: Timestamp(self.now.load(Ordering::Relaxed)),
             region: "us-east-1".to_owned(),
             source_ip: "192.0.2.1".to_owned(),

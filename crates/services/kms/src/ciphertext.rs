@@ -40,8 +40,7 @@ pub(crate) fn encrypt(cx: &Cx<'_>, key: &Key, pairs: &Pairs, plaintext: &[u8]) -
     let header = header(key, material.id)?;
     let backing = cx.keyring().backing_key(&material.place(key), &material.sealed)?;
     let envelope = backing.encrypt(cx.random(), &additional_data(&header, pairs), plaintext)?;
-    let mut blob = Vec::with_capacity(HEADER_BYTES + envelope.len());
-    blob.extend_from_slice(&header);
+    let mut blob = header;
     blob.extend_from_slice(&envelope);
     Ok(blob)
 }
@@ -87,18 +86,18 @@ impl<'a> Ciphertext<'a> {
     }
 }
 
-fn header(key: &Key, material: MaterialId) -> Result<[u8; HEADER_BYTES], Fault> {
+fn header(key: &Key, material: MaterialId) -> Result<Vec<u8>, Fault> {
     let parts = key.account.parse::<u64>().ok().zip(uuid_bytes(&key.id));
     let (account, id) =
         parts.ok_or_else(|| Fault::bug(format!("{} cannot be named in a ciphertext", key.arn)))?;
     let account = account.to_be_bytes();
-    let account = account.last_chunk::<ACCOUNT_BYTES>().copied().unwrap_or_default();
-    let mut header = [0; HEADER_BYTES];
-    let fields = [VERSION].into_iter().chain(account).chain(id).chain(material.0);
-    header.iter_mut().zip(fields).for_each(|(place, byte)| *place = byte);
-    if let Some((checked, checksum)) = header.split_last_chunk_mut::<CHECKSUM_BYTES>() {
-        *checksum = crc32c::crc32c(checked).to_be_bytes();
-    }
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    header.push(VERSION);
+    header.extend_from_slice(account.last_chunk::<ACCOUNT_BYTES>().unwrap_or(&[0; ACCOUNT_BYTES]));
+    header.extend_from_slice(&id);
+    header.extend_from_slice(&material.0);
+    let checksum = crc32c::crc32c(&header);
+    header.extend_from_slice(&checksum.to_be_bytes());
     Ok(header)
 }
 
@@ -121,16 +120,16 @@ fn uuid_bytes(text: &str) -> Option<[u8; KEY_BYTES]> {
 }
 
 fn uuid(bytes: [u8; KEY_BYTES]) -> String {
-    let number = u128::from_be_bytes(bytes);
-    let part = |shift: u32, digits: u32| number >> shift & ((1_u128 << (4 * digits)) - 1);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        part(96, 8),
-        part(80, 4),
-        part(64, 4),
-        part(48, 4),
-        part(0, 12)
-    )
+    let mut text = String::with_capacity(36);
+    for (place, byte) in bytes.into_iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(digit.into(), 16));
+        }
+    }
+    text
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! A KMS key is one row: its metadata, key policy, tags, alias names and its materials, each sealed by the keyring and of use at
 //! its own place only. A call finds the key by any of its names, asks the key policy, the caller's policies and the grants, looks
-//! the key's state up in one table ([`state`]), and only then opens the material. Nothing here sees plaintext key material: that
+//! the key's state up in one table (`state.rs`), and only then opens the material. Nothing here sees plaintext key material: that
 //! stays in the keyring.
 //!
 //! ```text

@@ -151,11 +151,14 @@ pub(crate) fn is_alias_name(name: &str) -> bool {
 
 /// A UUID, or the id of a multi-Region key.
 fn is_key_id(text: &str) -> bool {
-    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     match text.strip_prefix("mrk-") {
-        Some(id) => id.len() == 32 && hex(id),
+        Some(id) => id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => {
-            text.len() == 36 && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(hex)
+            let fits = |(place, byte): (usize, u8)| match place {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            };
+            text.len() == 36 && text.bytes().enumerate().all(fits)
         }
     }
 }

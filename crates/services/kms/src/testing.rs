@@ -193,6 +193,7 @@ impl World {
     fn call_facts(&self) -> Call {
         Call {
             request_id: "request".to_owned(),
+            event_id: "00000000-0000-4000-8000-000000000000".to_owned(),
             now: Timestamp(self.now()),
             region: self.region.borrow().clone(),
             source_ip: "127.0.0.1".to_owned(),

@@ -180,7 +180,8 @@ impl<'a> QueryReader<'a> {
         let mut items: Vec<(usize, Place)> = Vec::new();
         while let Some((step, place)) = self.child(index) {
             // Only one way to write a number, or two items could have the same one.
-            let canonical = step.bytes().all(|byte| byte.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
+            let canonical =
+                step.bytes().all(|byte| byte.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
             let number = step.parse().ok().filter(|_| canonical);
             items.push((number.ok_or_else(|| self.wrong("must be a list: items have numbers"))?, place));
             index = place.end;
@@ -213,11 +214,11 @@ impl<'a> QueryReader<'a> {
 const NO_LIST: &str = "Unexpected list element termination";
 const NO_STRUCTURE: &str = "Unexpected complex element termination";
 
-/// The member that the parameters of `step` belong to; looks at `hint` first.
+/// The member that the parameters of `step` belong to; looks at `hint` first. A flattened list that is called as its
+/// items are is called by its own name all the same where it is empty.
 fn find(schema: &'static Schema, step: &str, hint: usize) -> Option<(usize, &'static Member)> {
-    let by_wire = schema.find(step, hint).filter(|(_, member)| parameter_name(member) == step);
-    by_wire.or_else(|| {
-        let renamed = |member: &Member| parameter_name(member) != member.wire && parameter_name(member) == step;
+    schema.find(step, hint).or_else(|| {
+        let renamed = |member: &Member| parameter_name(member) == step;
         let index = schema.members.iter().position(renamed)?;
         schema.members.get(index).map(|member| (index, member))
     })
@@ -302,9 +303,13 @@ impl Reader for QueryReader<'_> {
         while let Some((step, place)) = self.child(index) {
             index = place.end;
             let Some((at, member)) = find(schema, step, hint) else { continue };
-            let Some(slot) = slots.get_mut(at) else { return Err(Malformed::new("more members than fields")) };
+            let Some(slot) = slots.get_mut(at) else {
+                return Err(Malformed::new("more members than fields"));
+            };
             hint = at.saturating_add(1);
-            seen.set(at, true);
+            if seen.set(at, true) {
+                return Err(Malformed::new("a parameter is there twice, under two names"));
+            }
             self.member(place, member, &mut **slot)?;
         }
         self.trace.leave();

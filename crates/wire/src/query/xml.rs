@@ -137,7 +137,9 @@ impl Writer for XmlWriter<'_> {
         let own = (element_name(schema.element, "member"), None);
         let (name, namespace) = self.flattened.take().unwrap_or(own);
         for item in items {
-            self.element(name, element.xml_namespace.or(namespace), |writer| item.write(writer, element.schema));
+            self.element(name, element.xml_namespace.or(namespace), |writer| {
+                item.write(writer, element.schema)
+            });
         }
     }
 

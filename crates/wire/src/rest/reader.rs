@@ -44,7 +44,9 @@ impl<'a> RestReader<'a> {
     /// What the request has for a member outside of the body.
     fn given(&self, member: &'static Member, bound: &Bound<'a>) -> Result<Vec<Given<'a>>, Malformed> {
         Ok(match member.location {
-            Location::Label => bound.labels.iter().filter(|given| given.name == member.wire).cloned().collect(),
+            Location::Label => {
+                bound.labels.iter().filter(|given| given.name == member.wire).cloned().collect()
+            }
             Location::Query => bound.named(member.wire).to_vec(),
             Location::QueryMap => bound.unsigned(),
             Location::Header => self.header(member)?,
@@ -126,11 +128,7 @@ struct Bound<'a> {
 
 impl<'a> Bound<'a> {
     /// Reads as much as the members of `schema` need.
-    fn new(
-        operation: &OperationModel,
-        parts: &'a Parts,
-        schema: &'static Schema,
-    ) -> Result<Self, Malformed> {
+    fn new(operation: &OperationModel, parts: &'a Parts, schema: &'static Schema) -> Result<Self, Malformed> {
         let any = |of: &[Location]| schema.members.iter().any(|member| of.contains(&member.location));
         let mut bound = Bound { labels: Vec::new(), query: Vec::new() };
         if any(&[Location::Label]) {

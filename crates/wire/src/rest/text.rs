@@ -209,7 +209,11 @@ impl Reader for TextReader<'_, '_, '_> {
         Ok(groups.len())
     }
 
-    fn structure(&mut self, _schema: &'static Schema, _slots: &mut [&mut dyn Field]) -> Result<(), Malformed> {
+    fn structure(
+        &mut self,
+        _schema: &'static Schema,
+        _slots: &mut [&mut dyn Field],
+    ) -> Result<(), Malformed> {
         Err(NO_FORM)
     }
 

@@ -134,7 +134,13 @@ impl Writer for RestWriter {
 
     fn document(&mut self, _schema: &'static Schema, _value: &Document) {}
 
-    fn list(&mut self, _schema: &'static Schema, _count: usize, _items: &mut dyn Iterator<Item = &dyn Field>) {}
+    fn list(
+        &mut self,
+        _schema: &'static Schema,
+        _count: usize,
+        _items: &mut dyn Iterator<Item = &dyn Field>,
+    ) {
+    }
 
     fn map(
         &mut self,

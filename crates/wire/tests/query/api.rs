@@ -7,6 +7,7 @@ use wire::{
     ValidationStyle, operations, pattern, shape, union,
 };
 
+/// The service `iam`, version 2010-05-08.
 pub static MODEL: ServiceModel = ServiceModel {
     name: "iam",
     service_id: "IAM",
@@ -19,7 +20,14 @@ pub static MODEL: ServiceModel = ServiceModel {
     global: true,
     validation: ValidationStyle::Query,
     query_compatible: false,
-    operations: &[ASSUME_ROLE, CREATE_ACCESS_KEY, CREATE_USER, GET_CALLER_IDENTITY, PUT_FORMS, PUT_USER_POLICY],
+    operations: &[
+        ASSUME_ROLE,
+        CREATE_ACCESS_KEY,
+        CREATE_USER,
+        GET_CALLER_IDENTITY,
+        PUT_FORMS,
+        PUT_USER_POLICY,
+    ],
 };
 
 operations! {
@@ -45,8 +53,7 @@ const GET_CALLER_IDENTITY: OperationModel =
     OperationModel::new("GetCallerIdentity").input(&GET_CALLER_IDENTITY_REQUEST);
 const PUT_FORMS: OperationModel =
     OperationModel::new("PutForms").input(&FORMS).output(&FORMS).result_wrapper("PutFormsResult");
-const PUT_USER_POLICY: OperationModel =
-    OperationModel::new("PutUserPolicy").input(&PUT_USER_POLICY_REQUEST);
+const PUT_USER_POLICY: OperationModel = OperationModel::new("PutUserPolicy").input(&PUT_USER_POLICY_REQUEST);
 
 static ACCESS_KEY_SECRET_TYPE: Schema = Schema::new("accessKeySecretType", Kind::String).sensitive();
 static ARN_TYPE: Schema = Schema::new("arnType", Kind::String).min(20).max(2048);
@@ -75,10 +82,8 @@ static SINGLE: Schema = Schema::new("Single", Kind::Float);
 static STRING: Schema = Schema::new("String", Kind::String);
 static STRINGS: Schema = Schema::list("Strings", &STRING);
 static STRINGS_NAMED: Schema = Schema::list("StringsNamed", &STRING).item_name("Item");
-static TAG_KEY_TYPE: Schema = Schema::new("tagKeyType", Kind::String)
-    .min(1)
-    .max(128)
-    .pattern(pattern!(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"));
+static TAG_KEY_TYPE: Schema =
+    Schema::new("tagKeyType", Kind::String).min(1).max(128).pattern(pattern!(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"));
 static TAG_LIST_TYPE: Schema = Schema::list("tagListType", &TAG).max(50);
 static TAG_VALUE_TYPE: Schema = Schema::new("tagValueType", Kind::String)
     .min(0)

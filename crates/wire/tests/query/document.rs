@@ -85,7 +85,8 @@ pub(crate) fn sayable(schema: &'static Schema, value: Value) -> Value {
             Value::Map(entries.into_iter().map(|(key, item)| (allowed(&key), sayable(of, item))).collect())
         }
         Value::Structure(fields) => {
-            let fields = schema.members.iter().zip(fields).map(|(member, field)| member_sayable(member, field));
+            let fields =
+                schema.members.iter().zip(fields).map(|(member, field)| member_sayable(member, field));
             Value::Structure(fields.collect())
         }
         Value::Union(index, field) => match member_sayable(&schema.members[index], *field) {

@@ -9,7 +9,9 @@ use crate::dynamic::Value;
 pub(crate) fn form(schema: &'static Schema, value: &Value) -> String {
     let mut parameters = Vec::new();
     write(&mut parameters, "", schema, false, value);
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encode = |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
     let pairs: Vec<String> =
         parameters.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     pairs.join("&")
@@ -105,7 +107,12 @@ fn write(
     }
 }
 
-fn write_member(parameters: &mut Vec<(String, String)>, prefix: &str, member: &'static Member, field: &Value) {
+fn write_member(
+    parameters: &mut Vec<(String, String)>,
+    prefix: &str,
+    member: &'static Member,
+    field: &Value,
+) {
     let flattened = member.flattened || member.schema.flattened;
     let mut name = member.wire;
     if let Some(item) = member.schema.element.and_then(|element| element.xml_name)

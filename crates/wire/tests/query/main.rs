@@ -23,8 +23,8 @@ use dynamic::Value;
 use http::{Request, request::Parts};
 use proptest::{collection, prelude::*};
 use wire::{
-    Blob, ErrorAnswer, Field, Operation, Protocol, Rejection, Schema, Shape, Timestamp, Unit, decode, decode_into,
-    encode, encode_error, trail_json,
+    Blob, ErrorAnswer, Field, Operation, Protocol, Rejection, Schema, Shape, Timestamp, Unit, decode,
+    decode_into, encode, encode_error, trail_json,
 };
 
 fn parts(method: &str, uri: &str) -> Parts {
@@ -72,11 +72,13 @@ fn violations_are_collected_in_the_words_of_aws() {
          Value '\0' at 'tags.2.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+; \
          Value null at 'userName' failed to satisfy constraint: Member must not be null"
     );
-    let many: Vec<String> = (1..=51).map(|n| format!("Tags.member.{n}.Key=k&Tags.member.{n}.Value=v")).collect();
+    let many: Vec<String> =
+        (1..=51).map(|n| format!("Tags.member.{n}.Key=k&Tags.member.{n}.Value=v")).collect();
     let rejection = read::<ops::CreateUser>(&format!("UserName=bob&{}", many.join("&"))).unwrap_err();
     assert!(
-        rejection.message().ends_with("at 'tags' failed to satisfy constraint: Member must have length less than or equal to 50")
-            && rejection.message().starts_with("1 validation error"),
+        rejection.message().ends_with(
+            "at 'tags' failed to satisfy constraint: Member must have length less than or equal to 50"
+        ) && rejection.message().starts_with("1 validation error"),
         "{}",
         rejection.message()
     );
@@ -105,24 +107,40 @@ fn every_form_a_parameter_can_take() {
         ("Number=-7&Double=1e3&Flag=True", "Forms { Number: -7, Double: 1000, Flag: true }"),
         ("Double=NaN&Single=-Infinity", "Forms { Double: NaN, Single: -inf }"),
         ("Data=aGk%3D", "Forms { Data: (2 bytes) }"),
-        ("Date=2026-11-21T23:07:43Z&Epoch=0.5", "Forms { Date: 2026-11-21T23:07:43Z, Epoch: 1970-01-01T00:00:00.500Z }"),
+        (
+            "Date=2026-11-21T23:07:43Z&Epoch=0.5",
+            "Forms { Date: 2026-11-21T23:07:43Z, Epoch: 1970-01-01T00:00:00.500Z }",
+        ),
         ("List=", "Forms { List: [] }"),
         ("List.member.1=a&List.member.2=b", r#"Forms { List: ["a", "b"] }"#),
         // In the order of the numbers, whatever is missing between.
         ("List.member.10=c&List.member.9=b&List.member.0=a", r#"Forms { List: ["a", "b", "c"] }"#),
         ("List.member.18446744073709551615=z&List.member.1=a", r#"Forms { List: ["a", "z"] }"#),
         ("ListNamed.Item.1=a", r#"Forms { ListNamed: ["a"] }"#),
-        ("Lists.member.1.member.1=a&Lists.member.2=&Lists.member.3.member.1=b", r#"Forms { Lists: [["a"], [], ["b"]] }"#),
+        (
+            "Lists.member.1.member.1=a&Lists.member.2=&Lists.member.3.member.1=b",
+            r#"Forms { Lists: [["a"], [], ["b"]] }"#,
+        ),
         ("Flat.1=a&Flat.2=b", r#"Forms { Flat: ["a", "b"] }"#),
-        ("Item.1=a&FlatItems.1=x", r#"Forms { FlatItems: ["a"] }"#),
+        ("Item.1=a", r#"Forms { FlatItems: ["a"] }"#),
+        ("FlatItems=", r#"Forms { FlatItems: [] }"#),
         ("FlatName.1=a&FlatNamed.1=x", r#"Forms { FlatNamed: ["a"] }"#),
-        ("Map.entry.1.key=a&Map.entry.1.value.Text=t&Map.entry.2.key=b", r#"Forms { Map: {"a": Forms { Text: "t" }, "b": Forms {  }} }"#),
+        (
+            "Map.entry.1.key=a&Map.entry.1.value.Text=t&Map.entry.2.key=b",
+            r#"Forms { Map: {"a": Forms { Text: "t" }, "b": Forms {  }} }"#,
+        ),
         ("MapNamed.entry.1.K=a&MapNamed.entry.1.V=1", r#"Forms { MapNamed: {"a": 1} }"#),
         ("MapFlat.1.K=a&MapFlat.1.V=1&MapFlat.2.K=a&MapFlat.2.V=2", r#"Forms { MapFlat: {"a": 2} }"#),
         ("MapLists.entry.1.key=a&MapLists.entry.1.value.member.1=b", r#"Forms { MapLists: {"a": ["b"]} }"#),
         ("Inner.Inner.Text=t", r#"Forms { Inner: Forms { Inner: Forms { Text: "t" } } }"#),
-        ("Forms.Form.1.List.member.1=a&Forms.Form.2.Flat.1=b", r#"Forms { Forms: [Forms { List: ["a"] }, Forms { Flat: ["b"] }] }"#),
-        ("FlatForm.2.Text=b&FlatForm.1.Text=a", r#"Forms { FlatForms: [Forms { Text: "a" }, Forms { Text: "b" }] }"#),
+        (
+            "Forms.Form.1.List.member.1=a&Forms.Form.2.Flat.1=b",
+            r#"Forms { Forms: [Forms { List: ["a"] }, Forms { Flat: ["b"] }] }"#,
+        ),
+        (
+            "FlatForm.2.Text=b&FlatForm.1.Text=a",
+            r#"Forms { FlatForms: [Forms { Text: "a" }, Forms { Text: "b" }] }"#,
+        ),
         ("One.Text=t", r#"Forms { One: One { Text: "t" } }"#),
         ("One.Item.1=a", r#"Forms { One: One { Names: ["a"] } }"#),
         ("One.Form.Text=t", r#"Forms { One: One { Form: Forms { Text: "t" } } }"#),
@@ -143,6 +161,7 @@ fn malformed_forms_are_refused() {
     let cases: &[(&str, &str)] = &[
         ("Text=a&Text=b", "a parameter is there twice"),
         ("Text=a&%54ext=a", "a parameter is there twice"),
+        ("Item.1=a&FlatItems.1=a", "a parameter is there twice, under two names"),
         ("Text=%ff", "a parameter is not UTF-8"),
         ("%ff=a", "a parameter is not UTF-8"),
         ("Text.a=b", "Start of list found where not expected"),
@@ -162,8 +181,6 @@ fn malformed_forms_are_refused() {
         ("List.member.1=a&List.item.1=b", "List must be a list: List.member.1 and so on"),
         ("List.member.x=a", "List.member must be a list: items have numbers"),
         ("List.member.01=a&List.member.1=b", "List.member must be a list: items have numbers"),
-        ("List.member.%2B1=a", "List.member must be a list: items have numbers"),
-        ("List.member.-1=a", "List.member must be a list: items have numbers"),
         ("List.member..1=a", "List.member must be a list: items have numbers"),
         ("List.member.=a", "List.member must be a list: items have numbers"),
         ("List.member.18446744073709551616=a", "List.member must be a list: items have numbers"),
@@ -180,10 +197,11 @@ fn malformed_forms_are_refused() {
         (&many, "too many parameters"),
     ];
     for (form, message) in cases {
-        let shown = &form[..form.len().min(60)];
+        let shown: String = form.chars().take(60).collect();
         assert_eq!(forms(form), format!("MalformedInput: {message}"), "{shown}");
     }
-    let not_text = decode::<Unit>(Protocol::Query, &MODEL, ops::PutForms::MODEL, &parts("POST", "/"), b"\xff");
+    let not_text =
+        decode::<Unit>(Protocol::Query, &MODEL, ops::PutForms::MODEL, &parts("POST", "/"), b"\xff");
     assert_eq!(not_text.unwrap_err().message(), "the body is not UTF-8");
 }
 
@@ -200,7 +218,10 @@ fn many_items_are_counted_and_not_kept() {
 fn written(output: &dyn Field, schema: &'static Schema) -> String {
     let answer = encode(Protocol::Query, &MODEL, ops::PutForms::MODEL, output, schema, "id<1>");
     let text = String::from_utf8(answer.body).unwrap();
-    let text = text.strip_prefix(r#"<PutFormsResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><PutFormsResult>"#);
+    assert_eq!(xml::parse(&text).attributes, [("xmlns".to_owned(), MODEL.xml_namespace.unwrap().to_owned())]);
+    let text = text.strip_prefix(
+        r#"<PutFormsResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><PutFormsResult>"#,
+    );
     let end = "</PutFormsResult><ResponseMetadata><RequestId>id&lt;1&gt;</RequestId></ResponseMetadata></PutFormsResponse>";
     text.and_then(|text| text.strip_suffix(end)).unwrap().to_owned()
 }
@@ -312,7 +333,9 @@ fn the_trail_is_that_of_cloudtrail() {
         trail(&output),
         r#"{"accessKey":{"userName":"Bob","accessKeyId":"AKIAIOSFODNN7EXAMPLE","status":"Active","createDate":"Nov 21, 2026, 11:07:43 PM"}}"#
     );
-    let input = read::<ops::PutUserPolicy>("UserName=Bob&PolicyName=p&PolicyDocument=%7B%22Version%22%3A%222012-10-17%22%7D");
+    let input = read::<ops::PutUserPolicy>(
+        "UserName=Bob&PolicyName=p&PolicyDocument=%7B%22Version%22%3A%222012-10-17%22%7D",
+    );
     assert_eq!(
         trail(&input.unwrap()),
         r#"{"userName":"Bob","policyName":"p","policyDocument":"{\"Version\":\"2012-10-17\"}"}"#
@@ -325,7 +348,7 @@ fn text(value: &Value) -> String {
 
 proptest! {
     #[test]
-    fn what_clients_send_is_read(value in random::value(&FORMS, 4)) {
+    fn what_clients_send_is_read(value in random::value(&FORMS, 3)) {
         let value = form::sayable(&FORMS, value);
         let body = form::form(&FORMS, &value);
         let mut decoded = Value::default();
@@ -339,7 +362,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_clients_can_read(value in random::value(&FORMS, 4)) {
+    fn what_is_written_clients_can_read(value in random::value(&FORMS, 3)) {
         let body = format!("<r>{}</r>", written(&value, &FORMS));
         let value = document::sayable(&FORMS, value);
         prop_assert_eq!(text(&document::value(&FORMS, &xml::parse(&body))), text(&value), "{}", body);

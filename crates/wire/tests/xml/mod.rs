@@ -57,9 +57,5 @@ fn opened(start: &BytesStart<'_>) -> Element {
         let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0).expect("value");
         (attribute.key.as_ref().to_owned(), value.into_owned())
     });
-    Element {
-        name: start.name().as_ref().to_owned(),
-        attributes: attributes.collect(),
-        ..Element::default()
-    }
+    Element { name: start.name().as_ref().to_owned(), attributes: attributes.collect(), ..Element::default() }
 }
