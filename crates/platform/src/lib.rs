@@ -23,5 +23,5 @@ pub use cx::{AccessKey, Boundary, Cx, Directory, Env, Permissions, Role, Verdict
 pub use document::Document;
 pub use fault::{Blame, Fault};
 pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts, bind};
-pub use table::{Log, TRAIL, Table, Tx};
+pub use table::{Log, LogEntry, TRAIL, Table, Tx};
 pub use timer::Timer;

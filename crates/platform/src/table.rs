@@ -49,12 +49,14 @@ impl<'a> Tx<'a> {
         from: u64,
         order: store::Order,
         limit: usize,
-    ) -> Result<Vec<(u64, zeroize::Zeroizing<Vec<u8>>)>, Fault> {
+    ) -> Result<Vec<LogEntry>, Fault> {
         let read = store::LogRead { from, order, count_max: limit, bytes_max: LOG_READ_BYTES_MAX };
         let entries = self.txn.read_log(log.id, read)?;
         entries
             .into_iter()
-            .map(|(position, sealed)| Ok((position, self.keyring.open_sealed(log.place, &sealed)?)))
+            .map(|(position, sealed)| {
+                Ok(LogEntry { position, bytes: self.keyring.open_sealed(log.place, &sealed)? })
+            })
             .collect()
     }
 
@@ -62,6 +64,15 @@ impl<'a> Tx<'a> {
     pub fn into_txn(self) -> store::Txn {
         self.txn
     }
+}
+
+/// One entry of a log.
+#[derive(Debug)]
+pub struct LogEntry {
+    /// Where it stands; later entries have higher positions.
+    pub position: u64,
+    /// What was appended.
+    pub bytes: zeroize::Zeroizing<Vec<u8>>,
 }
 
 /// An append-only log of the deployment.

@@ -6,6 +6,7 @@ use crate::identify::Unidentified;
 use platform::trail::Record;
 use platform::{AnyCall, AnyOperation, Blame, Call, Caller, Cx, Fault, TRAIL, TrailFacts, Tx, ids};
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use store::CommitError;
 use wire::route::{Route, RouteError};
 use wire::sigv4::{self, Presented, SigError};
@@ -178,7 +179,9 @@ impl Deployment {
     ) -> Result<Answer, Fault> {
         let (txn, output) = {
             let mut cx = Cx::new(tx, &self.env, call, caller);
-            let result = request.run(&mut cx);
+            // A defect in a handler must not end the call without an answer and a record.
+            let result = catch_unwind(AssertUnwindSafe(|| request.run(&mut cx)))
+                .unwrap_or_else(|_| Err(Fault::bug("the operation panicked")));
             let (authorized, resources, events, mut tx) = cx.finish();
             let output = match result {
                 Ok(output) if authorized => output,

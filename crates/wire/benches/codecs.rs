@@ -1,4 +1,5 @@
-//! Nanoseconds to decode a request and to encode an answer: `cargo bench -p wire`.
+//! Nanoseconds to decode a request and to encode an answer: `cargo bench -p wire`, or `cargo bench -p wire -- Query` for
+//! the lines that have this word.
 //!
 //! Decoding is all of it: parsing, the typed value, every constraint of the model.
 
@@ -24,6 +25,10 @@ const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-
 const BATCHES: usize = 200;
 
 fn measure<T>(name: &str, mut call: impl FnMut() -> T) {
+    let mut wanted = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    if !wanted.all(|word| name.contains(&word)) {
+        return;
+    }
     let mut best = f64::INFINITY;
     for _ in 0..BATCHES {
         let start = Instant::now();

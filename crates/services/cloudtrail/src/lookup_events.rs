@@ -64,9 +64,9 @@ impl Handle<ops::LookupEvents> for CloudTrail {
         let mut at = newest.filter(|newest| *newest >= first);
         while let Some(from) = at {
             let chunk = cx.tx.read_log(TRAIL, from, Order::Reverse, CHUNK)?;
-            at = chunk.last().and_then(|(oldest, _)| oldest.checked_sub(1)).filter(|next| *next >= first);
-            for (position, bytes) in &chunk {
-                let (record, text) = read(bytes)?;
+            at = chunk.last().and_then(|oldest| oldest.position.checked_sub(1)).filter(|next| *next >= first);
+            for entry in &chunk {
+                let (record, text) = read(&entry.bytes)?;
                 let time = record.time().map_or(0, |time| time.0);
                 if time < window.start - DISORDER_MS {
                     return Ok(LookupEventsResponse { events: Some(events), next_token: None });
@@ -79,9 +79,9 @@ impl Handle<ops::LookupEvents> for CloudTrail {
                     events.push(record.into_event(text));
                 }
                 if events.len() == limit || seen == RECORDS_MAX {
-                    let more = *position > first;
+                    let more = entry.position > first;
                     let token =
-                        if more { Some(page::marker(cx, &list, &position.to_string())?) } else { None };
+                        if more { Some(page::marker(cx, &list, &entry.position.to_string())?) } else { None };
                     return Ok(LookupEventsResponse { events: Some(events), next_token: token });
                 }
             }
@@ -112,7 +112,7 @@ fn newest_in(cx: &Cx<'_>, window: Window, first: u64, next: u64) -> Result<Optio
             let middle = low + (high - low) / 2;
             let chunk = cx.tx.read_log(TRAIL, middle, Order::Forward, 1)?;
             let time = match chunk.first() {
-                Some((_, bytes)) => read(bytes)?.0.time().map_or(0, |time: Timestamp| time.0),
+                Some(entry) => read(&entry.bytes)?.0.time().map_or(0, |time: Timestamp| time.0),
                 None => i64::MAX,
             };
             if time > end { high = middle } else { low = middle + 1 }

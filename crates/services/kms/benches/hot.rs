@@ -100,6 +100,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         env: Env { keyring, random, directory: Arc::new(RootOnly(Arc::default())) },
         call: Call {
             request_id: "request".to_owned(),
+            event_id: "event".to_owned(),
             now: Timestamp(0),
             region: "us-east-1".to_owned(),
             source_ip: "127.0.0.1".to_owned(),

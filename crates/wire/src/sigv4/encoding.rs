@@ -82,7 +82,9 @@ fn hex_value(digit: u8) -> Option<u8> {
 /// UTF-8.
 pub(crate) fn decode_query(text: &str) -> Option<Cow<'_, str>> {
     if text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        String::from_utf8(Decoded::query(text.as_bytes()).collect()).ok().map(Cow::Owned)
+        let mut decoded = Vec::with_capacity(text.len());
+        decoded.extend(Decoded::query(text.as_bytes()));
+        String::from_utf8(decoded).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(text))
     }

@@ -127,52 +127,51 @@ fn violations_of_all_places_are_collected() {
 fn malformed_requests_are_refused() {
     let many = format!("{URI}?{}", "a&".repeat(10_001));
     let deep = format!("{{\"Document\":{}", "[".repeat(100_000));
-    let cases: &[(&str, &[(&str, &[u8])], &str, &str)] = &[
-        ("/v1/%ff/things/1970-01-01T00:00:00Z", &[], "", "Id in the path is not UTF-8"),
-        ("/v1/a/things/now", &[], "", "At in the path must be a timestamp"),
-        (
-            &format!("{URI}?max-limit=1&max-limit=1"),
-            &[],
-            "",
-            "the query parameter max-limit must not be there more than once",
-        ),
-        (&format!("{URI}?max-limit=+1"), &[], "", "the query parameter max-limit must be a whole number"),
-        (&format!("{URI}?max%2Dlimit="), &[], "", "the query parameter max-limit must be a whole number"),
-        (&format!("{URI}?since=1"), &[], "", "the query parameter since must be a timestamp"),
-        (&format!("{URI}?x=%ff"), &[], "", "a query parameter is not UTF-8"),
-        (&many, &[], "", "too many query parameters"),
-        (URI, &[("X-Flag", b"yes")], "", "the header X-Flag must be true or false"),
-        (
-            URI,
-            &[("X-Flag", b"true"), ("X-Flag", b"true")],
-            "",
-            "the header X-Flag must not be there more than once",
-        ),
-        (URI, &[("X-Ratio", b"1e999")], "", "the header X-Ratio must be a number"),
-        (URI, &[("X-Texts", b"\"a")], "", "the header X-Texts has a quotation without an end"),
-        (URI, &[("X-Texts", b"a,\xff")], "", "the header X-Texts is not UTF-8"),
-        (URI, &[("X-Meta-a", b"\xff")], "", "the header a is not UTF-8"),
-        (URI, &[("X-Meta-a", b"1"), ("x-meta-A", b"1")], "", "the header a must not be there more than once"),
-        (URI, &[("X-Json", b"%")], "", "the header X-Json must be base64"),
-        (
-            URI,
-            &[("If-Modified-Since", b"2026-11-21T23:07:43Z")],
-            "",
-            "the header If-Modified-Since must be a timestamp",
-        ),
-        (URI, &[], "[]", "Start of list found where not expected"),
-        (URI, &[], "{}{}", "unexpected text after the end of the JSON value"),
-        (URI, &[], "{", "invalid JSON at byte 1: expected a comma or a closing bracket"),
-        (URI, &[], &deep, "nested too deeply"),
-    ];
-    for (uri, headers, body, message) in cases {
+    let refused = |uri: &str, headers: &[(&str, &[u8])], body: &str, message: &str| {
         let shown: String = uri.chars().take(60).collect();
         assert_eq!(
             thing(uri, headers, body),
             format!("SerializationException: {message}"),
             "{shown} {headers:?}"
         );
-    }
+    };
+    refused("/v1/%ff/things/1970-01-01T00:00:00Z", &[], "", "Id in the path is not UTF-8");
+    refused("/v1/a/things/now", &[], "", "At in the path must be a timestamp");
+    let twice = "the query parameter max-limit must not be there more than once";
+    refused(&format!("{URI}?max-limit=1&max-limit=1"), &[], "", twice);
+    refused(&format!("{URI}?max-limit=+1"), &[], "", "the query parameter max-limit must be a whole number");
+    refused(&format!("{URI}?max%2Dlimit="), &[], "", "the query parameter max-limit must be a whole number");
+    refused(&format!("{URI}?since=1"), &[], "", "the query parameter since must be a timestamp");
+    refused(&format!("{URI}?x=%ff"), &[], "", "a query parameter is not UTF-8");
+    refused(&many, &[], "", "too many query parameters");
+    refused(URI, &[("X-Flag", b"yes")], "", "the header X-Flag must be true or false");
+    refused(
+        URI,
+        &[("X-Flag", b"true"), ("X-Flag", b"true")],
+        "",
+        "the header X-Flag must not be there more than once",
+    );
+    refused(URI, &[("X-Ratio", b"1e999")], "", "the header X-Ratio must be a number");
+    refused(URI, &[("X-Texts", b"\"a")], "", "the header X-Texts has a quotation without an end");
+    refused(URI, &[("X-Texts", b"a,\xff")], "", "the header X-Texts is not UTF-8");
+    refused(URI, &[("X-Meta-a", b"\xff")], "", "the header a is not UTF-8");
+    refused(
+        URI,
+        &[("X-Meta-a", b"1"), ("x-meta-A", b"1")],
+        "",
+        "the header a must not be there more than once",
+    );
+    refused(URI, &[("X-Json", b"%")], "", "the header X-Json must be base64");
+    refused(
+        URI,
+        &[("If-Modified-Since", b"2026-11-21T23:07:43Z")],
+        "",
+        "the header If-Modified-Since must be a timestamp",
+    );
+    refused(URI, &[], "[]", "Start of list found where not expected");
+    refused(URI, &[], "{}{}", "unexpected text after the end of the JSON value");
+    refused(URI, &[], "{", "invalid JSON at byte 1: expected a comma or a closing bracket");
+    refused(URI, &[], &deep, "nested too deeply");
     let not_text = read::<ops::PutThing>(URI, &[], b"{\"title\":\"\xff\"}").unwrap_err();
     assert_eq!(not_text.message(), "the body is not UTF-8");
 }

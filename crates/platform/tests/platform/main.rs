@@ -1,0 +1,4 @@
+//! What services are given, over a store in memory.
+
+#[cfg(test)]
+mod tests;
