@@ -202,6 +202,12 @@ def refused(call, *args, **kwargs):
     }
 
 
+def refuses(code, message, call, **parameters):
+    """Requires that a call fails with this code and words of this message."""
+    found = refused(call, **parameters)
+    assert found["Code"] == code and message in found["Message"], found
+
+
 def wait_for(condition, seconds=10):
     """The first true value of a condition."""
     end = time.monotonic() + seconds
@@ -236,3 +242,16 @@ def root(fastness):
 @pytest.fixture(scope="module")
 def account(root):
     return root.sts.get_caller_identity()["Account"]
+
+
+@pytest.fixture(scope="module")
+def trust(account):
+    """A trust policy for all of the account who have the permission."""
+    principal = {"AWS": f"arn:aws:iam::{account}:root"}
+    return document({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
+
+
+@pytest.fixture
+def key(root):
+    """The id of a new key."""
+    return root.kms.create_key()["KeyMetadata"]["KeyId"]

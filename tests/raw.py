@@ -42,7 +42,8 @@ class Reply:
             error = ElementTree.fromstring(self.body).find("{*}Error")
             return error.findtext("{*}Code"), error.findtext("{*}Message")
         answer = self.json()
-        return answer["__type"].split("#")[-1], answer.get("message", answer.get("Message"))
+        code = answer.get("__type") or self.headers["x-amzn-errortype"]
+        return code.split("#")[-1], answer.get("message", answer.get("Message"))
 
 
 @dataclass
@@ -93,7 +94,9 @@ def exchange(endpoint, data, end=False):
         return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
 
-def sign(caller, service, body=b"", headers=(), method="POST", path="/", query="", region=None, skew=timedelta(), scope=None):
+def sign(
+    caller, service, body=b"", headers=(), method="POST", path="/", query="", region=None, skew=timedelta(), scope=None
+):
     """A request signed as `caller`, as if `skew` from now, for the region and service of the scope."""
     endpoint = caller.fastness.endpoint
     url = f"{endpoint}{path}" + (f"?{query}" if query else "")

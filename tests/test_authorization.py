@@ -89,7 +89,7 @@ def test_with_permission_each_operation_answers_by_its_model_and_is_recorded(fas
             allowed = codes | ({"AccessDenied"} if service == "sts" else set())
             assert error["Code"] in allowed, (service, name, error)
     found = records(root)
-    for request, (service, name, error) in expected.items():
+    for request, (_, name, error) in expected.items():
         entry = found[request]
         assert entry["eventName"] == name and entry["userIdentity"]["type"] == "Root"
         assert ("errorCode" in entry) == (error is not None), (entry, error)
@@ -208,9 +208,17 @@ def test_permissions_end_at_once(root):
     root.iam.delete_user_policy(UserName="shortly", PolicyName="inline")
     assert refused(caller.kms.list_keys)["Code"] == "AccessDeniedException"
     assert refused(session.kms.list_keys)["Code"] == "AccessDeniedException"
-    trust = document({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{root.sts.get_caller_identity()['Account']}:root"}, "Action": "sts:AssumeRole"})
+    trust = document(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{root.sts.get_caller_identity()['Account']}:root"},
+            "Action": "sts:AssumeRole",
+        }
+    )
     role = root.iam.create_role(RoleName="shortly", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    root.iam.put_user_policy(UserName="shortly", PolicyName="inline", PolicyDocument=document(allow("sts:AssumeRole", role)))
+    root.iam.put_user_policy(
+        UserName="shortly", PolicyName="inline", PolicyDocument=document(allow("sts:AssumeRole", role))
+    )
     caller.sts.assume_role(RoleArn=role, RoleSessionName="once")
     root.iam.update_assume_role_policy(RoleName="shortly", PolicyDocument=trust.replace("Allow", "Deny"))
     assert refused(caller.sts.assume_role, RoleArn=role, RoleSessionName="once")["Code"] == "AccessDenied"

@@ -108,7 +108,9 @@ def test_all_violations_are_told_at_once(root):
 def test_secrets_are_not_repeated(root, key):
     """A plaintext that is too long is named, not shown: neither to the caller nor in the trail."""
     secret = base64.b64encode(b"not for other eyes" * 300).decode()
-    reply = refuse(root, json_call(root, "kms", "Encrypt", {"KeyId": key, "Plaintext": secret}), 400, "ValidationException")
+    reply = refuse(
+        root, json_call(root, "kms", "Encrypt", {"KeyId": key, "Plaintext": secret}), 400, "ValidationException"
+    )
     assert secret[:40] not in reply.body.decode()
     entry = json.dumps(record(root, reply.request_id))
     assert secret[:40] not in entry and "not for other eyes" not in entry
@@ -169,7 +171,9 @@ def test_what_is_not_http_or_too_long(fastness, data):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "HEAD", "TRACE", "BREW"])
-@pytest.mark.parametrize("target", ["/", "/nothing/here", "*", "/%ff%00", "/../../etc/passwd", "/service/x/operation/y"])
+@pytest.mark.parametrize(
+    "target", ["/", "/nothing/here", "*", "/%ff%00", "/../../etc/passwd", "/service/x/operation/y"]
+)
 def test_requests_for_nothing(fastness, root, method, target):
     reply = Request(fastness.endpoint, method, target, b"", [("Host", "x")]).send()
     assert reply.status in (400, 404), reply
@@ -398,7 +402,14 @@ def test_every_bit_of_a_ciphertext_counts(root, key):
 def test_a_ciphertext_is_bound_to_its_context(root, key):
     blob = root.kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"a": "b", "c": "d"})["CiphertextBlob"]
     assert root.kms.decrypt(CiphertextBlob=blob, EncryptionContext={"c": "d", "a": "b"})["Plaintext"] == b"x"
-    for context in ({}, {"a": "b"}, {"a": "d", "c": "b"}, {"A": "b", "c": "d"}, {"a": "b", "c": "d", "e": ""}, {"a": "bc", "": "d"}):
+    for context in (
+        {},
+        {"a": "b"},
+        {"a": "d", "c": "b"},
+        {"A": "b", "c": "d"},
+        {"a": "b", "c": "d", "e": ""},
+        {"a": "bc", "": "d"},
+    ):
         error = refused(root.kms.decrypt, CiphertextBlob=blob, EncryptionContext=context)
         assert error["Code"] in ("InvalidCiphertextException", "ValidationException"), context
 
@@ -408,8 +419,6 @@ def test_a_ciphertext_is_bound_to_its_key(root, key):
     blob = root.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
     error = refused(root.kms.decrypt, CiphertextBlob=blob, KeyId=other)
     assert error["Code"] == "IncorrectKeyException"
-    assert error["Message"] == (
-        "The key ID in the request does not identify a CMK that can perform this operation."
-    )
+    assert error["Message"] == ("The key ID in the request does not identify a CMK that can perform this operation.")
     error = refused(root.kms.re_encrypt, CiphertextBlob=blob, SourceKeyId=other, DestinationKeyId=key)
     assert error["Code"] == "IncorrectKeyException"

@@ -51,7 +51,9 @@ def test_keys_users_roles_and_the_trail(fastness, shell, account, tmp_path):
 
     key = aws("kms", "create-key", "--description", "from the shell", "--tags", "TagKey=a,TagValue=b")["KeyMetadata"]
     aws("kms", "create-alias", "--alias-name", "alias/cli", "--target-key-id", key["KeyId"])
-    sealed = aws("kms", "encrypt", "--key-id", "alias/cli", "--plaintext", "fileb://plain.bin", "--encryption-context", "a=b")
+    sealed = aws(
+        "kms", "encrypt", "--key-id", "alias/cli", "--plaintext", "fileb://plain.bin", "--encryption-context", "a=b"
+    )
     (tmp_path / "sealed.bin").write_bytes(base64.b64decode(sealed["CiphertextBlob"]))
     decrypt = ("kms", "decrypt", "--ciphertext-blob", "fileb://sealed.bin", "--encryption-context", "a=b")
     opened = aws(*decrypt)
@@ -71,7 +73,9 @@ def test_keys_users_roles_and_the_trail(fastness, shell, account, tmp_path):
 
     policy = document(allow("sts:AssumeRole", f"arn:aws:iam::{account}:role/opener"))
     aws("iam", "put-user-policy", "--user-name", "clara", "--policy-name", "assume", "--policy-document", policy)
-    role = aws("iam", "create-role", "--role-name", "opener", "--assume-role-policy-document", "file://trust.json")["Role"]
+    role = aws("iam", "create-role", "--role-name", "opener", "--assume-role-policy-document", "file://trust.json")[
+        "Role"
+    ]
     policy = document(allow("kms:Decrypt", key["Arn"]))
     aws("iam", "put-role-policy", "--role-name", "opener", "--policy-name", "open", "--policy-document", policy)
     session = clara.aws("sts", "assume-role", "--role-arn", role["Arn"], "--role-session-name", "shift")
@@ -129,7 +133,9 @@ def test_refusals(shell, account, command, message):
 
 
 def test_what_env_prints_is_all_a_shell_needs(fastness, tmp_path):
-    script = f'eval "$({binary()} env --data {fastness.data})" && {AWS} sts get-caller-identity --query Arn --output text'
+    script = (
+        f'eval "$({binary()} env --data {fastness.data})" && {AWS} sts get-caller-identity --query Arn --output text'
+    )
     done = subprocess.run(
         ["bash", "-euc", script], env=fastness.environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
     )

@@ -1,4 +1,4 @@
-"""Twenty times the power goes out under load, so to speak: nothing that was acknowledged is lost, nothing is half there."""
+"""Twenty times the server is killed under load: nothing that was acknowledged is lost, and nothing is half there."""
 
 import random
 import threading
@@ -51,6 +51,9 @@ class Load:
         self.requests.append(answer["ResponseMetadata"]["RequestId"])
         return answer
 
+    def reaches(self, calls):
+        wait_for(lambda: len(self.requests) >= calls or self.errors, 60)
+
     def end(self):
         for thread in self.threads:
             thread.join(timeout=30)
@@ -73,7 +76,7 @@ def test_kill_9_under_load(tmp_path):
             start = datetime.now(timezone.utc).replace(microsecond=0)
             load = Load(root, round, key)
             enough = random.Random(round).randint(*CALLS)
-            wait_for(lambda: len(load.requests) >= enough or load.errors, 60)
+            load.reaches(enough)
             fastness.kill()
             load.end()
             keys.update(load.keys)

@@ -116,9 +116,14 @@ def test_what_happened_is_in_the_trail(root, account):
     assert "very secret" not in str(encrypt) and base64.b64encode(b"very secret").decode() not in str(encrypt)
 
     denied = found["DisableKey"]
-    assert denied["errorCode"] == "AccessDenied" and "not authorized to perform: kms:DisableKey" in denied["errorMessage"]
+    assert (
+        denied["errorCode"] == "AccessDenied" and "not authorized to perform: kms:DisableKey" in denied["errorMessage"]
+    )
 
-    names = [record["eventName"] for record in events(root, LookupAttributes=[{"AttributeKey": "Username", "AttributeValue": "erin"}])]
+    names = [
+        record["eventName"]
+        for record in events(root, LookupAttributes=[{"AttributeKey": "Username", "AttributeValue": "erin"}])
+    ]
     assert names == ["DisableKey", "Encrypt"]
 
 

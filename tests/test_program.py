@@ -262,7 +262,7 @@ def test_an_exposed_key_file_is_refused(copy, mode):
     key_file(copy).chmod(mode)
     refuses(copy, "key file", key_file(copy).name)
     key_file(copy).chmod(0o600)
-    copy.exports
+    assert copy.exports["AWS_ACCESS_KEY_ID"].startswith("AKIA")
 
 
 def test_a_key_file_beside_the_data_is_refused(copy, fresh):
@@ -304,7 +304,7 @@ def test_a_damaged_file_is_refused_by_name(copy, file):
     if file != "deployment.json":
         failed(copy.run("env", "--data", str(copy.data), check=False))
     path.write_bytes(whole)
-    copy.exports
+    assert copy.exports["AWS_ACCESS_KEY_ID"].startswith("AKIA")
 
 
 def test_a_passphrase_opens_what_it_sealed(fresh):
@@ -347,7 +347,9 @@ def test_plain_http_stays_at_home(copy):
         )
     arguments = ["serve", "--data", str(copy.data), "--listen", "0.0.0.0:0", "--plain-http-beyond-loopback"]
     with open(copy.directory / "log", "w", encoding="utf-8") as log:
-        process = subprocess.Popen([binary(), *arguments], env=copy.environment, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(
+            [binary(), *arguments], env=copy.environment, stdout=subprocess.PIPE, stderr=log, text=True
+        )
     assert process.stdout.readline().startswith("Fastness serves http://0.0.0.0:")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
@@ -406,34 +408,59 @@ def test_nothing_lies_in_the_clear(copy):
     kms, iam, sts = root.kms, root.iam, root.sts
     account = sts.get_caller_identity()["Account"]
     policy = document(allow("s3:GetObject", "arn:aws:s3:::the-bucket-of-nobody/*", Sid="SidOfASecretPolicy"))
-    trust = document({"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole", "Sid": "SidOfTheTrustPolicy"})
+    trust = document(
+        {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole", "Sid": "SidOfTheTrustPolicy"}
+    )
     key = kms.create_key(
         Description="a description that nobody should read",
         Tags=[{"TagKey": "key-tag-of-ours", "TagValue": "value-of-our-key-tag"}],
     )["KeyMetadata"]["KeyId"]
     data_key = kms.generate_data_key(KeyId=key, KeySpec="AES_256")["Plaintext"]
     sealed = kms.encrypt(
-        KeyId=key, Plaintext=b"the plaintext of the matter", EncryptionContext={"context-key": "context-value-of-a-call"}
+        KeyId=key,
+        Plaintext=b"the plaintext of the matter",
+        EncryptionContext={"context-key": "context-value-of-a-call"},
     )
     kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"], EncryptionContext={"context-key": "context-value-of-a-call"})
     random = kms.generate_random(NumberOfBytes=64)["Plaintext"]
     user = root.user("open-name", allow("kms:Decrypt", Sid="SidOfAnInlinePolicy"))
     iam.tag_user(UserName="open-name", Tags=[{"Key": "user-tag-of-ours", "Value": "value-of-our-user-tag"}])
     iam.create_policy(PolicyName="open-policy", PolicyDocument=policy, Description="the description of a policy")
-    role = iam.create_role(RoleName="open-role", AssumeRolePolicyDocument=trust, Description="the description of a role")
+    role = iam.create_role(
+        RoleName="open-role", AssumeRolePolicyDocument=trust, Description="the description of a role"
+    )
     admin = root.user("open-admin", allow("*"))
     session = admin.sts.assume_role(
         RoleArn=role["Role"]["Arn"], RoleSessionName="session-name-in-the-trail", Policy=policy
     )["Credentials"]
     Caller.of(copy, session).sts.get_caller_identity()
     secrets = [
-        "a description that nobody should read", "value-of-our-key-tag", "key-tag-of-ours", data_key, random,
-        "the plaintext of the matter", "context-value-of-a-call", user.secret, admin.secret, root.secret,
-        "SidOfASecretPolicy", "the-bucket-of-nobody", "SidOfTheTrustPolicy", "SidOfAnInlinePolicy",
-        "value-of-our-user-tag", "user-tag-of-ours", "the description of a policy", "the description of a role",
-        session["SecretAccessKey"], session["SessionToken"], "session-name-in-the-trail", "GetCallerIdentity",
-        "AwsApiCall", "Botocore/", key_file(copy).read_bytes(),
-    ]  # fmt: skip
+        "a description that nobody should read",
+        "value-of-our-key-tag",
+        "key-tag-of-ours",
+        data_key,
+        random,
+        "the plaintext of the matter",
+        "context-value-of-a-call",
+        user.secret,
+        admin.secret,
+        root.secret,
+        "SidOfASecretPolicy",
+        "the-bucket-of-nobody",
+        "SidOfTheTrustPolicy",
+        "SidOfAnInlinePolicy",
+        "value-of-our-user-tag",
+        "user-tag-of-ours",
+        "the description of a policy",
+        "the description of a role",
+        session["SecretAccessKey"],
+        session["SessionToken"],
+        "session-name-in-the-trail",
+        "GetCallerIdentity",
+        "AwsApiCall",
+        "Botocore/",
+        key_file(copy).read_bytes(),
+    ]
 
     def search(moment):
         files = [path for path in copy.data.rglob("*") if path.is_file()]

@@ -117,7 +117,11 @@ def test_every_byte_of_the_body_counts(root, form):
             assert (reply.error[0], reply.status) == CODES[form]["mismatch"]
         else:
             # The name of the action is read before anything else; what it does not find is refused unread.
-            assert reply.status in (400, 403) and reply.error[0] in ("SignatureDoesNotMatch", "InvalidAction", "MissingAction")
+            assert reply.status in (400, 403) and reply.error[0] in (
+                "SignatureDoesNotMatch",
+                "InvalidAction",
+                "MissingAction",
+            )
     for body in (b"", CALLS[form](root).body + b" "):
         request = CALLS[form](root)
         request.body = body
@@ -160,13 +164,19 @@ ALTERED = {
     "no signature": (authorization(lambda value: value.split(", Signature")[0]), "incomplete"),
     "only the algorithm": (authorization(lambda value: value.split(" ")[0]), "incomplete"),
     "empty": (authorization(lambda value: ""), "incomplete"),
-    "another algorithm": (authorization(lambda value: value.replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1")), "incomplete"),
+    "another algorithm": (
+        authorization(lambda value: value.replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1")),
+        "incomplete",
+    ),
     "another signature": (authorization(flip), "mismatch"),
     "capital signature": (
         authorization(lambda value: value.split("Signature=")[0] + "Signature=" + "ABCDEF01" * 8),
         "mismatch",
     ),
-    "credential twice": (authorization(lambda value: value.replace("Credential=", "Credential=a, Credential=")), "incomplete"),
+    "credential twice": (
+        authorization(lambda value: value.replace("Credential=", "Credential=a, Credential=")),
+        "incomplete",
+    ),
     "a short scope": (authorization(lambda value: value.replace("/aws4_request", "")), "incomplete"),
     "another terminator": (authorization(lambda value: value.replace("aws4_request", "aws4_answer")), "mismatch"),
     "host not signed": (authorization(lambda value: value.replace("host;", "")), "mismatch"),
@@ -207,7 +217,9 @@ def test_the_clock_may_be_15_minutes_off(root, form):
 def test_the_scope_counts(root, form):
     for region in ("nowhere", "US-EAST-1", "us-east-1x", "us", "aws-global"):
         assert CALLS[form](root, region=region).send().status in (400, 403), region
-    refuse(root, CALLS[form](root, region="nowhere"), form, "mismatch", "Credential should be scoped to a valid region.")
+    refuse(
+        root, CALLS[form](root, region="nowhere"), form, "mismatch", "Credential should be scoped to a valid region."
+    )
     service = {"json": "kms", "query": "iam", "get": "sts"}[form]
     if form == "json":
         other = CALLS[form](root, scope="iam")

@@ -265,12 +265,15 @@ impl<'a> Cx<'a> {
         let permissions = self.permissions()?;
         let facts = Facts::new(self.call, self.caller, &permissions.tags, access);
         let arn = self.caller.principal.arn();
-        let principal_arn = self.caller.principal.principal_arn();
+        let role_arn = match &self.caller.principal {
+            role @ Principal::Role { .. } => role.principal_arn(),
+            _ => String::new(),
+        };
         let request = policy::Request {
             action: access.action,
             resource: &access.resource,
             resource_account: access.account.unwrap_or_else(|| self.account()),
-            principal: as_policy_principal(&self.caller.principal, &arn, &principal_arn),
+            principal: as_policy_principal(&self.caller.principal, &arn, &role_arn),
             context: &facts,
         };
         let boundary = match &permissions.boundary {
@@ -324,7 +327,7 @@ impl<'a> Cx<'a> {
 fn as_policy_principal<'p>(
     principal: &'p Principal,
     arn: &'p str,
-    principal_arn: &'p str,
+    role_arn: &'p str,
 ) -> policy::Principal<'p> {
     match principal {
         Principal::Anonymous => policy::Principal::Anonymous,
@@ -334,7 +337,7 @@ fn as_policy_principal<'p>(
         Principal::Role { account, id, session, .. } => policy::Principal::RoleSession {
             account,
             session_arn: arn,
-            role_arn: principal_arn,
+            role_arn,
             role_id: id,
             session_name: session,
         },

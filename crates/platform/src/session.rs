@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyring::{Keyring, Random};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use wire::Timestamp;
 use zeroize::Zeroizing;
 
@@ -37,7 +38,7 @@ pub struct Token {
     /// Who the session is.
     pub principal: Principal,
     /// What it may do, and until when.
-    pub session: Session,
+    pub session: Arc<Session>,
 }
 
 impl std::fmt::Debug for Token {
@@ -69,7 +70,7 @@ pub fn issue(
         access_key_id: crate::ids::access_key("ASIA", random),
         secret: crate::ids::secret_access_key(random),
         principal,
-        session,
+        session: Arc::new(session),
     };
     let json = serde_json::to_vec(&token).map_err(|error| Fault::bug(format!("session token: {error}")))?;
     let mut json = Zeroizing::new(json);

@@ -1,7 +1,8 @@
 //! Whose signature a request carries.
 
 use crate::deployment::Deployment;
-use platform::{Call, Caller, Fault, Session, Tx, open_secret, session};
+use platform::{Call, Caller, Fault, Tx, open_secret, session};
+use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 use wire::sigv4::{Presented, Scope, SigError, SigningKey};
@@ -21,6 +22,16 @@ pub(crate) struct Credentials {
 impl Credentials {
     pub(crate) fn new() -> Self {
         Self { keys: Cache::new(CACHED_MAX), tokens: Cache::new(CACHED_MAX) }
+    }
+}
+
+/// What a signing key is found by, without owning it. It hashes as the tuple that the cache holds.
+#[derive(Hash)]
+struct Place<'a>(&'a str, &'a Scope);
+
+impl Equivalent<(String, Scope)> for Place<'_> {
+    fn equivalent(&self, other: &(String, Scope)) -> bool {
+        self.0 == other.0 && *self.1 == other.1
     }
 }
 
@@ -60,13 +71,12 @@ impl Deployment {
             Some(text) => {
                 let token = self.token(text).filter(|token| token.access_key_id == id);
                 let token = token.ok_or(SigError::UnknownKey)?;
-                let session: Session = token.session.clone();
                 let key =
                     self.signing_key(presented, || Ok(SigningKey::derive(token.secret(), &presented.scope)))?;
                 let caller = Caller {
                     principal: token.principal.clone(),
                     access_key_id: Some(id.to_owned()),
-                    session: Some(Arc::new(session)),
+                    session: Some(Arc::clone(&token.session)),
                 };
                 (caller, key)
             }
@@ -104,11 +114,11 @@ impl Deployment {
         presented: &Presented,
         derive: impl FnOnce() -> Result<SigningKey, Fault>,
     ) -> Result<Arc<SigningKey>, Fault> {
-        let place = (presented.access_key_id.clone(), presented.scope.clone());
-        if let Some(key) = self.credentials.keys.get(&place) {
+        if let Some(key) = self.credentials.keys.get(&Place(&presented.access_key_id, &presented.scope)) {
             return Ok(key);
         }
         let key = Arc::new(derive()?);
+        let place = (presented.access_key_id.clone(), presented.scope.clone());
         self.credentials.keys.insert(place, Arc::clone(&key));
         Ok(key)
     }

@@ -177,7 +177,7 @@ fn session_tokens_open_here_and_unaltered_only() {
     let issued = session::issue(&world.env.keyring, &SystemRandom, alice(), session.clone(), 1000).unwrap();
     assert!(issued.session_token.len() >= 1000 && issued.access_key_id.starts_with("ASIA"));
     let token = session::open(&world.env.keyring, &issued.session_token).unwrap();
-    assert_eq!((token.principal, token.session), (alice(), session));
+    assert_eq!((token.principal, &*token.session), (alice(), &session));
     let altered = issued.session_token.replacen(|c: char| c.is_ascii_lowercase(), "A", 1);
     assert!(session::open(&world.env.keyring, &altered).is_none());
     assert!(session::open(&World::new("").env.keyring, &issued.session_token).is_none());

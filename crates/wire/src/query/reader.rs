@@ -119,7 +119,8 @@ impl<'a> QueryReader<'a> {
     /// The place directly below this one that the parameter at `index` belongs to, and the last step of its name.
     fn child(&self, index: usize) -> Option<(&str, Place)> {
         let from = self.place.prefix();
-        let step = self.parameter(index)?.name.get(from..)?.split('.').next()?;
+        let rest = self.parameter(index)?.name.get(from..)?;
+        let step = rest.get(..rest.bytes().position(|byte| byte == b'.').unwrap_or(rest.len()))?;
         let length = from.saturating_add(step.len());
         let belongs = |parameter: &&Parameter<'_>| {
             let name = parameter.name.as_bytes();

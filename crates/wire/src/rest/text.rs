@@ -8,6 +8,7 @@ use super::Place;
 use crate::{
     constraint::{self, Trace},
     container::kept_max,
+    debug,
     field::{Choice, Entries, Field, Items, Malformed, Reader, Writer},
     schema::{Kind, Schema, TimestampFormat},
     text,
@@ -49,6 +50,7 @@ impl<'v, 'a, 't> TextReader<'v, 'a, 't> {
 
     fn wrong(&self, what: &str) -> Malformed {
         let name = self.given.first().map(|given| given.name.as_ref()).unwrap_or_default();
+        let name = debug::shorten(name.to_owned(), NAME_SHOWN_BYTES_MAX);
         Malformed(match self.place {
             Place::Label => format!("{name} in the path {what}").into(),
             Place::Query => format!("the query parameter {name} {what}").into(),
@@ -131,6 +133,9 @@ fn split_dates(line: &str) -> Option<Vec<Cow<'_, str>>> {
     }
     Some(dates)
 }
+
+/// Longest name in a message; in maps, callers choose them.
+const NAME_SHOWN_BYTES_MAX: usize = 256;
 
 const BLANK: [char; 2] = [' ', '\t'];
 

@@ -72,29 +72,24 @@ pub(crate) fn labels<'a>(template: &'static str, path: &'a str) -> Vec<(&'static
     let template: Vec<&'static str> = segments(template).collect();
     let given: Vec<&'a str> = segments(path).collect();
     let mut labels = Vec::new();
-    // Where the segments of the path are that belong to the rest of the template.
-    let mut at = 0;
-    for (index, segment) in template.iter().enumerate() {
-        let label = segment.strip_prefix('{').and_then(|label| label.strip_suffix('}'));
+    // Where the part of the path begins that belongs to the rest of the template: its first segment and first byte.
+    let mut segment: usize = 0;
+    let mut byte = usize::from(path.starts_with('/'));
+    for (index, part) in template.iter().enumerate() {
+        let label = part.strip_prefix('{').and_then(|label| label.strip_suffix('}'));
         let greedy = label.and_then(|label| label.strip_suffix('+'));
         let after = template.len().saturating_sub(index).saturating_sub(1);
-        let count = if greedy.is_some() { given.len().saturating_sub(at).saturating_sub(after) } else { 1 };
-        let end = at.saturating_add(count);
-        if let (Some(label), Some(taken)) = (greedy.or(label), given.get(at..end)) {
-            labels.extend(joined(path, taken).map(|text| (label, text)));
-        }
-        at = end;
+        let count =
+            if greedy.is_some() { given.len().saturating_sub(segment).saturating_sub(after) } else { 1 };
+        let taken = given.iter().skip(segment).take(count);
+        // With the slash after each, of which the last one is not part of a label.
+        let length = taken.map(|given| given.len().saturating_add(1)).sum::<usize>();
+        let text = length.checked_sub(1).and_then(|length| path.get(byte..byte.saturating_add(length)));
+        labels.extend(greedy.or(label).zip(text));
+        segment = segment.saturating_add(count);
+        byte = byte.saturating_add(length);
     }
     labels
-}
-
-/// The part of `path` from the first of `segments` to the last one; they are parts of it.
-fn joined<'a>(path: &'a str, segments: &[&'a str]) -> Option<&'a str> {
-    let [first, ..] = segments else { return None };
-    let start = first.as_ptr().addr().checked_sub(path.as_ptr().addr())?;
-    let slashes = segments.len().saturating_sub(1);
-    let length = segments.iter().map(|segment| segment.len()).sum::<usize>().saturating_add(slashes);
-    path.get(start..start.checked_add(length)?)
 }
 
 fn matches(template: &[Segment], path: &[&str]) -> bool {
