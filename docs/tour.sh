@@ -9,11 +9,12 @@ export XDG_CONFIG_HOME="$scratch/config" AWS_PAGER="" AWS_CONFIG_FILE=/dev/null 
 data="$scratch/data"
 
 say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
-show() { printf '\033[2m$ %s\033[0m\n' "$*"; "$@"; }
+# Commands are shown on standard error, so that their output can go elsewhere.
+show() { printf '\033[2m$ %s\033[0m\n' "$*" >&2; "$@"; }
 as() { # as KEY SECRET TOKEN COMMAND...
   local key=$1 secret=$2 token=$3
   shift 3
-  printf '\033[2m$ %s\033[0m\n' "$*"
+  printf '\033[2m$ %s\033[0m\n' "$*" >&2
   if [ -n "$token" ]; then
     AWS_ACCESS_KEY_ID=$key AWS_SECRET_ACCESS_KEY=$secret AWS_SESSION_TOKEN=$token "$@"
   else
