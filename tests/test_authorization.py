@@ -8,11 +8,11 @@ from walk import Resources, coverage, every, method, model
 
 # All that may be called without permission, and AWS's word for it.
 EVERYBODY = {
-    # "No permissions are required to perform this operation. If an administrator attaches a policy to your identity that
-    # explicitly denies access to the sts:GetCallerIdentity action, you can still perform this operation."
+    # "No permissions are required to perform this operation. If an administrator attaches a policy to your identity
+    # that explicitly denies access to the sts:GetCallerIdentity action, you can still perform this operation."
     "sts:GetCallerIdentity",
-    # "No permissions are required for users to perform this operation. The purpose of the sts:GetSessionToken operation is to
-    # authenticate the user using MFA. You cannot use policies to control authentication operations."
+    # "No permissions are required for users to perform this operation. The purpose of the sts:GetSessionToken operation
+    # is to authenticate the user using MFA. You cannot use policies to control authentication operations."
     "sts:GetSessionToken",
 }
 

@@ -111,7 +111,8 @@ def test_lists_go_on_over_pages(shell, root):
         ),
         (
             ["iam", "get-user", "--user-name", "nobody"],
-            "An error occurred (NoSuchEntity) when calling the GetUser operation: The user with name nobody cannot be found.",
+            "An error occurred (NoSuchEntity) when calling the GetUser operation: "
+            "The user with name nobody cannot be found.",
         ),
         (
             ["iam", "create-user", "--user-name", "n?"],

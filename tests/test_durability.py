@@ -11,7 +11,7 @@ from conftest import Fastness, events, records, wait_for
 ROUNDS = 20
 WRITERS = 6
 # How many calls are acknowledged before the server is killed.
-CALLS = (50, 300)
+CALLS = (100, 500)
 
 
 class Load:
@@ -121,3 +121,30 @@ def test_a_clean_stop_loses_nothing_either(fresh):
     root = fresh.serve().root()
     assert set(requests) <= set(records(root))
     assert len(root.iam.list_users()["Users"]) == 50
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("*.journal", lambda data: data[:20_000] + bytes([data[20_000] ^ 1]) + data[20_001:]),
+        ("tables.redb", lambda data: data[: len(data) // 2]),
+        ("tables.redb", lambda data: None),
+    ],
+    ids=["a bit of the journal", "half of the tables", "no tables"],
+)
+def test_damage_is_told_and_nothing_is_served(fresh, file, damage):
+    root = fresh.serve().root()
+    for number in range(60):
+        root.iam.create_user(UserName=f"u{number}")
+    fresh.kill()
+    path = sorted((fresh.data / "store").glob(file))[-1]
+    whole = path.read_bytes()
+    damaged = damage(whole)
+    if damaged is None:
+        path.unlink()
+    else:
+        path.write_bytes(damaged)
+    done = fresh.run("serve", "--data", str(fresh.data), "--listen", "127.0.0.1:0", check=False)
+    assert done.returncode == 1 and "is damaged at byte" in done.stderr.splitlines()[-1] and done.stdout == ""
+    path.write_bytes(whole)
+    assert len(fresh.serve().root().iam.list_users()["Users"]) == 60

@@ -145,7 +145,8 @@ def test_versions_of_a_policy(root):
         assert version["PolicyVersion"]["VersionId"] == f"v{number}"
     refuses(
         "LimitExceeded",
-        "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.",
+        "A managed policy can have up to 5 versions. "
+        "Before you create a new version, you must delete an existing version.",
         iam.create_policy_version,
         PolicyArn=arn,
         PolicyDocument=document(allow("*")),

@@ -5,7 +5,6 @@ import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from botocore.exceptions import ClientError
 from conftest import Caller, allow, deny, document, events, record, refused, refuses
 
 NOWHERE = "00000000-0000-0000-0000-000000000000"
@@ -351,7 +350,7 @@ def test_grants_and_their_tokens(root, account, key):
         "CiphertextBlob"
     ]
     assert user.kms.decrypt(CiphertextBlob=blob, EncryptionContext=context)["Plaintext"] == b"x"
-    # "In a grant constraint, the key in each key-value pair is not case sensitive, but the value is" (GrantConstraints).
+    # "In a grant constraint, the key in each key-value pair is not case sensitive, but the value is" (GrantConstraints)
     user.kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"Team": "blue"})
     for wrong in ({}, {"team": "red"}, {"team": "Blue"}):
         assert (

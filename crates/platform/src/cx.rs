@@ -3,6 +3,8 @@
 use crate::access::Facts;
 use crate::trail::{Resource, ServiceEvent};
 use crate::{Access, Call, Caller, Fault, Principal, Tx};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyring::{Keyring, Random};
 use policy::{Policies, Policy};
 use std::collections::BTreeMap;
@@ -34,7 +36,7 @@ pub struct AccessKey {
     /// Whether it may be used.
     pub active: bool,
     /// The secret, sealed as [`seal_secret`] does.
-    pub secret: Vec<u8>,
+    pub secret: Arc<str>,
 }
 
 /// What `sts:AssumeRole` has to know of a role.
@@ -135,16 +137,17 @@ const SECRET_PURPOSE: &str = "iam/secret-access-key";
 ///
 /// # Errors
 /// Unavailable, if the keyring is.
-pub fn seal_secret(keyring: &Keyring, secret: &str) -> Result<Vec<u8>, Fault> {
-    Ok(keyring.token_seal(SECRET_PURPOSE, secret.as_bytes())?)
+pub fn seal_secret(keyring: &Keyring, secret: &str) -> Result<Arc<str>, Fault> {
+    Ok(URL_SAFE_NO_PAD.encode(keyring.token_seal(SECRET_PURPOSE, secret.as_bytes())?).into())
 }
 
 /// Opens what [`seal_secret`] made.
 ///
 /// # Errors
 /// Unavailable, if the keyring is or the secret was not sealed by it.
-pub fn open_secret(keyring: &Keyring, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, Fault> {
-    Ok(keyring.token_open(SECRET_PURPOSE, sealed)?)
+pub fn open_secret(keyring: &Keyring, sealed: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, Fault> {
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| Fault::bug("a sealed secret is not base64"))?;
+    Ok(keyring.token_open(SECRET_PURPOSE, &sealed)?)
 }
 
 /// All that an operation is given: its transaction, the call, the caller, and ways to authorize and to be recorded.

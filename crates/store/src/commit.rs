@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -12,6 +13,12 @@ use crate::limits::{GROUP_BYTES_MAX, GROUP_TXNS_MAX};
 use crate::store::{Published, Shared};
 use crate::txn::Intent;
 use crate::{CommitError, Committed, Engine, Group, Limits, LogId, Op, StoreError};
+
+/// From this many transactions in a group on, the next group waits for more to come.
+const BUSY_TXNS: usize = 8;
+
+/// How long it waits.
+const LINGER: Duration = Duration::from_micros(100);
 
 pub(crate) type Reply = oneshot::Sender<Result<Committed, CommitError>>;
 
@@ -56,7 +63,19 @@ impl<E: Engine> Committer<E> {
     pub(crate) fn run(mut self, mut incoming: mpsc::Receiver<Request>) {
         let mut requests = Vec::with_capacity(GROUP_TXNS_MAX);
         let mut closing = None;
+        let mut last = 0;
         while incoming.blocking_recv_many(&mut requests, GROUP_TXNS_MAX) > 0 {
+            if requests.len() < last && last >= BUSY_TXNS {
+                // Of those that the last group answered, most will be back soon: one synchronization for them all costs less
+                // than two. A caller alone never waits.
+                std::thread::sleep(LINGER);
+                while requests.len() < GROUP_TXNS_MAX
+                    && let Ok(request) = incoming.try_recv()
+                {
+                    requests.push(request);
+                }
+            }
+            last = requests.len();
             let mut commits = Vec::with_capacity(requests.len());
             for request in requests.drain(..) {
                 match request {

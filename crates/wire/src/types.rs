@@ -143,15 +143,21 @@ impl Timestamp {
     /// RFC 3339 in UTC; thousandths only where they are not zero.
     pub fn rfc3339(self) -> String {
         let (date, time) = self.civil();
-        let mut text = format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-            date.year(),
-            date.month(),
-            date.day(),
-            time.hour(),
-            time.minute(),
-            time.second()
-        );
+        let mut text = String::with_capacity(24);
+        // Every audit record has one, so the digits are written without the machinery of `format!`.
+        let mut digits = |value: i16, places: u32, after: &str| {
+            for place in (0..places).rev() {
+                let digit = value.unsigned_abs() / 10_u16.pow(place) % 10;
+                text.extend(char::from_digit(u32::from(digit), 10));
+            }
+            text.push_str(after);
+        };
+        digits(date.year(), 4, "-");
+        digits(date.month().into(), 2, "-");
+        digits(date.day().into(), 2, "T");
+        digits(time.hour().into(), 2, ":");
+        digits(time.minute().into(), 2, ":");
+        digits(time.second().into(), 2, "");
         if self.millisecond() != 0 {
             text.push_str(&format!(".{:03}", self.millisecond()));
         }

@@ -10,6 +10,7 @@ use crate::{Iam, api, api::StatusType, api::ops, entity, limits};
 use platform::{Call, Cx, Fault, Handle, Principal, Table, Tx, seal_secret};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wire::{Timestamp, Unit};
 use zeroize::Zeroizing;
 
@@ -31,8 +32,8 @@ struct Key {
     active: bool,
     /// In milliseconds since the epoch.
     created: i64,
-    /// As [`seal_secret`] makes it, in hexadecimal.
-    secret: String,
+    /// As [`seal_secret`] makes it.
+    secret: Arc<str>,
 }
 
 /// When and where a key was last used with each service, by the service's signing name.
@@ -66,7 +67,7 @@ pub fn bootstrap(
     let mut row = Account::new(account, now.0);
     row.access_keys.push(access_key_id.to_owned());
     row.save(tx)?;
-    let secret = hex::encode(seal_secret(keyring, secret)?);
+    let secret = seal_secret(keyring, secret)?;
     let key = Key { account: account.to_owned(), user: None, active: true, created: now.0, secret };
     KEYS.put(tx, &[access_key_id], &key)
 }
@@ -82,9 +83,7 @@ pub(crate) fn find(tx: &mut Tx<'_>, id: &str) -> Result<Option<platform::AccessK
             Principal::User { account, path, name, id }
         }
     };
-    let secret =
-        hex::decode(&key.secret).map_err(|_| Fault::bug(format!("the secret of {id} is not hexadecimal")))?;
-    Ok(Some(platform::AccessKey { principal, active: key.active, secret }))
+    Ok(Some(platform::AccessKey { principal, active: key.active, secret: Arc::clone(&key.secret) }))
 }
 
 /// Notes a use, unless one with the same service was noted a short time ago.
@@ -164,7 +163,7 @@ impl Handle<ops::CreateAccessKey> for Iam {
             user: holder.head().map(|head| head.id.clone()),
             active: true,
             created: cx.now().0,
-            secret: hex::encode(seal_secret(cx.keyring(), &secret)?),
+            secret: seal_secret(cx.keyring(), &secret)?,
         };
         KEYS.put(&mut cx.tx, &[&id], &key)?;
         ids.push(id.clone());

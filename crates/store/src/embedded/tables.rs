@@ -1,6 +1,7 @@
 //! The rows as of the last checkpoint, in a redb file.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -76,7 +77,11 @@ impl Tables {
         }
         let mut builder = Database::builder();
         builder.set_cache_size(cache_bytes);
-        let database = builder.create_with_backend(Backend(file)).map_err(|e| failed("opening", e.into()))?;
+        // On some damage, such as a file that was cut off after a crash, redb panics. Nothing of what it was doing is used then.
+        let opening = AssertUnwindSafe(|| builder.create_with_backend(Backend(file)));
+        let database = catch_unwind(opening)
+            .map_err(|_| StoreError::damaged(TABLES_NAME, 0, "opening it panicked"))?
+            .map_err(|e| failed("opening", e.into()))?;
         Ok(Tables(database))
     }
 
