@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -14,11 +14,11 @@ use crate::store::{Published, Shared};
 use crate::txn::Intent;
 use crate::{CommitError, Committed, Engine, Group, Limits, LogId, Op, StoreError};
 
-/// From this many transactions in a group on, the next group waits for more to come.
-const BUSY_TXNS: usize = 8;
+/// How long a group waits for more transactions when many come.
+const LINGER: Duration = Duration::from_micros(400);
 
-/// How long it waits.
-const LINGER: Duration = Duration::from_micros(100);
+/// How many more make that worth it.
+const WORTH_WAITING_FOR: u128 = 4;
 
 pub(crate) type Reply = oneshot::Sender<Result<Committed, CommitError>>;
 
@@ -63,11 +63,12 @@ impl<E: Engine> Committer<E> {
     pub(crate) fn run(mut self, mut incoming: mpsc::Receiver<Request>) {
         let mut requests = Vec::with_capacity(GROUP_TXNS_MAX);
         let mut closing = None;
-        let mut last = 0;
+        let (mut last, mut began) = (0, Instant::now());
         while incoming.blocking_recv_many(&mut requests, GROUP_TXNS_MAX) > 0 {
-            if requests.len() < last && last >= BUSY_TXNS {
-                // Of those that the last group answered, most will be back soon: one synchronization for them all costs less
-                // than two. A caller alone never waits.
+            // So many come while the thread waits, if they come as fast as the last group did. One synchronization for them all
+            // costs less than several. A few callers never wait.
+            let expected = last * LINGER.as_micros() / began.elapsed().as_micros().max(1);
+            if expected >= WORTH_WAITING_FOR {
                 std::thread::sleep(LINGER);
                 while requests.len() < GROUP_TXNS_MAX
                     && let Ok(request) = incoming.try_recv()
@@ -75,7 +76,7 @@ impl<E: Engine> Committer<E> {
                     requests.push(request);
                 }
             }
-            last = requests.len();
+            (last, began) = (requests.len() as u128, Instant::now());
             let mut commits = Vec::with_capacity(requests.len());
             for request in requests.drain(..) {
                 match request {
