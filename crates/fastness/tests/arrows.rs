@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("iam", &["keyring", "platform", "policy", "store", "wire"]),
     ("kms", &["keyring", "platform", "policy", "wire"]),
     ("sts", &["platform", "policy", "wire"]),
-    ("server", &["keyring", "platform", "store", "wire"]),
+    ("server", &["platform", "store", "wire"]),
     ("fastness", &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "store", "sts"]),
     ("load", &["wire"]),
     ("xtask", &[]),

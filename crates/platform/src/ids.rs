@@ -1,6 +1,7 @@
 //! Identifiers in the forms AWS gives them, drawn from the call's source of randomness.
 
 use keyring::Random;
+use std::sync::{Mutex, PoisonError};
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -28,12 +29,28 @@ pub fn uuid(random: &dyn Random) -> String {
     uuid_of(bytes)
 }
 
-/// Two UUIDs for the price of one: most of the cost of random bytes is in the asking.
-pub fn two_uuids(random: &dyn Random) -> (String, String) {
-    let mut bytes = [[0_u8; 16]; 2];
-    random.fill(bytes.as_flattened_mut());
-    let [first, second] = bytes;
-    (uuid_of(first), uuid_of(second))
+/// Draws UUIDs many at a time: most of the cost of random bytes is in the asking.
+#[derive(Debug, Default)]
+pub struct Uuids {
+    drawn: Mutex<Vec<[u8; 16]>>,
+}
+
+/// How many are drawn at a time.
+const DRAWN_AT_A_TIME: usize = 64;
+
+impl Uuids {
+    /// Two random (version 4) UUIDs, for a request and for its audit record.
+    pub fn two(&self, random: &dyn Random) -> (String, String) {
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        if drawn.len() < 2 {
+            let mut bytes = [[0_u8; 16]; DRAWN_AT_A_TIME];
+            random.fill(bytes.as_flattened_mut());
+            drawn.extend(bytes);
+        }
+        let (first, second) = (drawn.pop().unwrap_or_default(), drawn.pop().unwrap_or_default());
+        drop(drawn);
+        (uuid_of(first), uuid_of(second))
+    }
 }
 
 fn uuid_of(mut bytes: [u8; 16]) -> String {

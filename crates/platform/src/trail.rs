@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 /// size told, as CloudTrail does.
 const ELEMENT_BYTES_MAX: usize = 100 * 1024;
 
+/// Room for most records, so that they need not grow while they are written.
+const RECORD_BYTES_USUAL: usize = 2048;
+
 /// The longest error message that a record holds, in bytes (CloudTrail's own limit is 1 KB).
 const ERROR_MESSAGE_BYTES_MAX: usize = 1024;
 
@@ -61,7 +64,7 @@ pub struct Record<'a> {
 impl Record<'_> {
     /// Writes the record as JSON.
     pub fn write(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1024);
+        let mut out = Vec::with_capacity(RECORD_BYTES_USUAL);
         let mut object = Writer::new(&mut out);
         object.text("eventVersion", "1.11");
         object.raw("userIdentity", |out| user_identity(self.caller, out));

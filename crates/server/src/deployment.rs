@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::identify::Credentials;
+use platform::ids::Uuids;
 use platform::{AnyOperation, Env, Service};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub struct Deployment {
     pub(crate) region: String,
     pub(crate) router: Router,
     pub(crate) credentials: Credentials,
+    pub(crate) uuids: Uuids,
     services: HashMap<&'static str, Hosted>,
 }
 
@@ -50,6 +52,7 @@ impl Deployment {
             region: region.to_owned(),
             router: Router::new(&models),
             credentials: Credentials::new(),
+            uuids: Uuids::default(),
             services: hosted,
         }
     }

@@ -363,7 +363,7 @@ impl Deployment {
             let value = parts.headers.get(name).and_then(|value| value.to_str().ok())?;
             Some(value.get(..value.len().min(HEADER_BYTES_KEPT_MAX))?.to_owned())
         };
-        let (request_id, event_id) = ids::two_uuids(&*self.env.random);
+        let (request_id, event_id) = self.uuids.two(&*self.env.random);
         Call {
             request_id,
             event_id,
@@ -401,15 +401,9 @@ fn decode(
 
 /// Whether a text has the form of a region's name, such as `eu-central-1` or `us-gov-west-1`. A deployment serves every region.
 fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    match parts.as_slice() {
-        [first, middle @ .., last] => {
-            !middle.is_empty()
-                && word(first)
-                && middle.iter().all(word)
-                && matches!(last.as_bytes(), [digit] if digit.is_ascii_digit())
-        }
-        _ => false,
-    }
+    let Some((words, number)) = text.rsplit_once('-') else { return false };
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    matches!(number.as_bytes(), [digit] if digit.is_ascii_digit())
+        && words.contains('-')
+        && words.split('-').all(word)
 }

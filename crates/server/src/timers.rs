@@ -61,7 +61,7 @@ impl Deployment {
         let Some(hosted) = self.hosted(&timer.service) else {
             return Err(Fault::bug(format!("no service for {timer:?}")));
         };
-        let (request_id, event_id) = ids::two_uuids(&*self.env.random);
+        let (request_id, event_id) = self.uuids.two(&*self.env.random);
         let call = Call {
             request_id,
             event_id,
