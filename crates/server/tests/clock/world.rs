@@ -1,0 +1,150 @@
+//! A deployment whose time stands still until it is moved.
+
+use keyring::{KeyFile, Keyring, SystemRandom};
+use platform::{Env, Service, Tx};
+use server::{Clock, Deployment, Peer};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use store::{Memory, Store};
+use wire::Timestamp;
+use wire::sigv4::{Scope, Signer, SigningKey};
+
+/// 2026-11-21T23:07:43Z
+const START: i64 = 1_795_302_463_000;
+
+pub(crate) const DAY_MS: i64 = 24 * 3600 * 1000;
+
+struct Hand(Arc<AtomicI64>);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Credentials that sign.
+#[derive(Clone)]
+pub(crate) struct Signed {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+    pub(crate) token: Option<String>,
+}
+
+pub(crate) struct World {
+    deployment: Deployment,
+    time: Arc<AtomicI64>,
+    pub(crate) root: Signed,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let (data, keys) = (scratch.path().join("data"), scratch.path().join("keys"));
+        std::fs::create_dir(&data).unwrap();
+        std::fs::create_dir(&keys).unwrap();
+        let seal = KeyFile::create(&keys.join("root.key"), &SystemRandom).unwrap();
+        let keyring = Keyring::create(&data.join("keyring.json"), &seal, Arc::new(SystemRandom)).unwrap();
+        let store = Store::open(Memory::new()).unwrap();
+        let root = Signed { id: "AKIAROOTROOTROOTROOT".to_owned(), secret: "s".repeat(40), token: None };
+        let mut tx = Tx::begin(&store, &keyring);
+        let now = Timestamp(START);
+        iam::bootstrap(&mut tx, &keyring, "111122223333", &root.id, &root.secret, now).unwrap();
+        store.commit_blocking(tx.into_txn()).unwrap();
+        let iam = Arc::new(iam::Iam::default());
+        let services: Vec<Arc<dyn Service>> = vec![
+            Arc::clone(&iam) as Arc<dyn Service>,
+            Arc::new(kms::Kms),
+            Arc::new(sts::Sts),
+            Arc::new(cloudtrail::CloudTrail),
+        ];
+        let env = Env { keyring, random: Arc::new(SystemRandom), directory: iam };
+        let time = Arc::new(AtomicI64::new(START));
+        let clock = Arc::new(Hand(Arc::clone(&time)));
+        let deployment = Deployment::new(store, env, clock, "111122223333", "us-east-1", services);
+        Self { deployment, time, root }
+    }
+
+    pub(crate) fn pass(&self, ms: i64) {
+        self.time.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.time.load(Ordering::Relaxed))
+    }
+
+    pub(crate) async fn run_timers(&self) {
+        if let Err(fault) = self.deployment.run_due_timers().await {
+            panic!("{}", fault.for_operator());
+        }
+    }
+
+    /// A call of a JSON service, signed now.
+    pub(crate) async fn json(&self, by: &Signed, service: &str, target: &str, body: &str) -> (u16, String) {
+        let builder = http::Request::post("/").header("host", "localhost");
+        let builder =
+            builder.header("content-type", "application/x-amz-json-1.1").header("x-amz-target", target);
+        self.send(by, service, self.now(), builder, body).await
+    }
+
+    /// A call of a Query service, signed now.
+    pub(crate) async fn query(&self, by: &Signed, service: &str, form: &str) -> (u16, String) {
+        self.query_signed_at(by, service, form, self.now()).await
+    }
+
+    pub(crate) async fn query_signed_at(
+        &self,
+        by: &Signed,
+        service: &str,
+        form: &str,
+        at: Timestamp,
+    ) -> (u16, String) {
+        let builder = http::Request::post("/").header("host", "localhost");
+        let builder = builder.header("content-type", "application/x-www-form-urlencoded");
+        self.send(by, service, at, builder, form).await
+    }
+
+    /// A presigned GET, used now.
+    pub(crate) async fn presigned(
+        &self,
+        by: &Signed,
+        query: &str,
+        at: Timestamp,
+        expires: u32,
+    ) -> (u16, String) {
+        let (mut parts, ()) = http::Request::get(format!("/?{query}"))
+            .header("host", "localhost")
+            .body(())
+            .unwrap()
+            .into_parts();
+        let scope = Scope::at(at, "us-east-1", "sts");
+        let key = SigningKey::derive(by.secret.as_bytes(), &scope);
+        let signer =
+            Signer { access_key_id: &by.id, session_token: by.token.as_deref(), scope: &scope, key: &key };
+        signer.presign(&mut parts, b"", at, expires).unwrap();
+        self.answer(&parts, b"").await
+    }
+
+    async fn send(
+        &self,
+        by: &Signed,
+        service: &str,
+        at: Timestamp,
+        builder: http::request::Builder,
+        body: &str,
+    ) -> (u16, String) {
+        let (mut parts, ()) = builder.body(()).unwrap().into_parts();
+        let scope = Scope::at(at, "us-east-1", service);
+        let key = SigningKey::derive(by.secret.as_bytes(), &scope);
+        let signer =
+            Signer { access_key_id: &by.id, session_token: by.token.as_deref(), scope: &scope, key: &key };
+        signer.sign(&mut parts, body.as_bytes(), at).unwrap();
+        self.answer(&parts, body.as_bytes()).await
+    }
+
+    async fn answer(&self, parts: &http::request::Parts, body: &[u8]) -> (u16, String) {
+        let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
+        let answer = self.deployment.handle(parts, body, peer).await;
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    }
+}
