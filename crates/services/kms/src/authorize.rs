@@ -1,7 +1,7 @@
 //! May the caller do this with the key? The key policy, the caller's policies and the key's grants decide together.
 
 use crate::api::{EncryptionAlgorithmSpec, GrantOperation};
-use crate::context::{NO_PAIRS, Pairs};
+use crate::context::{NO_PAIRS, Pairs, is_ambiguous};
 use crate::errors::out_of_reach;
 use crate::grants::{self, Asked};
 use crate::key::Key;
@@ -117,6 +117,12 @@ impl<'a> Use<'a> {
     pub(crate) fn authorize(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         let key = self.key;
         cx.touch("AWS::KMS::Key", &key.arn, &key.account);
+        if is_ambiguous(self.pairs) {
+            return Err(Fault::new(
+                "ValidationException",
+                "The encryption context has keys that differ by case alone, which policies cannot tell apart.",
+            ));
+        }
         let foreign = key.account != cx.account();
         if foreign && !self.across_accounts {
             return Err(self.out_of_reach(cx));

@@ -1,6 +1,6 @@
 //! Encryption contexts: pairs that a ciphertext is bound to (KMS Developer Guide, "Encryption context").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The pairs of an encryption context. Their order has no meaning; the map keeps them sorted.
 pub(crate) type Pairs = BTreeMap<String, String>;
@@ -20,6 +20,13 @@ pub(crate) fn append_canonical(pairs: &Pairs, out: &mut Vec<u8>) {
 
 pub(crate) fn canonical_length(pairs: &Pairs) -> usize {
     pairs.iter().map(|(key, value)| 8 + key.len() + value.len()).sum()
+}
+
+/// Whether two keys differ by case alone. Policies ask for a pair by `kms:EncryptionContext:key` without regard to case, so of two
+/// such pairs one could stand for the other.
+pub(crate) fn is_ambiguous(pairs: &Pairs) -> bool {
+    let mut seen = BTreeSet::new();
+    pairs.len() > 1 && !pairs.keys().all(|key| seen.insert(key.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
@@ -43,6 +50,12 @@ mod tests {
         let sorted = canonical(&pairs(&[("b", ""), ("a", "xy")]));
         assert_eq!(sorted, b"\0\0\0\x01a\0\0\0\x02xy\0\0\0\x01b\0\0\0\0");
         assert_ne!(canonical(&pairs(&[("a", "bc")])), canonical(&pairs(&[("ab", "c")])));
+    }
+
+    #[test]
+    fn keys_that_differ_by_case_alone() {
+        assert!(is_ambiguous(&pairs(&[("App", "a"), ("aPP", "b")])));
+        assert!(!is_ambiguous(&pairs(&[("App", "a"), ("Apple", "a")])) && !is_ambiguous(&NO_PAIRS));
     }
 
     /// Few short texts, so that some contexts are equal and many nearly so.
