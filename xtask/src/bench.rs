@@ -9,8 +9,8 @@ pub(crate) fn bench(seconds: u32, connections: u32) -> Result<(), Failure> {
     run(Command::new(built.join("load"))
         .arg(built.join("fastness"))
         .args([seconds.to_string(), connections.to_string()]))?;
-    for package in ["policy", "keyring"] {
-        run(cargo().args(["bench", "--quiet", "--package", package]))?;
+    for (package, bench) in [("policy", "evaluate"), ("keyring", "keyring")] {
+        run(cargo().args(["bench", "--quiet", "--package", package, "--bench", bench]))?;
     }
     Ok(())
 }
