@@ -190,7 +190,7 @@ impl Context for Facts<'_> {
         if let Some(name) = key.strip_prefix("iam:").filter(|name| name.starts_with("resourcetag/")) {
             return self.tag(name);
         }
-        let (_, values) = self.access.keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(key))?;
+        let (_, values) = self.access.keys.iter().find(|(name, _)| is_named(name, key))?;
         Some(match values {
             Key::One(value) => Values::One(value),
             Key::Many(values) => Values::Owned(values),
@@ -207,5 +207,10 @@ fn text(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn find<'t>(mut tags: impl Iterator<Item = (&'t str, &'t str)>, wanted: &str) -> Option<&'t str> {
-    tags.find(|(key, _)| key.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+    tags.find(|(key, _)| is_named(key, wanted)).map(|(_, value)| value)
+}
+
+/// Whether a key is the one that a policy asks for; policies ask in lower case, by Unicode's rules for whole texts.
+fn is_named(key: &str, lower: &str) -> bool {
+    key.eq_ignore_ascii_case(lower) || (!key.is_ascii() && key.to_lowercase() == lower)
 }

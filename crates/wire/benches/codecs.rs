@@ -1,4 +1,4 @@
-//! Nanoseconds to decode a request and to encode an answer: `cargo bench -p wire`, or `cargo bench -p wire -- Query` for
+//! Nanoseconds to check a signature, to decode a request and to encode an answer: `cargo bench -p wire`, or `cargo bench -p wire -- Query` for
 //! the lines that have this word.
 //!
 //! Decoding is all of it: parsing, the typed value, every constraint of the model.
@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{Request, request::Parts};
+use wire::sigv4::{self, Scope, Signer, SigningKey};
 use wire::{Blob, Operation, Protocol, Rejection, ServiceModel, Shape, Timestamp, decode, encode};
 
 #[path = "../tests/query/api.rs"]
@@ -59,9 +60,34 @@ fn writing<O: Operation>(name: &str, protocol: Protocol, service: &ServiceModel,
     measure(name, || encode(protocol, service, O::MODEL, black_box(output), O::Output::SCHEMA, id));
 }
 
+/// Reading and checking the signature of a request like kms:Encrypt's.
+fn signatures() -> Result<(), Box<dyn std::error::Error>> {
+    let now = Timestamp(1_795_302_463_000);
+    let scope = Scope::at(now, "eu-central-1", "kms");
+    let secret = [b's'; 40];
+    let key = SigningKey::derive(&secret, &scope);
+    let signer =
+        Signer { access_key_id: "AKIAIOSFODNN7EXAMPLE", session_token: None, scope: &scope, key: &key };
+    let body = [b'x'; 300];
+    let request = Request::post("/")
+        .header("host", "localhost:4566")
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", "TrentService.Encrypt");
+    let mut parts = request.body(())?.into_parts().0;
+    signer.sign(&mut parts, &body, now)?;
+    let presented = sigv4::parse(&parts)?.ok_or("not signed")?;
+    presented.verify(&parts, &body, &key, now)?;
+    measure("SigV4 parse", || sigv4::parse(&parts));
+    measure("SigV4 verify", || presented.verify(&parts, &body, &key, now));
+    measure("SigV4 derive a key", || SigningKey::derive(&secret, &scope));
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let failed = |rejection: Rejection| rejection.message().to_owned();
     let post = Request::post("/").body(())?.into_parts().0;
+
+    signatures()?;
 
     let form = b"Action=GetCallerIdentity&Version=2011-06-15";
     reading::<query::ops::GetCallerIdentity>(

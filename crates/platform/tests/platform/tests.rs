@@ -213,17 +213,22 @@ fn conditions_see_the_facts_of_the_call() {
         ),
         (r#""StringEquals":{"test:Key":"value"},"ForAnyValue:StringEquals":{"test:Keys":"two"}"#, true),
         (r#""StringEquals":{"test:Unknown":"value"}"#, false),
+        // Names are compared without regard to case beyond ASCII too, the Greek final sigma included.
+        (r#""StringEquals":{"aws:ResourceTag/ÄRA":"1","aws:ResourceTag/ΟΔΟΣ":"2","test:Größe:x":"3"}"#, true),
+        (r#""StringEquals":{"aws:ResourceTag/ära":"1","aws:ResourceTag/ΟΔΟΣ":"2","test:GRÖßE:X":"3"}"#, true),
     ];
     for (condition, expected) in cases {
         let world = World::new(&format!(
             r#"{{"Effect":"Allow","Action":"test:Do","Resource":"*","Condition":{{{condition}}}}}"#
         ));
-        let tags = BTreeMap::from([("Stage".to_owned(), "prod".to_owned())]);
+        let tags = [("Stage", "prod"), ("ÄRA", "1"), ("ΟΔΟΣ", "2")];
+        let tags: BTreeMap<_, _> = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let access = Access::to("test:Do", "arn:aws:test:eu-central-1:111122223333:thing/1")
             .tagged(&tags)
             .requesting_tags([("Cost", "7")])
             .removing_tags(["Old"])
             .key("test:Key", "value")
+            .key("test:Größe:x", "3")
             .keys("test:Keys", ["one".to_owned(), "two".to_owned()]);
         let verdict = world.cx().decide(&access, false).unwrap();
         assert_eq!(verdict == Verdict::Allowed, expected, "{condition}");

@@ -26,7 +26,7 @@ pub(crate) fn canonical_length(pairs: &Pairs) -> usize {
 /// such pairs one could stand for the other.
 pub(crate) fn is_ambiguous(pairs: &Pairs) -> bool {
     let mut seen = BTreeSet::new();
-    pairs.len() > 1 && !pairs.keys().all(|key| seen.insert(key.to_ascii_lowercase()))
+    pairs.len() > 1 && !pairs.keys().all(|key| seen.insert(key.to_lowercase()))
 }
 
 #[cfg(test)]
@@ -55,6 +55,7 @@ mod tests {
     #[test]
     fn keys_that_differ_by_case_alone() {
         assert!(is_ambiguous(&pairs(&[("App", "a"), ("aPP", "b")])));
+        assert!(is_ambiguous(&pairs(&[("Größe", "a"), ("GRÖßE", "b")])));
         assert!(!is_ambiguous(&pairs(&[("App", "a"), ("Apple", "a")])) && !is_ambiguous(&NO_PAIRS));
     }
 

@@ -1,8 +1,6 @@
 //! Signature Version 4 against AWS's signing test suite, and against everyone who changes a signed request.
 
 #[cfg(test)]
-mod cost;
-#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod random;

@@ -33,6 +33,8 @@ pub(crate) struct Signed {
 
 pub(crate) struct World {
     deployment: Deployment,
+    store: Store,
+    keyring: Keyring,
     time: Arc<AtomicI64>,
     pub(crate) root: Signed,
 }
@@ -57,12 +59,18 @@ impl World {
             Arc::new(kms::Kms),
             Arc::new(sts::Sts),
             Arc::new(cloudtrail::CloudTrail),
+            Arc::new(crate::guard::Rogue),
         ];
-        let env = Env { keyring, random: Arc::new(SystemRandom), directory: iam };
+        let env = Env { keyring: keyring.clone(), random: Arc::new(SystemRandom), directory: iam };
         let time = Arc::new(AtomicI64::new(START));
         let clock = Arc::new(Hand(Arc::clone(&time)));
-        let deployment = Deployment::new(store, env, clock, "111122223333", "us-east-1", services);
-        Self { deployment, time, root }
+        let deployment = Deployment::new(store.clone(), env, clock, "111122223333", "us-east-1", services);
+        Self { deployment, store, keyring, time, root }
+    }
+
+    /// Reads what is committed.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&mut Tx<'_>) -> T) -> T {
+        read(&mut Tx::begin(&self.store, &self.keyring))
     }
 
     pub(crate) fn pass(&self, ms: i64) {

@@ -1,0 +1,9 @@
+//! The whole pipeline over a store in memory: what depends on time, with a clock that is moved by hand, and what happens to
+//! handlers that break the rules.
+
+#[cfg(test)]
+mod guard;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;
