@@ -35,6 +35,10 @@ pub(crate) enum Command {
     Env(EnvArgs),
     /// Tell what a data directory holds and whether it is being served
     Status(StatusArgs),
+    /// Seal the running server: it lets go of all keys, closes the store and refuses every call
+    Seal(SealArgs),
+    /// Unseal the running server, with the configured seal or a passphrase
+    Unseal(UnsealArgs),
     /// List, per service, how many of AWS's operations are implemented
     Coverage(CoverageArgs),
 }
@@ -96,6 +100,18 @@ pub(crate) struct EnvArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SealArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct UnsealArgs {
     #[command(flatten)]
     pub(crate) place: Place,
 }

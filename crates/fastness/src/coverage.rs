@@ -1,7 +1,7 @@
 //! `fastness coverage`: what is implemented out of how much.
 
 use crate::args::CoverageArgs;
-use crate::serve::services;
+use crate::opening::services;
 use crate::{Failure, failure};
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -77,6 +77,11 @@ impl Data {
         self.0.join("root-credentials.sealed")
     }
 
+    /// Where the operator's channel of a running server is.
+    pub(crate) fn admin_socket(&self) -> PathBuf {
+        self.0.join("admin.sock")
+    }
+
     fn description(&self) -> PathBuf {
         self.0.join("deployment.json")
     }
@@ -125,6 +130,20 @@ impl Data {
         write_json(&self.description(), &Description { format: FORMAT, id, account, region, created, seal })
     }
 
+    /// Keeps others from serving it, as long as the result is kept.
+    pub(crate) fn claim(&self) -> Result<fs::File, Failure> {
+        let path = self.0.join("serving.lock");
+        let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = open.map_err(|error| failure(path.display(), error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => {
+                Err(failure(self.0.display(), "another process serves this deployment"))
+            }
+            Err(fs::TryLockError::Error(error)) => Err(failure(path.display(), error)),
+        }
+    }
+
     /// Where it is served, if it is.
     pub(crate) fn serving(&self) -> Result<Option<Serving>, Failure> {
         read_json(&self.serving_file())
@@ -137,6 +156,7 @@ impl Data {
     pub(crate) fn clear_serving(&self) {
         // If it stays, `status` finds that nobody listens.
         let _gone = fs::remove_file(self.serving_file());
+        let _gone = fs::remove_file(self.admin_socket());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The `fastness` command.
 
+mod admin;
 mod args;
 mod config;
 mod coverage;
@@ -7,7 +8,9 @@ mod credentials;
 mod deployment;
 mod env;
 mod init;
+mod opening;
 mod seal;
+mod sealing;
 mod serve;
 mod status;
 
@@ -41,6 +44,8 @@ fn main() -> ExitCode {
         args::Command::Init(args) => init::run(&args),
         args::Command::Env(args) => env::run(&args),
         args::Command::Status(args) => status::run(&args),
+        args::Command::Seal(args) => sealing::seal(&args),
+        args::Command::Unseal(args) => sealing::unseal(&args),
         args::Command::Coverage(args) => coverage::run(&args),
     };
     match result {

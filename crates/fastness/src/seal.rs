@@ -67,6 +67,22 @@ pub(crate) fn new(
     Ok((Box::new(seal), SealPlace::KeyFile { path }))
 }
 
+/// Whether flags, environment or configuration name a seal.
+pub(crate) fn is_named(place: &Place, config: &Config) -> bool {
+    place.key_file.is_some()
+        || place.passphrase_file.is_some()
+        || std::env::var_os(PASSPHRASE_VARIABLE).is_some()
+        || config.seal.is_some()
+}
+
+/// The passphrase that they give, if they give one.
+pub(crate) fn passphrase(place: &Place, config: &Config) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    Ok(match named(place, config)? {
+        Named::Passphrase(passphrase) => Some(passphrase),
+        _ => None,
+    })
+}
+
 fn named(place: &Place, config: &Config) -> Result<Named, Failure> {
     if let Some(path) = &place.key_file {
         return Ok(Named::KeyFile(path.clone()));

@@ -1,30 +1,23 @@
 //! `fastness serve`: the server.
 
+use crate::admin::Commanded;
 use crate::args::ServeArgs;
 use crate::config::{Config, LISTEN_DEFAULT, Log, LogFormat, LogLevel};
-use crate::deployment::{Data, Description, Serving};
-use crate::{Failure, failure, init, seal};
-use cloudtrail::CloudTrail;
+use crate::deployment::{Data, Serving};
+use crate::opening::{Opening, Unopened, services};
+use crate::{Failure, failure, init};
 use iam::Iam;
-use keyring::{Keyring, SystemRandom};
-use kms::Kms;
-use platform::{Directory, Env, Service};
-use server::{Deployment, SystemClock, listen, run_timers};
+use keyring::SystemRandom;
+use platform::ids;
+use server::{Gate, SealError, bind_admin, listen, run_timers, serve_admin};
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use store::{Embedded, Store};
-use sts::Sts;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tracing_subscriber::filter::LevelFilter;
-
-/// Every service there is, by name.
-pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(CloudTrail), iam, Arc::new(Kms), Arc::new(Sts)]
-}
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let config = Config::read(&args.place)?;
@@ -45,46 +38,44 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
             data.describe()?.ok_or_else(|| failure(data.path().display(), "the new deployment is gone"))?
         }
     };
-    let seal = seal::existing(&args.place, &config, &description)?;
-    let keyring = Keyring::open(&data.keyring(), &[&*seal], Arc::new(SystemRandom))?;
-    drop(seal);
-    let store = Store::open(Embedded::open(&data.store())?)?;
+    let _claim = data.claim()?;
     let iam = Arc::new(Iam::default());
-    let env =
-        Env { keyring, random: Arc::new(SystemRandom), directory: Arc::clone(&iam) as Arc<dyn Directory> };
-    let Description { account, region, .. } = &description;
-    let deployment =
-        Deployment::new(store.clone(), env, Arc::new(SystemClock), account, region, services(iam));
+    let gate = Arc::new(Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)));
+    let opening = Opening { place: args.place.clone(), config, data, description };
+    match opening.configured() {
+        Ok(deployment) => drop(gate.open(deployment)),
+        Err(Unopened::Waits(why)) => tracing::warn!("sealed: {why}"),
+        Err(unopened) => return Err(unopened.into()),
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(Arc::new(deployment), address, &data, &description))?;
+    let result = runtime.block_on(serve(gate, opening, address));
     drop(runtime);
-    store.close_blocking()?;
-    data.clear_serving();
+    result?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(
-    deployment: Arc<Deployment>,
-    address: SocketAddr,
-    data: &Data,
-    description: &Description,
-) -> Result<(), Failure> {
+async fn serve(gate: Arc<Gate>, opening: Opening, address: SocketAddr) -> Result<(), Failure> {
     // Before anybody is told that the server is there: whoever is may stop it at once.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let data = opening.data.clone();
     let listener = TcpListener::bind(address).await.map_err(|error| failure(address, error))?;
     let address = listener.local_addr()?;
+    let socket = data.admin_socket();
+    let (channel, owner) = bind_admin(&socket).map_err(|error| failure(socket.display(), error))?;
     let endpoint = format!("http://{address}");
     data.write_serving(&Serving { pid: std::process::id(), endpoint: endpoint.clone() })?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "serving plain HTTP beyond loopback: everything that is said can be read on the way");
     }
-    tracing::info!(endpoint, account = description.account, data = %data.path().display(), "serving");
-    greet(&endpoint, data);
+    tracing::info!(endpoint, account = opening.description.account, data = %data.path().display(), "serving");
+    greet(&endpoint, &data);
 
     let (stop, stopping) = watch::channel(false);
-    let timers = tokio::spawn(run_timers(Arc::clone(&deployment), stopping.clone()));
-    let listening = tokio::spawn(listen(deployment, listener, stopping));
+    let timers = tokio::spawn(run_timers(Arc::clone(&gate), stopping.clone()));
+    let listening = tokio::spawn(listen(Arc::clone(&gate), listener, stopping.clone()));
+    let commanded = Commanded { gate: Arc::clone(&gate), opening, sealing: Mutex::default() };
+    let commands = tokio::spawn(serve_admin(Arc::new(commanded), channel, owner, stopping));
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -93,6 +84,12 @@ async fn serve(
     stop.send_replace(true);
     listening.await?;
     timers.await?;
+    commands.await?;
+    match gate.seal().await {
+        Ok(()) | Err(SealError::Sealed) => {}
+        Err(error) => return Err(error.into()),
+    }
+    data.clear_serving();
     Ok(())
 }
 

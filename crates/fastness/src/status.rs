@@ -1,5 +1,6 @@
 //! `fastness status`: what a data directory holds and whether it is served.
 
+use crate::admin::{Command, ask};
 use crate::args::StatusArgs;
 use crate::config::Config;
 use crate::deployment::{Data, SealPlace};
@@ -11,6 +12,9 @@ use std::time::Duration;
 
 /// What the command exits with if the deployment is not served.
 const NOT_SERVED: u8 = 3;
+
+/// What it exits with if the server is sealed.
+const SEALED: u8 = 4;
 
 /// How long a server may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,7 +41,17 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
         Some(serving) => writeln!(out, "serving   {} (process {})", serving.endpoint, serving.pid)?,
         None => writeln!(out, "serving   no")?,
     }
-    Ok(if serving.is_some() { ExitCode::SUCCESS } else { ExitCode::from(NOT_SERVED) })
+    if serving.is_none() {
+        return Ok(ExitCode::from(NOT_SERVED));
+    }
+    let sealed =
+        ask(&data, &Command::Status {})?.get("sealed").and_then(serde_json::Value::as_bool) == Some(true);
+    writeln!(
+        out,
+        "sealed    {}",
+        if sealed { "yes: every call is refused until `fastness unseal`" } else { "no" }
+    )?;
+    Ok(if sealed { ExitCode::from(SEALED) } else { ExitCode::SUCCESS })
 }
 
 fn accepts(endpoint: &str) -> bool {

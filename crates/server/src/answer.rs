@@ -3,7 +3,23 @@
 use platform::{Blame, Call, Fault};
 use std::borrow::Cow;
 use wire::route::Route;
-use wire::{Answer, ErrorAnswer, Protocol};
+use wire::{Answer, ErrorAnswer, Protocol, ServiceModel, ValidationStyle};
+
+/// Stands for the service of a request that names none.
+pub(crate) static UNKNOWN_SERVICE: ServiceModel = ServiceModel {
+    name: "unknown",
+    service_id: "unknown",
+    endpoint_prefix: "unknown",
+    signing_name: "unknown",
+    api_version: "",
+    target_prefix: None,
+    protocols: &[],
+    xml_namespace: None,
+    global: false,
+    validation: ValidationStyle::Json,
+    query_compatible: false,
+    operations: &[],
+};
 
 /// Writes a fault as the answer to a call.
 pub(crate) fn fault_answer(route: &Route, fault: &Fault, call: &Call) -> Answer {

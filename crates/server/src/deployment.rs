@@ -3,10 +3,10 @@
 use crate::clock::Clock;
 use crate::identify::Credentials;
 use platform::ids::Uuids;
-use platform::{AnyOperation, Env, Service};
+use platform::{AnyOperation, Call, Env, Fault, Service, Tx};
 use std::collections::HashMap;
 use std::sync::Arc;
-use store::Store;
+use store::{CommitError, Store, StoreError};
 use wire::ServiceModel;
 use wire::route::Router;
 
@@ -54,6 +54,39 @@ impl Deployment {
             credentials: Credentials::new(),
             uuids: Uuids::default(),
             services: hosted,
+        }
+    }
+
+    /// Ends the store; what else there is, keys among it, is wiped and let go of.
+    ///
+    /// # Errors
+    /// The store cannot be brought in order. What is committed is there all the same.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.store.close().await
+    }
+
+    /// The facts of what the deployment does by itself.
+    pub(crate) fn own_call(&self, region: &str, source: &str) -> Call {
+        let (request_id, event_id) = self.uuids.two(&*self.env.random);
+        Call {
+            request_id,
+            event_id,
+            now: self.clock.now(),
+            region: region.to_owned(),
+            source_ip: source.to_owned(),
+            user_agent: Some(source.to_owned()),
+            referer: None,
+            host: None,
+            tls: None,
+        }
+    }
+
+    /// Makes a transaction durable.
+    pub(crate) async fn commit(&self, tx: Tx<'_>) -> Result<(), Fault> {
+        match self.store.commit(tx.into_txn()).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Conflict) => Err(Fault::conflict()),
+            Err(CommitError::Failed(error)) => Err(error.into()),
         }
     }
 

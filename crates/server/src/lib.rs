@@ -1,15 +1,20 @@
 //! The pipeline from bytes to bytes, and the listener and timers that drive it.
 
+mod admin;
 mod answer;
 mod clock;
 mod deployment;
+mod gate;
 mod identify;
 mod listen;
+mod operator;
 mod pipeline;
 mod timers;
 
+pub use admin::{Commands, Operator, bind_admin, reachable, serve_admin};
 pub use clock::{Clock, SystemClock};
 pub use deployment::Deployment;
+pub use gate::{Gate, SealError};
 pub use listen::{BODY_BYTES_MAX, listen};
 pub use pipeline::Peer;
 pub use timers::run_timers;

@@ -1,6 +1,6 @@
 //! The listener: HTTP/1.1 under limits.
 
-use crate::{Deployment, Peer};
+use crate::{Gate, Peer};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -34,7 +34,7 @@ const CONNECTIONS_MAX: usize = 16_384;
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// Accepts connections until `stop` turns true, then lets open requests end.
-pub async fn listen(deployment: Arc<Deployment>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+pub async fn listen(gate: Arc<Gate>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
@@ -51,9 +51,9 @@ pub async fn listen(deployment: Arc<Deployment>, listener: TcpListener, mut stop
                 continue;
             }
         };
-        let (deployment, stop) = (Arc::clone(&deployment), stop.clone());
+        let (gate, stop) = (Arc::clone(&gate), stop.clone());
         tokio::spawn(async move {
-            serve(deployment, stream, address, stop).await;
+            serve(gate, stream, address, stop).await;
             drop(permit);
         });
     }
@@ -63,20 +63,15 @@ pub async fn listen(deployment: Arc<Deployment>, listener: TcpListener, mut stop
     }
 }
 
-async fn serve(
-    deployment: Arc<Deployment>,
-    stream: TcpStream,
-    address: SocketAddr,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn serve(gate: Arc<Gate>, stream: TcpStream, address: SocketAddr, mut stop: watch::Receiver<bool>) {
     // Answers are written whole, so waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not set TCP_NODELAY");
     }
     let peer = Peer { ip: address.ip(), tls: None };
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let deployment = Arc::clone(&deployment);
-        async move { Ok::<_, Infallible>(answer(&deployment, request, peer).await) }
+        let gate = Arc::clone(&gate);
+        async move { Ok::<_, Infallible>(answer(&gate, request, peer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -99,16 +94,12 @@ async fn serve(
     }
 }
 
-async fn answer(
-    deployment: &Deployment,
-    request: http::Request<Incoming>,
-    peer: Peer,
-) -> http::Response<Full<Bytes>> {
+async fn answer(gate: &Gate, request: http::Request<Incoming>, peer: Peer) -> http::Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let collected = tokio::time::timeout(BODY_TIME, Limited::new(body, BODY_BYTES_MAX).collect()).await;
     let answer = match collected {
-        Ok(Ok(body)) => deployment.handle(&parts, &body.to_bytes(), peer).await,
-        Ok(Err(error)) if error.is::<LengthLimitError>() => deployment.refuse_body(&parts, peer).await,
+        Ok(Ok(body)) => gate.handle(&parts, &body.to_bytes(), peer).await,
+        Ok(Err(error)) if error.is::<LengthLimitError>() => gate.refuse_body(&parts, peer).await,
         // The client sent a malformed chunk, or went away and reads no answer.
         Ok(Err(_)) => return plain(http::StatusCode::BAD_REQUEST),
         Err(_) => return plain(http::StatusCode::REQUEST_TIMEOUT),

@@ -1,6 +1,6 @@
 //! The one path of a request: route, identify, decode, then one transaction that authorizes, serves and records.
 
-use crate::answer::{fault_answer, recorded_code};
+use crate::answer::{UNKNOWN_SERVICE, fault_answer, recorded_code};
 use crate::deployment::{Deployment, Hosted};
 use crate::identify::Unidentified;
 use platform::trail::Record;
@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use store::CommitError;
 use wire::route::{Route, RouteError};
 use wire::sigv4::{self, Presented, SigError};
-use wire::{Answer, ErrorAnswer, ServiceModel, ValidationStyle};
+use wire::{Answer, ErrorAnswer};
 
 /// How often a transaction is run again after conflicts before the call is refused as unavailable.
 const ATTEMPTS_MAX: u32 = 100;
@@ -29,22 +29,6 @@ pub struct Peer {
     /// TLS version and cipher suite; none over plain HTTP.
     pub tls: Option<(&'static str, &'static str)>,
 }
-
-/// Stands for the service of a request that names none.
-static UNKNOWN_SERVICE: ServiceModel = ServiceModel {
-    name: "unknown",
-    service_id: "unknown",
-    endpoint_prefix: "unknown",
-    signing_name: "unknown",
-    api_version: "",
-    target_prefix: None,
-    protocols: &[],
-    xml_namespace: None,
-    global: false,
-    validation: ValidationStyle::Json,
-    query_compatible: false,
-    operations: &[],
-};
 
 impl Deployment {
     /// Serves one request.
@@ -344,11 +328,7 @@ impl Deployment {
         let entry = record.write();
         let mut tx = Tx::begin(&self.store, &self.env.keyring);
         tx.append(TRAIL, &entry)?;
-        match self.store.commit(tx.into_txn()).await {
-            Ok(_) => Ok(()),
-            Err(CommitError::Conflict) => Err(Fault::bug("an append conflicted")),
-            Err(CommitError::Failed(error)) => Err(error.into()),
-        }
+        self.commit(tx).await
     }
 
     fn recipient<'a>(&'a self, caller: &'a Caller) -> &'a str {

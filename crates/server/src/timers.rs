@@ -1,11 +1,11 @@
 //! Does what durable timers were set for.
 
+use crate::Gate;
 use crate::deployment::Deployment;
 use crate::listen::stopped;
-use platform::{Blame, Call, Caller, Cx, Fault, TRAIL, Timer, Tx, ids};
+use platform::{Blame, Caller, Cx, Fault, TRAIL, Timer, Tx, ids};
 use std::sync::Arc;
 use std::time::Duration;
-use store::CommitError;
 use tokio::sync::watch;
 
 /// How often due timers are looked for.
@@ -17,10 +17,14 @@ const TIMERS_MAX: usize = 100;
 /// How long a timer that failed is left alone.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Looks for due timers until `stop` turns true.
-pub async fn run_timers(deployment: Arc<Deployment>, mut stop: watch::Receiver<bool>) {
+/// Looks for due timers until `stop` turns true. While the deployment is sealed they wait.
+pub async fn run_timers(gate: Arc<Gate>, mut stop: watch::Receiver<bool>) {
     loop {
-        let wait = match deployment.run_due_timers().await {
+        let result = match gate.deployment() {
+            Some(deployment) => deployment.run_due_timers().await,
+            None => Ok(()),
+        };
+        let wait = match result {
             Ok(()) => INTERVAL,
             Err(fault) => {
                 tracing::error!(cause = fault.for_operator(), "a timer failed and will be tried again");
@@ -61,20 +65,9 @@ impl Deployment {
         let Some(hosted) = self.hosted(&timer.service) else {
             return Err(Fault::bug(format!("no service for {timer:?}")));
         };
-        let (request_id, event_id) = self.uuids.two(&*self.env.random);
-        let call = Call {
-            request_id,
-            event_id,
-            now: self.clock.now(),
-            region: timer.region.clone(),
-            source_ip: hosted.source.clone(),
-            user_agent: Some(hosted.source.clone()),
-            referer: None,
-            host: None,
-            tls: None,
-        };
+        let call = self.own_call(&timer.region, &hosted.source);
         let caller = Caller::service(&hosted.source);
-        let txn = {
+        let tx = {
             let mut tx = Tx::begin(&self.store, &self.env.keyring);
             if !timer.is_set(&mut tx)? {
                 return Ok(());
@@ -86,12 +79,8 @@ impl Deployment {
             for event in &events {
                 tx.append(TRAIL, &event.write(&call, &hosted.source, &ids::uuid(&*self.env.random)))?;
             }
-            tx.into_txn()
+            tx
         };
-        match self.store.commit(txn).await {
-            Ok(_) => Ok(()),
-            Err(CommitError::Conflict) => Err(Fault::conflict()),
-            Err(CommitError::Failed(error)) => Err(error.into()),
-        }
+        self.commit(tx).await
     }
 }

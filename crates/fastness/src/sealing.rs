@@ -1,0 +1,33 @@
+//! `fastness seal` and `fastness unseal`: commands to the running server.
+
+use crate::admin::{Command, ask};
+use crate::args::{SealArgs, UnsealArgs};
+use crate::config::Config;
+use crate::deployment::Data;
+use crate::{Failure, seal};
+use std::io::Write as _;
+use std::process::ExitCode;
+use zeroize::Zeroizing;
+
+pub(crate) fn seal(args: &SealArgs) -> Result<ExitCode, Failure> {
+    let data = Data::locate(&args.place, &Config::read(&args.place)?)?;
+    ask(&data, &Command::Seal {})?;
+    writeln!(std::io::stdout(), "Sealed: every call is refused until `fastness unseal`.")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn unseal(args: &UnsealArgs) -> Result<ExitCode, Failure> {
+    let config = Config::read(&args.place)?;
+    let data = Data::locate(&args.place, &config)?;
+    let command = match seal::passphrase(&args.place, &config)? {
+        Some(passphrase) => {
+            let text = std::str::from_utf8(&passphrase)
+                .map_err(|_| Failure("the passphrase is not UTF-8".into()))?;
+            Command::UnsealWithPassphrase { passphrase: Zeroizing::new(text.to_owned()) }
+        }
+        None => Command::Unseal {},
+    };
+    ask(&data, &command)?;
+    writeln!(std::io::stdout(), "Unsealed: calls are served.")?;
+    Ok(ExitCode::SUCCESS)
+}

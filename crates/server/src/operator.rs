@@ -1,0 +1,28 @@
+//! The records of what operators do.
+
+use crate::Deployment;
+use platform::trail::{Resource, ServiceEvent};
+use platform::{Fault, TRAIL, Tx};
+use serde_json::Value;
+
+/// Where records of operators' commands come from.
+const OPERATOR_SOURCE: &str = "fastness.amazonaws.com";
+
+impl Deployment {
+    /// Records what an operator did, beside what callers did. `name` is the command's, such as `Seal`; `details` say more about it.
+    ///
+    /// # Errors
+    /// It could not be recorded: then it must not be done.
+    pub async fn record_operator(&self, name: &'static str, details: Value) -> Result<(), Fault> {
+        let call = self.own_call(&self.region, OPERATOR_SOURCE);
+        let resource = Resource {
+            kind: "Fastness::Deployment",
+            arn: format!("arn:aws:fastness:{}:{}:deployment", self.region, self.account),
+            account: self.account.clone(),
+        };
+        let event = ServiceEvent { name, resource, details };
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        tx.append(TRAIL, &event.write(&call, OPERATOR_SOURCE, &call.event_id))?;
+        self.commit(tx).await
+    }
+}
