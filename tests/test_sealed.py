@@ -159,7 +159,8 @@ def test_calls_in_flight_end_before_the_seal(served):
     made = {}
     for n, writer in enumerate(writers):
         *counts, end = writer.communicate(timeout=30)[0].splitlines()
-        assert "ServiceUnavailable" in end, end
+        # Refused, or cut off between two calls as the process starts anew.
+        assert "ServiceUnavailable" in end or "Connection" in end, end
         made[f"w{n}"] = int(counts[-1]) if counts else 1
     operator(served, "unseal")
     wait_for(lambda: root.kms.list_keys()["Keys"])

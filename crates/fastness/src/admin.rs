@@ -10,8 +10,9 @@ use server::{Commands, Gate, Operator, SealError};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use zeroize::Zeroizing;
 
 /// How long a server may take over a command.
@@ -65,10 +66,17 @@ pub(crate) struct Commanded {
     pub(crate) opening: Opening,
     /// Commands that change the state of the seal come one after the other.
     pub(crate) sealing: Mutex<()>,
+    /// Told when the deployment was sealed.
+    pub(crate) sealed: Notify,
+    /// Whether that has been told: then this process is about to start anew, and takes no more commands.
+    pub(crate) ending: AtomicBool,
 }
 
 impl Commands for Commanded {
     async fn run(&self, command: &[u8], by: Operator) -> Result<Value, String> {
+        if self.ending.load(Ordering::Relaxed) {
+            return Err("the server is starting anew".to_owned());
+        }
         let command = serde_json::from_slice(command).map_err(|error| format!("not a command: {error}"))?;
         let result = match command {
             Command::Status {} => Ok(self.status()),
@@ -85,7 +93,7 @@ impl Commands for Commanded {
 
 impl Commanded {
     fn status(&self) -> Value {
-        json!({ "sealed": self.gate.deployment().is_none() })
+        json!({ "sealed": self.gate.deployment().is_none(), "pid": std::process::id() })
     }
 
     async fn seal(&self, by: Operator) -> Result<Value, Failure> {
@@ -97,8 +105,11 @@ impl Commanded {
             .map_err(|fault| Failure(fault.for_operator()))?;
         drop(deployment);
         tracing::warn!(uid = by.uid, "sealing: no more calls are served");
-        self.gate.seal().await?;
-        tracing::warn!("sealed: keys and store are let go of");
+        let sealed = self.gate.seal().await;
+        // Whatever came of it, the process starts anew.
+        self.ending.store(true, Ordering::Relaxed);
+        self.sealed.notify_one();
+        sealed?;
         Ok(self.status())
     }
 

@@ -73,6 +73,14 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR", env = "FASTNESS_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
 
+    /// Start sealed, and wait for `fastness unseal`
+    #[arg(long)]
+    pub(crate) sealed: bool,
+
+    /// Take over from this very process after it was sealed: the listener is standard input
+    #[arg(long, hide = true)]
+    pub(crate) resealed: bool,
+
     /// Serve plain HTTP on an address that is not a loopback address: everything that is said there can be read on the way
     #[arg(long)]
     pub(crate) plain_http_beyond_loopback: bool,

@@ -24,6 +24,9 @@ pub(crate) struct Config {
     pub(crate) plain_http_beyond_loopback: bool,
     /// How the keyring is opened.
     pub(crate) seal: Option<Seal>,
+    /// What the process is and may reach.
+    #[serde(default)]
+    pub(crate) process: Process,
     /// Logs on standard error.
     #[serde(default)]
     pub(crate) log: Log,
@@ -37,6 +40,29 @@ pub(crate) enum Seal {
     KeyFile { path: PathBuf },
     /// A passphrase, in the first line of a file.
     Passphrase { path: PathBuf },
+}
+
+impl Seal {
+    /// The file it is in.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::KeyFile { path } | Self::Passphrase { path } => path,
+        }
+    }
+}
+
+/// What the serving process is and may reach beyond its own data.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Process {
+    /// The user to become, when started as root.
+    pub(crate) user: Option<String>,
+    /// Directories and files to read besides.
+    #[serde(default)]
+    pub(crate) read: Vec<PathBuf>,
+    /// Directories and files to read and write besides.
+    #[serde(default)]
+    pub(crate) write: Vec<PathBuf>,
 }
 
 /// How to log.

@@ -9,6 +9,7 @@ mod deployment;
 mod env;
 mod init;
 mod opening;
+mod process;
 mod seal;
 mod sealing;
 mod serve;
@@ -39,7 +40,7 @@ fn failure(doing: impl std::fmt::Display, error: impl std::fmt::Display) -> Fail
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    let result = match args.command {
+    let result = confine::keep_memory_private().map_err(Failure::from).and_then(|()| match args.command {
         args::Command::Serve(args) => serve::run(&args),
         args::Command::Init(args) => init::run(&args),
         args::Command::Env(args) => env::run(&args),
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
         args::Command::Seal(args) => sealing::seal(&args),
         args::Command::Unseal(args) => sealing::unseal(&args),
         args::Command::Coverage(args) => coverage::run(&args),
-    };
+    });
     match result {
         Ok(code) => code,
         Err(Failure(message)) => {

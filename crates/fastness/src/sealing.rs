@@ -7,11 +7,28 @@ use crate::deployment::Data;
 use crate::{Failure, seal};
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
+
+/// How long a sealed server may take to start anew.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(20);
 
 pub(crate) fn seal(args: &SealArgs) -> Result<ExitCode, Failure> {
     let data = Data::locate(&args.place, &Config::read(&args.place)?)?;
     ask(&data, &Command::Seal {})?;
+    // The server starts anew, and its channel with it.
+    let end = Instant::now() + PATIENCE;
+    while ask(&data, &Command::Status {}).is_err() {
+        if Instant::now() > end {
+            return Err(Failure(
+                "it is sealed, but did not start anew to wait for `fastness unseal`".to_owned(),
+            ));
+        }
+        std::thread::sleep(LOOK);
+    }
     writeln!(std::io::stdout(), "Sealed: every call is refused until `fastness unseal`.")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use crate::args::ServeArgs;
 use crate::config::{Config, LISTEN_DEFAULT, Log, LogFormat, LogLevel};
 use crate::deployment::{Data, Serving};
 use crate::opening::{Opening, Unopened, services};
-use crate::{Failure, failure, init};
+use crate::{Failure, failure, init, process};
 use iam::Iam;
 use keyring::SystemRandom;
 use platform::ids;
@@ -14,9 +14,10 @@ use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tracing_subscriber::filter::LevelFilter;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
@@ -30,6 +31,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
              add --plain-http-beyond-loopback"
         )));
     }
+    let listener = listener(args, address)?;
+    let address = listener.local_addr()?;
+    process::give_up_root(&config.process)?;
     let data = Data::locate(&args.place, &config)?;
     let description = match data.describe()? {
         Some(description) => description,
@@ -39,27 +43,59 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         }
     };
     let _claim = data.claim()?;
+    process::restrict(&args.place, &config, &data, &description.seal, address.port())?;
     let iam = Arc::new(Iam::default());
     let gate = Arc::new(Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)));
     let opening = Opening { place: args.place.clone(), config, data, description };
-    match opening.configured() {
-        Ok(deployment) => drop(gate.open(deployment)),
-        Err(Unopened::Waits(why)) => tracing::warn!("sealed: {why}"),
-        Err(unopened) => return Err(unopened.into()),
+    if args.sealed || args.resealed {
+        tracing::warn!("sealed: waiting for `fastness unseal`");
+    } else {
+        match opening.configured() {
+            Ok(deployment) => drop(gate.open(deployment)),
+            Err(Unopened::Waits(why)) => tracing::warn!("sealed: {why}"),
+            Err(unopened) => return Err(unopened.into()),
+        }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(gate, opening, address));
+    let served = runtime.block_on(serve(gate, opening, listener.try_clone()?, !args.resealed));
     drop(runtime);
-    result?;
-    tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
+    match served? {
+        End::Stopped => {
+            tracing::info!("stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        End::Sealed => Err(process::start_anew_sealed(listener)),
+    }
 }
 
-async fn serve(gate: Arc<Gate>, opening: Opening, address: SocketAddr) -> Result<(), Failure> {
+/// The listener: bound before root is given up, as low ports are root's.
+fn listener(args: &ServeArgs, address: SocketAddr) -> Result<std::net::TcpListener, Failure> {
+    if args.resealed {
+        return process::inherited_listener();
+    }
+    let listener = std::net::TcpListener::bind(address).map_err(|error| failure(address, error))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// How serving came to its end.
+enum End {
+    /// The process was told to stop.
+    Stopped,
+    /// The deployment was sealed, and the process must become a fresh one.
+    Sealed,
+}
+
+async fn serve(
+    gate: Arc<Gate>,
+    opening: Opening,
+    listener: std::net::TcpListener,
+    first: bool,
+) -> Result<End, Failure> {
     // Before anybody is told that the server is there: whoever is may stop it at once.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let data = opening.data.clone();
-    let listener = TcpListener::bind(address).await.map_err(|error| failure(address, error))?;
+    let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     let socket = data.admin_socket();
     let (channel, owner) = bind_admin(&socket).map_err(|error| failure(socket.display(), error))?;
@@ -69,18 +105,29 @@ async fn serve(gate: Arc<Gate>, opening: Opening, address: SocketAddr) -> Result
         tracing::warn!(%address, "serving plain HTTP beyond loopback: everything that is said can be read on the way");
     }
     tracing::info!(endpoint, account = opening.description.account, data = %data.path().display(), "serving");
-    greet(&endpoint, &data);
+    if first {
+        greet(&endpoint, &data);
+    }
 
     let (stop, stopping) = watch::channel(false);
     let timers = tokio::spawn(run_timers(Arc::clone(&gate), stopping.clone()));
     let listening = tokio::spawn(listen(Arc::clone(&gate), listener, stopping.clone()));
-    let commanded = Commanded { gate: Arc::clone(&gate), opening, sealing: Mutex::default() };
-    let commands = tokio::spawn(serve_admin(Arc::new(commanded), channel, owner, stopping));
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    let commanded = Arc::new(Commanded {
+        gate: Arc::clone(&gate),
+        opening,
+        sealing: Mutex::default(),
+        sealed: Notify::new(),
+        ending: AtomicBool::new(false),
+    });
+    let commands = tokio::spawn(serve_admin(Arc::clone(&commanded), channel, owner, stopping));
+    let end = tokio::select! {
+        _ = interrupt.recv() => End::Stopped,
+        _ = terminate.recv() => End::Stopped,
+        () = commanded.sealed.notified() => End::Sealed,
+    };
+    if let End::Stopped = end {
+        tracing::info!("stopping: open requests may end");
     }
-    tracing::info!("stopping: open requests may end");
     stop.send_replace(true);
     listening.await?;
     timers.await?;
@@ -89,8 +136,10 @@ async fn serve(gate: Arc<Gate>, opening: Opening, address: SocketAddr) -> Result
         Ok(()) | Err(SealError::Sealed) => {}
         Err(error) => return Err(error.into()),
     }
-    data.clear_serving();
-    Ok(())
+    if let End::Stopped = end {
+        data.clear_serving();
+    }
+    Ok(end)
 }
 
 /// Tells a person where the server is and how to use it. Whether anybody reads it makes no difference.

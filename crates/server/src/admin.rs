@@ -21,6 +21,9 @@ const COMMAND_BYTES_MAX: u64 = 64 * 1024;
 /// How long a client may take to send its command.
 const COMMAND_TIME: Duration = Duration::from_secs(10);
 
+/// How long commands may take to end once the channel is told to stop.
+const DRAIN_TIME: Duration = Duration::from_secs(10);
+
 /// How many commands are served at once; more wait.
 const COMMANDS_MAX: usize = 8;
 
@@ -58,7 +61,7 @@ pub fn bind_admin(path: &Path) -> io::Result<(UnixListener, u32)> {
     Ok((listener, owner))
 }
 
-/// Serves commands until `stop` turns true.
+/// Serves commands until `stop` turns true, then lets open ones end.
 pub async fn serve_admin(
     commands: Arc<impl Commands>,
     listener: UnixListener,
@@ -67,10 +70,10 @@ pub async fn serve_admin(
 ) {
     let room = Arc::new(Semaphore::new(COMMANDS_MAX));
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => return,
+            () = stopped(&mut stop) => break,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -87,6 +90,10 @@ pub async fn serve_admin(
             }
             drop(permit);
         });
+    }
+    let all = u32::try_from(COMMANDS_MAX).unwrap_or(u32::MAX);
+    if tokio::time::timeout(DRAIN_TIME, room.acquire_many(all)).await.is_err() {
+        tracing::warn!("a command did not end in time and was cut off");
     }
 }
 
