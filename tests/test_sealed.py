@@ -154,7 +154,8 @@ def test_calls_in_flight_end_before_the_seal(served):
         for n in range(3)
     ]
     for writer in writers:
-        assert writer.stdout.readline().strip() == "1"
+        first = writer.stdout.readline().strip()
+        assert first == "1", first
     operator(served, "seal")
     made = {}
     for n, writer in enumerate(writers):

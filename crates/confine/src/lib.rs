@@ -46,7 +46,7 @@ fn system<E: Into<std::io::Error>>(doing: &'static str) -> impl FnOnce(E) -> Con
 
 /// Keeps memory to this process: no core dumps (RLIMIT_CORE), no tracing and no reading of `/proc/PID/mem` by others of the same user
 /// (PR_SET_DUMPABLE, which also turns core dumps off where a handler takes them), and no more privileges by executing
-/// something (PR_SET_NO_NEW_PRIVS).
+/// something (PR_SET_NO_NEW_PRIVS, which holds for this thread and those it starts: call this before there are others).
 ///
 /// # Errors
 /// The system refuses.

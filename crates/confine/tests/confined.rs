@@ -1,4 +1,5 @@
 //! What is given up cannot be had back, so each case runs in a process of its own: this program again, with one test.
+#![expect(clippy::unwrap_used, reason = "all of this file is tests")]
 
 use confine::{Reach, Restricted, deny_system_calls, keep_memory_private, lock_all_if_unlimited};
 use std::io::ErrorKind;
@@ -29,7 +30,7 @@ fn place() -> PathBuf {
 }
 
 fn status(name: &str) -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
     status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
 }
 
