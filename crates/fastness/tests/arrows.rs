@@ -16,6 +16,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sts", &["platform", "policy", "wire"]),
     ("server", &["platform", "store", "wire"]),
     ("fastness", &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "store", "sts"]),
+    ("simdisk", &["store"]),
+    (
+        "simulation",
+        &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "simdisk", "store", "sts", "wire"],
+    ),
     ("load", &["wire"]),
     ("xtask", &[]),
 ];
