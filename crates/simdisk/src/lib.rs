@@ -105,6 +105,11 @@ impl SimDisk {
         state.failure = Some((state.operations + operations, failure));
     }
 
+    /// Takes back a failure that has not come yet.
+    pub fn heal(&self) {
+        self.state().failure = None;
+    }
+
     /// The names of the files.
     pub fn names(&self) -> Vec<String> {
         self.state().names.keys().cloned().collect()

@@ -13,10 +13,13 @@
     clippy::unreachable,
     reason = "a tool of tests: that is how they fail"
 )]
+#![expect(clippy::cast_possible_truncation, reason = "choices are small numbers")]
 #![expect(missing_debug_implementations, reason = "a server has none")]
 
 pub mod action;
+pub mod chaos;
 pub mod clients;
+mod ledger;
 mod look;
 pub mod model;
 pub mod request;
