@@ -21,6 +21,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         "simulation",
         &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "simdisk", "store", "sts", "wire"],
     ),
+    (
+        "fuzz",
+        &[
+            "cloudtrail", "iam", "keyring", "kms", "platform", "policy", "simdisk", "simulation", "store", "sts", "wire",
+        ],
+    ),
     ("load", &["wire"]),
     ("xtask", &[]),
 ];
