@@ -1,33 +1,39 @@
-//! The program that libFuzzer drives. `FUZZ_TARGET` names the target; `FUZZ_SEEDS` a folder to write its seeds to first.
+//! The program that libFuzzer drives.
+//!
+//! `FUZZ_TARGET` names the target; without it the targets are listed. `FUZZ_SEEDS` is a folder to write the target's seeds to first.
 
 #![no_main]
 
-use fuzz::Target;
+use fuzz::{TARGETS, Target};
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
+use std::process::exit;
 use std::sync::OnceLock;
 
-static TARGET: OnceLock<&'static Target> = OnceLock::new();
+static CHOSEN: OnceLock<&'static Target> = OnceLock::new();
 
 fn chosen() -> &'static Target {
-    TARGET.get_or_init(|| {
-        let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
-        let Some(target) = fuzz::find(&name) else {
-            eprintln!("FUZZ_TARGET is to name a target");
-            std::process::exit(1);
+    CHOSEN.get_or_init(|| {
+        let Ok(name) = std::env::var("FUZZ_TARGET") else {
+            TARGETS.iter().for_each(|target| eprintln!("{}: {}", target.name, target.doc));
+            exit(0);
         };
-        target
+        fuzz::find(&name).unwrap_or_else(|| {
+            eprintln!("there is no target {name}");
+            exit(1);
+        })
     })
 }
 
-fn write_seeds() {
+fn begin() {
+    let seeds = (chosen().seeds)();
     let Some(folder) = std::env::var_os("FUZZ_SEEDS") else { return };
-    for (number, seed) in (chosen().seeds)().iter().enumerate() {
+    for (number, seed) in seeds.iter().enumerate() {
         if let Err(error) = std::fs::write(Path::new(&folder).join(format!("seed-{number}")), seed) {
             eprintln!("cannot write a seed: {error}");
-            std::process::exit(1);
+            exit(1);
         }
     }
 }
 
-fuzz_target!(init: write_seeds(), |data: &[u8]| (chosen().run)(data));
+fuzz_target!(init: begin(), |data: &[u8]| (chosen().run)(data));

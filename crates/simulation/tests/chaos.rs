@@ -1,4 +1,4 @@
-//! Whole deployments in simulated trouble. `SEED=n` repeats one run.
+//! Whole deployments in simulated trouble. `SEED=n` repeats one run, with `STEPS=n` a longer one.
 
 use simulation::chaos::{Report, run};
 
@@ -15,8 +15,10 @@ fn told(seed: u64) -> Report {
 
 #[test]
 fn whatever_happens_every_acknowledged_call_has_happened_once() {
-    if let Some(seed) = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
-        eprintln!("{:?}", told(seed));
+    let number = |name: &str| -> Option<u64> { std::env::var(name).ok().and_then(|number| number.parse().ok()) };
+    if let Some(seed) = number("SEED") {
+        let steps = number("STEPS").map_or(STEPS, |steps| usize::try_from(steps).unwrap());
+        eprintln!("{:?}", run(seed, steps));
         return;
     }
     let reports: Vec<Report> = (0..SEEDS).map(told).collect();
