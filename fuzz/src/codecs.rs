@@ -64,9 +64,7 @@ pub(crate) fn rest_json(data: &[u8]) {
         is_recorded(&value);
     }
     let file = things::MODEL.operation("PutFile").unwrap();
-    if let Ok(value) =
-        wire::decode::<things::File>(Protocol::RestJson, &things::MODEL, file, &parts, body)
-    {
+    if let Ok(value) = wire::decode::<things::File>(Protocol::RestJson, &things::MODEL, file, &parts, body) {
         is_recorded(&value);
     }
 }
@@ -137,7 +135,12 @@ pub(crate) fn cbor_seeds() -> Vec<Vec<u8>> {
     };
     let seeds = json_seeds().into_iter().filter_map(of_json);
     // Lengths not known at first, halves, tags.
-    seeds.chain([b"\x00\xbf\x65KeyId\x7f\x61a\x61b\xff\xff".to_vec(), b"\x00\xa1\x61t\xc1\xf9\x3c\x00".to_vec()]).collect()
+    seeds
+        .chain([
+            b"\x00\xbf\x65KeyId\x7f\x61a\x61b\xff\xff".to_vec(),
+            b"\x00\xa1\x61t\xc1\xf9\x3c\x00".to_vec(),
+        ])
+        .collect()
 }
 
 pub(crate) fn query_seeds() -> Vec<Vec<u8>> {
@@ -173,5 +176,5 @@ pub(crate) fn rest_json_seeds() -> Vec<Vec<u8>> {
 }
 
 #[path = "../../crates/wire/tests/rest/api.rs"]
-#[expect(dead_code, missing_docs, unreachable_pub, reason = "an interface made for the tests of `wire`")]
+#[expect(unreachable_pub, reason = "an interface made for the tests of `wire`")]
 mod things;

@@ -55,7 +55,9 @@ pub(crate) fn routing(data: &[u8]) {
             let known = OPERATIONS
                 .iter()
                 .find(|known| std::ptr::eq(known.operation.model(), route.operation))
-                .or_else(|| OPERATIONS.iter().find(|known| known.operation.model().name == route.operation.name));
+                .or_else(|| {
+                    OPERATIONS.iter().find(|known| known.operation.model().name == route.operation.name)
+                });
             if let Some(known) = known {
                 let _ = known.operation.decode(route.protocol, route.service, &parts, body);
             }
@@ -77,7 +79,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let iam = signed.replace("SERVICE", "iam");
     [
         format!("POST /\nhost: localhost\ncontent-type: application/x-amz-json-1.1\nx-amz-target: TrentService.ListKeys\n{kms}\n\n{{}}"),
-        format!("POST /\nhost: kms.us-east-1.example.net\nx-amz-target: TrentService.Encrypt\ncontent-type: application/x-amz-json-1.0\n\n{{\"KeyId\":\"k\",\"Plaintext\":\"cA==\"}}"),
+        "POST /\nhost: kms.us-east-1.example.net\nx-amz-target: TrentService.Encrypt\ncontent-type: application/x-amz-json-1.0\n\n{\"KeyId\":\"k\",\"Plaintext\":\"cA==\"}".to_owned(),
         format!("POST /service/TrentService/operation/ListKeys\nhost: localhost\nsmithy-protocol: rpc-v2-cbor\ncontent-type: application/cbor\n{kms}\n\n\u{a1}"),
         format!("POST /\nhost: localhost\ncontent-type: application/x-www-form-urlencoded; charset=utf-8\n{iam}\n\nAction=CreateUser&Version=2010-05-08&UserName=u"),
         "GET /?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%2F20261121%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Date=20261121T230743Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00\nhost: sts.amazonaws.com".to_owned(),

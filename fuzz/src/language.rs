@@ -57,7 +57,12 @@ pub(crate) fn policy(data: &[u8]) {
     let parsed = match Policy::parse(text, kind) {
         Ok(policy) => Arc::new(policy),
         Err(error) => {
-            assert!(text.is_char_boundary(error.offset()), "{} points at {}", error.message(), error.offset());
+            assert!(
+                text.is_char_boundary(error.offset()),
+                "{} points at {}",
+                error.message(),
+                error.offset()
+            );
             return;
         }
     };
@@ -225,10 +230,10 @@ pub(crate) fn arn(data: &[u8]) {
         let (of_pattern, of_value) = (parts(pattern), parts(value));
         let plain = !pattern.contains("${") && of_pattern.len() == 6 && of_value.len() == 6;
         if plain && pattern.len().max(value.len()) <= NAIVE_MAX {
-            let expected =
-                of_pattern.iter().zip(&of_value).all(|(pattern, value)| {
-                    matches(&pieces(pattern, "").unwrap(), value)
-                });
+            let expected = of_pattern
+                .iter()
+                .zip(&of_value)
+                .all(|(pattern, value)| matches(&pieces(pattern, "").unwrap(), value));
             assert_eq!(found, expected, "{operator} {pattern:?} and {value:?}");
         }
     }
@@ -237,7 +242,9 @@ pub(crate) fn arn(data: &[u8]) {
     if let Ok(policy) = Policy::parse(&text.to_string(), PolicyKind::Identity) {
         let identity = [Arc::new(policy)];
         let policies = Policies { identity: &identity, ..Policies::default() };
-        policy::evaluate(&request("kms:Encrypt", value, &NoContext), &policies, Mode::Standard);
+        let request = request("kms:Encrypt", value, &NoContext);
+        let decision = policy::evaluate(&request, &policies, Mode::Standard);
+        assert!(decision.message(&request).contains("kms:Encrypt"));
     }
 }
 
@@ -291,14 +298,17 @@ fn naive(operator: &str, policy: &str, value: &str) -> Option<bool> {
     };
     Some(match operator {
         "StringEquals" => policy == value,
-        "StringEqualsIgnoreCase" if policy.is_ascii() && value.is_ascii() => policy.eq_ignore_ascii_case(value),
+        "StringEqualsIgnoreCase" if policy.is_ascii() && value.is_ascii() => {
+            policy.eq_ignore_ascii_case(value)
+        }
         "StringEqualsIgnoreCase" => return None,
         "IpAddress" => {
             let (network, length) = match policy.split_once('/') {
                 Some((network, length)) => (network, length.parse::<u32>().ok()?),
                 None => (policy, 32),
             };
-            let (IpAddr::V4(network), IpAddr::V4(address)) = (network.parse().ok()?, value.parse().ok()?) else {
+            let (IpAddr::V4(network), IpAddr::V4(address)) = (network.parse().ok()?, value.parse().ok()?)
+            else {
                 return None;
             };
             if length > 32 || policy.contains('+') {

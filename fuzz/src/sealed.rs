@@ -4,7 +4,9 @@ use crate::Choices;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use keyring::{KeyFile, Keyring};
-use platform::{AccessKey, Call, Caller, Cx, Directory, Env, Fault, Permissions, Principal, Role, Session, Tx};
+use platform::{
+    AccessKey, Call, Caller, Cx, Directory, Env, Fault, Permissions, Principal, Role, Session, Tx,
+};
 use platform::{page, session};
 use policy::Policy;
 use serde_json::{Value, json};
@@ -54,8 +56,7 @@ impl Kms {
         let server = world.start(Memory::new());
         let mut kms = Self { world, server, key: String::new(), blob: Vec::new() };
         kms.key = kms.call("CreateKey", &json!({})).1["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned();
-        let input =
-            json!({"KeyId": kms.key, "Plaintext": STANDARD.encode("secret"), "EncryptionContext": {"a": "b"}});
+        let input = json!({"KeyId": kms.key, "Plaintext": STANDARD.encode("secret"), "EncryptionContext": {"a": "b"}});
         let sealed = kms.call("Encrypt", &input).1;
         kms.blob = STANDARD.decode(sealed["CiphertextBlob"].as_str().unwrap()).unwrap();
         kms

@@ -44,13 +44,15 @@ pub(crate) fn serving(data: &[u8]) {
         let records = server.trail(before);
         let record: Value = serde_json::from_slice(&records.first().expect("a record").bytes).unwrap();
         assert_eq!(record["errorCode"].is_null(), answer.status < 300, "{record} for {text}");
-        let calls = records.iter().filter(|entry| !entry.bytes.windows(15).any(|text| text == b"AwsServiceEvent"));
+        let calls =
+            records.iter().filter(|entry| !entry.bytes.windows(15).any(|text| text == b"AwsServiceEvent"));
         assert_eq!(calls.count(), 1, "one record a call");
     });
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let kms = "POST /\nhost: localhost\ncontent-type: application/x-amz-json-1.1\nx-amz-target: TrentService.";
+    let kms =
+        "POST /\nhost: localhost\ncontent-type: application/x-amz-json-1.1\nx-amz-target: TrentService.";
     let mut seeds: Vec<Vec<u8>> = [
         "CreateKey\n\n{}",
         "CreateKey\n\n{\"Tags\":[{\"TagKey\":\"a\",\"TagValue\":\"b\"}],\"Description\":\"d\"}",
@@ -73,7 +75,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     ] {
         seeds.push(format!("\u{1}{form}{rest}").into_bytes());
     }
-    seeds.push(format!("\u{2}{form}Action=GetFederationToken&Version=2011-06-15&Name=f&Policy=%7B%7D").into_bytes());
+    seeds.push(
+        format!("\u{2}{form}Action=GetFederationToken&Version=2011-06-15&Name=f&Policy=%7B%7D").into_bytes(),
+    );
     let lookup = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
     let lookup = kms.replace("TrentService.", lookup);
     seeds.push(format!("\u{3}{lookup}\n\n{{\"LookupAttributes\":[{{\"AttributeKey\":\"ReadOnly\",\"AttributeValue\":\"true\"}}],\"StartTime\":0,\"EndTime\":1e10}}").into_bytes());

@@ -34,11 +34,8 @@ fn made(parts: &mut Parts, body: &[u8], choice: usize) {
     let key = SigningKey::derive(SECRET, &scope);
     let token = (choice & 2 != 0).then_some("token/with+signs==");
     let signer = Signer { access_key_id: "AKIAEXAMPLE", session_token: token, scope: &scope, key: &key };
-    let signed = if choice & 4 == 0 {
-        signer.sign(parts, body, NOW)
-    } else {
-        signer.presign(parts, body, NOW, 60)
-    };
+    let signed =
+        if choice & 4 == 0 { signer.sign(parts, body, NOW) } else { signer.presign(parts, body, NOW, 60) };
     if signed.is_err() {
         return;
     }
@@ -69,7 +66,9 @@ fn changes(parts: &Parts) -> Vec<Parts> {
         change(&mut parts);
         changed.push(parts);
     };
-    change(&|parts| parts.method = if parts.method == "PATCH" { http::Method::PUT } else { http::Method::PATCH });
+    change(&|parts| {
+        parts.method = if parts.method == "PATCH" { http::Method::PUT } else { http::Method::PATCH }
+    });
     change(&|parts| {
         parts.headers.insert("host", HeaderValue::from_static("elsewhere.example.net"));
     });
@@ -93,8 +92,6 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "GET /a%20b/../c//d/?x=1&x=%2B&y=a+b&=&z\nhost: localhost:4566\nx-amz-meta-a:   spaced   out\nx-amz-meta-a: twice",
         "DELETE /%E1%88%B4/?%E1%88%B4=bar\nhost: example.amazonaws.com",
     ];
-    let unsigned = plain.iter().enumerate().flat_map(|(_, text)| {
-        (0..8).map(|choice| [&[choice], text.as_bytes()].concat())
-    });
+    let unsigned = plain.iter().flat_map(|text| (0..8).map(|choice| [&[choice], text.as_bytes()].concat()));
     unsigned.chain(heads().into_iter().map(|head| [&[0], head.as_slice()].concat())).collect()
 }

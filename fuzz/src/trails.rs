@@ -69,7 +69,18 @@ pub(crate) fn trail(data: &[u8]) {
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let long = "é".repeat(600);
     vec![
-        joined(b"\x46\x20", &["Boto3/1.0 \"quoted\"", "us-east-1", "AccessDenied", "no\n\u{7f}", "Encrypt", "localhost", "arn:aws:kms:::k"]),
+        joined(
+            b"\x46\x20",
+            &[
+                "Boto3/1.0 \"quoted\"",
+                "us-east-1",
+                "AccessDenied",
+                "no\n\u{7f}",
+                "Encrypt",
+                "localhost",
+                "arn:aws:kms:::k",
+            ],
+        ),
         joined(b"\0\0", &["\u{1}\\", "", "", &long, "\u{2028}", "😀", ""]),
     ]
 }

@@ -1,5 +1,8 @@
 //! Every target on its seeds, on what fuzzing found worth keeping, on what once failed, and on many small changes of all that.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail loudly too")]
+#![expect(clippy::cast_possible_truncation, reason = "choices are small numbers")]
+
 use fuzz::{TARGETS, Target};
 use simdisk::Random;
 use std::path::Path;

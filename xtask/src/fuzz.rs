@@ -41,7 +41,6 @@ pub(crate) fn fuzz(targets: &[String], seconds: u32, keep: bool) -> Result<(), F
         return Err(format!("there is no target {unknown}; there are {}", all.join(", ")).into());
     }
     let mut failed = Vec::new();
-    let mut lines = Vec::new();
     for target in chosen {
         let (executions, found) = fuzzer.fuzz(target, seconds)?;
         if found {
@@ -49,11 +48,8 @@ pub(crate) fn fuzz(targets: &[String], seconds: u32, keep: bool) -> Result<(), F
         } else if keep {
             fuzzer.keep(target)?;
         }
-        let line = format!("{target:16} {executions:>12} executions{}", if found { ", FAILED" } else { "" });
-        eprintln!("{line}");
-        lines.push(line);
+        eprintln!("{target:16} {executions:>12} executions{}", if found { ", FAILED" } else { "" });
     }
-    println!("{}", lines.join("\n"));
     if failed.is_empty() {
         return Ok(());
     }
@@ -113,7 +109,8 @@ impl Fuzzer {
             .unwrap_or(0);
         if !output.status.success() {
             eprintln!("{log}");
-            let written = log.lines().find_map(|line| line.split_once("Test unit written to ").map(|it| it.1));
+            let written =
+                log.lines().find_map(|line| line.split_once("Test unit written to ").map(|it| it.1));
             if let Some(path) = written {
                 fs::create_dir_all(&regressions)?;
                 let name = Path::new(path).file_name().ok_or("a file has no name")?;

@@ -24,7 +24,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "fuzz",
         &[
-            "cloudtrail", "iam", "keyring", "kms", "platform", "policy", "simdisk", "simulation", "store", "sts", "wire",
+            "cloudtrail",
+            "iam",
+            "keyring",
+            "kms",
+            "platform",
+            "policy",
+            "simdisk",
+            "simulation",
+            "store",
+            "sts",
+            "wire",
         ],
     ),
     ("load", &["wire"]),

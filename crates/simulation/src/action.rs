@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 /// One call, with all that the model needs to know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the operation of its name, with its parameters in the order of the API's")]
+#[expect(
+    missing_docs,
+    reason = "each is the operation of its name, with its parameters in the order of the API's"
+)]
 pub enum Action {
     CreateKey(Option<Document>, bool),
     DescribeKey(KeyName),

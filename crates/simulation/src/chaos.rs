@@ -85,7 +85,7 @@ struct Chaos {
 /// Runs a deployment through so many steps.
 pub fn run(seed: u64, steps: usize) -> Report {
     let mut random = Random(seed);
-    let (world, disk) = (World::new(random.next()), SimDisk::new(random.next()));
+    let (world, disk) = (World::new(random.draw()), SimDisk::new(random.draw()));
     let server = Some(world.start(Settled(Embedded::open_on(Arc::new(disk.clone()), SIZES).unwrap())));
     let mut chaos = Chaos {
         random,

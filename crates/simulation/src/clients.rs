@@ -3,7 +3,7 @@
 use crate::action::{Action, Blob, Holder, KeyName, Signature, Tampering};
 use crate::model::Model;
 use crate::model::kms::GRANTED;
-use crate::model::policy::{self, Document, NO_RESOURCE, Party, Statement};
+use crate::model::policy::{self, Document, Party, Statement};
 use crate::request::{element, json};
 use crate::world::Credentials;
 use base64::Engine as _;
@@ -242,13 +242,21 @@ impl Clients {
     }
 
     fn key_policy(&self, dice: &mut Dice<'_>) -> Document {
-        let mut policy: Document = (0..1 + dice(2)).map(|_| {
-            let party = party(dice);
-            self.statement(dice, Some(party))
-        }).collect();
+        let mut policy: Document = (0..1 + dice(2))
+            .map(|_| {
+                let party = party(dice);
+                self.statement(dice, Some(party))
+            })
+            .collect();
         if dice(4) != 0 {
             let account = Some(Party::Account);
-            policy.push(Statement { allow: true, party: account, actions: 1, resource: "*".to_owned(), app: None });
+            policy.push(Statement {
+                allow: true,
+                party: account,
+                actions: 1,
+                resource: "*".to_owned(),
+                app: None,
+            });
         }
         policy
     }
@@ -265,11 +273,6 @@ impl Clients {
         let app = (dice(6) == 0).then(|| ["a", "b"][dice(2)].to_owned());
         Statement { allow: dice(5) != 4, party, actions: dice(13) % 10, resource, app }
     }
-}
-
-/// The statement of a trust policy that lets somebody assume a role.
-pub fn trust(party: Party) -> Statement {
-    Statement { allow: true, party: Some(party), actions: 9, resource: NO_RESOURCE.to_owned(), app: None }
 }
 
 fn name(prefix: &str, dice: &mut Dice<'_>) -> String {

@@ -12,34 +12,34 @@ use std::rc::Rc;
 use wire::Timestamp;
 
 /// Marks the calls by which a run looks at the state; they are of no interest themselves.
-pub const LOOK: &str = "look";
+pub(crate) const LOOK: &str = "look";
 
 /// A call that was made.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub(crate) struct Made {
     /// What it was; none for a request that is no valid call, of which nothing but a refusal can come.
-    pub call: Option<Call>,
+    pub(crate) call: Option<Call>,
     /// How long the trail was when it began.
     began: u64,
     /// Its record: the error, and the state right before it.
-    pub recorded: Option<(Option<String>, Rc<Model>)>,
+    pub(crate) recorded: Option<(Option<String>, Rc<Model>)>,
 }
 
 /// The books of a run.
 #[derive(Debug)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// The state after all records read so far.
-    pub model: Rc<Model>,
+    pub(crate) model: Rc<Model>,
     /// States by the length of the trail, as far back as calls under way began.
     history: VecDeque<(u64, Rc<Model>)>,
     /// Calls by the mark in their records, until they are answered.
     made: BTreeMap<String, Made>,
     /// The length of the trail that was read.
-    pub read: u64,
+    pub(crate) read: u64,
     /// What services did by themselves in the transaction of the last record, yet to be read.
     expected: usize,
     /// Marks of all acknowledged calls.
-    pub acknowledged: Vec<String>,
+    pub(crate) acknowledged: Vec<String>,
 }
 
 impl Default for Ledger {
@@ -58,12 +58,12 @@ impl Default for Ledger {
 
 impl Ledger {
     /// A call begins.
-    pub fn begin(&mut self, mark: String, call: Option<Call>, trail_end: u64) {
+    pub(crate) fn begin(&mut self, mark: String, call: Option<Call>, trail_end: u64) {
         self.made.insert(mark, Made { call, began: trail_end, recorded: None });
     }
 
     /// A record was read.
-    pub fn read(&mut self, position: u64, record: &Value) {
+    pub(crate) fn read(&mut self, position: u64, record: &Value) {
         assert_eq!(position, self.read, "the trail has a gap");
         self.read = position + 1;
         let mark = record["userAgent"].as_str().unwrap();
@@ -104,9 +104,8 @@ impl Ledger {
                     // The state at the beginning is the last one from before or at that time.
                     *end >= began || self.history.get(index + 1).is_none_or(|(next, _)| *next > began)
                 });
-                let explains = |(_, (_, model)): (usize, &(u64, Rc<Model>))| {
-                    model.predict(call) == Err(error.as_str())
-                };
+                let explains =
+                    |(_, (_, model)): (usize, &(u64, Rc<Model>))| model.predict(call) == Err(error.as_str());
                 let explained = states.any(explains);
                 let now = self.model.predict(call);
                 assert!(explained, "{call:?} was refused with {error}, the model says {now:?}: {record}");
@@ -140,22 +139,23 @@ impl Ledger {
     }
 
     /// A call was answered, with this error or none. Gives what is known of it.
-    pub fn answered(&mut self, mark: &str, error: Option<&str>) -> (Option<Call>, Rc<Model>) {
+    pub(crate) fn answered(&mut self, mark: &str, error: Option<&str>) -> (Option<Call>, Rc<Model>) {
         let made = self.made.remove(mark).unwrap();
-        let (recorded, before) = made.recorded.unwrap_or_else(|| panic!("{mark} was answered, but not recorded"));
+        let (recorded, before) =
+            made.recorded.unwrap_or_else(|| panic!("{mark} was answered, but not recorded"));
         assert_eq!(recorded.as_deref(), error, "{mark} was not answered as it was recorded");
         self.acknowledged.push(mark.to_owned());
         (made.call, before)
     }
 
     /// A call was answered with "unavailable": it may have happened or not.
-    pub fn unanswered(&mut self, mark: &str) {
+    pub(crate) fn unanswered(&mut self, mark: &str) {
         // Its record may be on the disk, to be found when the store is opened again.
         assert!(self.made.contains_key(mark));
     }
 
     /// The server went down and all records that survived have been read: what has none did not happen, and never will.
-    pub fn restarted(&mut self) {
+    pub(crate) fn restarted(&mut self) {
         self.made.clear();
         self.history = VecDeque::from([(self.read, Rc::clone(&self.model))]);
         assert_eq!(self.expected, 0, "a transaction is on the disk in part");

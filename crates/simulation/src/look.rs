@@ -13,7 +13,7 @@ use store::Engine;
 
 /// What could be seen.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     keys: BTreeSet<String>,
     aliases: BTreeMap<String, String>,
     users: BTreeSet<String>,
@@ -24,7 +24,7 @@ pub struct Seen {
 
 impl Seen {
     /// Requires that it is what the model says.
-    pub fn assert_is(&self, model: &Model) {
+    pub(crate) fn assert_is(&self, model: &Model) {
         let expected = Self {
             keys: model.keys.keys().cloned().collect(),
             aliases: model.aliases.clone(),
@@ -38,7 +38,7 @@ impl Seen {
 }
 
 /// Looks at everything.
-pub fn look<E: Engine>(world: &World, server: &mut Server<E>) -> Seen {
+pub(crate) fn look<E: Engine>(world: &World, server: &mut Server<E>) -> Seen {
     let mut ask = |request: Request| {
         let (parts, body) = request.sign(&Credentials::root(), world.now(), "look");
         let answer = server.call(parts, body);
@@ -75,7 +75,12 @@ pub fn look<E: Engine>(world: &World, server: &mut Server<E>) -> Seen {
 }
 
 /// Requires that every ciphertext ever given can be decrypted by the root user wherever the model says so, and not elsewhere.
-pub fn decrypt_all<E: Engine>(world: &World, server: &mut Server<E>, model: &Model, clients: &Clients) {
+pub(crate) fn decrypt_all<E: Engine>(
+    world: &World,
+    server: &mut Server<E>,
+    model: &Model,
+    clients: &Clients,
+) {
     for blob in &clients.blobs {
         let action = Action::Decrypt {
             blob: blob.clone(),

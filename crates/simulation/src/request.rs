@@ -35,12 +35,7 @@ impl Request {
         Self::query("sts", "2011-06-15", operation, parameters)
     }
 
-    fn query(
-        service: &'static str,
-        version: &str,
-        operation: &str,
-        parameters: &[(&str, &str)],
-    ) -> Self {
+    fn query(service: &'static str, version: &str, operation: &str, parameters: &[(&str, &str)]) -> Self {
         let mut form = format!("Action={operation}&Version={version}");
         for (name, value) in parameters {
             form.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));

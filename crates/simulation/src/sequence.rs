@@ -56,7 +56,12 @@ impl Sequence {
             Some(code) => Err(plain(&code)),
         };
         let text = String::from_utf8_lossy(&answer.body);
-        assert_eq!(found, predicted.map_err(str::to_owned), "{call:?} was answered {text}\n{:#?}", self.model);
+        assert_eq!(
+            found,
+            predicted.map_err(str::to_owned),
+            "{call:?} was answered {text}\n{:#?}",
+            self.model
+        );
         let outcome = predicted.err().unwrap_or("done");
         self.reached.insert((operation(&call.action), outcome.to_owned()));
 

@@ -15,7 +15,8 @@ fn told(seed: u64) -> Report {
 
 #[test]
 fn whatever_happens_every_acknowledged_call_has_happened_once() {
-    let number = |name: &str| -> Option<u64> { std::env::var(name).ok().and_then(|number| number.parse().ok()) };
+    let number =
+        |name: &str| -> Option<u64> { std::env::var(name).ok().and_then(|number| number.parse().ok()) };
     if let Some(seed) = number("SEED") {
         let steps = number("STEPS").map_or(STEPS, |steps| usize::try_from(steps).unwrap());
         eprintln!("{:?}", run(seed, steps));

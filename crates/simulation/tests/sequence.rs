@@ -44,7 +44,7 @@ fn runs_reach_most_outcomes() {
         let mut random = simdisk::Random(seed);
         let mut sequence = Sequence::new(seed);
         for _ in 0..600 {
-            sequence.step(&mut |bound| random.below(bound.max(1) as u64) as usize);
+            sequence.step(&mut |bound| usize::try_from(random.below(bound.max(1) as u64)).unwrap());
         }
         sequence.compare();
         reached.extend(sequence.reached);

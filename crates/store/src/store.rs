@@ -94,8 +94,7 @@ impl Store {
         let (mut inner, committer, incoming) = Store::prepare(engine, limits);
         let thread = std::thread::Builder::new().name("store-commit".into());
         let thread = thread.spawn(move || committer.run(incoming));
-        inner.thread =
-            Some(thread.map_err(|e| StoreError::io("starting the committing thread", e))?);
+        inner.thread = Some(thread.map_err(|e| StoreError::io("starting the committing thread", e))?);
         Ok(Store { inner: Arc::new(inner) })
     }
 

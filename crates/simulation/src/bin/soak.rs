@@ -25,7 +25,9 @@ fn main() -> ExitCode {
     while begun.elapsed() < time {
         // A failure says by itself what it is; this adds where it was.
         let Ok((report, more)) = catch_unwind(AssertUnwindSafe(|| run(seed))) else {
-            tell(&format!("FAILED: seed {seed}; `SEED={seed} STEPS={STEPS} cargo test -p simulation` repeats it"));
+            tell(&format!(
+                "FAILED: seed {seed}; `SEED={seed} STEPS={STEPS} cargo test -p simulation` repeats it"
+            ));
             return ExitCode::FAILURE;
         };
         sum.acknowledged += report.acknowledged;
@@ -38,7 +40,10 @@ fn main() -> ExitCode {
             tell(&format!("seeds {first} to {} run: {sum:?}", seed - 1));
         }
     }
-    tell(&format!("seeds {first} to {} run: {sum:?}, and {calls} calls beside the model", seed.saturating_sub(1)));
+    tell(&format!(
+        "seeds {first} to {} run: {sum:?}, and {calls} calls beside the model",
+        seed.saturating_sub(1)
+    ));
     ExitCode::SUCCESS
 }
 

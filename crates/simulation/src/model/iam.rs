@@ -19,8 +19,7 @@ impl Model {
             }
             Action::DeleteUser(name) => {
                 let user = self.user(who, "iam:DeleteUser", name)?;
-                let bare =
-                    user.attached.is_empty() && user.inline.is_empty() && user.access_keys.is_empty();
+                let bare = user.attached.is_empty() && user.inline.is_empty() && user.access_keys.is_empty();
                 if bare { Ok(()) } else { Err("DeleteConflict") }
             }
             Action::CreateRole(name, trusted) => {
@@ -30,7 +29,11 @@ impl Model {
             }
             Action::DeleteRole(name) => {
                 let role = self.role(who, "iam:DeleteRole", name)?;
-                if role.attached.is_empty() && role.inline.is_empty() { Ok(()) } else { Err("DeleteConflict") }
+                if role.attached.is_empty() && role.inline.is_empty() {
+                    Ok(())
+                } else {
+                    Err("DeleteConflict")
+                }
             }
             Action::CreatePolicy(name, _) => {
                 self.require(who, "iam:CreatePolicy", &policy_arn(name))?;
@@ -42,7 +45,11 @@ impl Model {
                     return Err("NoSuchEntity");
                 }
                 let mut holders = self.users.values().chain(self.roles.values());
-                if holders.any(|holder| holder.attached.contains(name)) { Err("DeleteConflict") } else { Ok(()) }
+                if holders.any(|holder| holder.attached.contains(name)) {
+                    Err("DeleteConflict")
+                } else {
+                    Ok(())
+                }
             }
             Action::Attach(holder, policy) => {
                 self.holder(who, "Attach%Policy", holder)?;
@@ -87,7 +94,9 @@ impl Model {
                 self.roles.insert(name.clone(), Identity { serial, trust, ..Identity::default() });
             }
             Action::DeleteRole(name) => drop(self.roles.remove(name)),
-            Action::CreatePolicy(name, document) => drop(self.policies.insert(name.clone(), document.clone())),
+            Action::CreatePolicy(name, document) => {
+                drop(self.policies.insert(name.clone(), document.clone()))
+            }
             Action::DeletePolicy(name) => drop(self.policies.remove(name)),
             Action::Attach(holder, policy) => {
                 let attached = &mut self.holder_mut(holder).attached;

@@ -136,7 +136,8 @@ impl Model {
         let documents = self.documents(who)?;
         let statements = || documents.iter().flat_map(|document| document.iter());
         let about = |allow| {
-            statements().any(|statement| statement.allow == allow && statement.is_about(action, resource, app))
+            statements()
+                .any(|statement| statement.allow == allow && statement.is_about(action, resource, app))
         };
         Ok(Verdict { allowed: *who == Who::Root || about(true), denied: about(false) })
     }

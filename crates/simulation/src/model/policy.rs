@@ -17,8 +17,7 @@ const ACTIONS: [&[&str]; 10] = [
     &["sts:*", "kms:EnableKey*", "kms:*Deletion"],
 ];
 
-/// Whom a statement of a key policy or trust policy names. Users and roles are known by serial number: one made later under the
-/// same name is another.
+/// Whom a statement of a key policy, a trust policy or a grant names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Party {
     /// Everybody.
@@ -73,12 +72,9 @@ impl Statement {
             "Effect": if self.allow { "Allow" } else { "Deny" },
             "Action": ACTIONS[self.actions % ACTIONS.len()],
         });
-        match &self.party {
-            Some(party) => json["Principal"] = json!({"AWS": party.arn()}),
-            None => json["Resource"] = json!(self.resource),
-        }
-        if self.party.is_some() && self.resource != NO_RESOURCE {
-            json["Resource"] = json!(self.resource);
+        json["Resource"] = json!(self.resource);
+        if let Some(party) = &self.party {
+            json["Principal"] = json!({"AWS": party.arn()});
         }
         if let Some(app) = &self.app {
             json["Condition"] = json!({"StringEquals": {"kms:EncryptionContext:app": app}});
@@ -90,13 +86,10 @@ impl Statement {
     pub fn is_about(&self, action: &str, resource: &str, app: Option<&str>) -> bool {
         let actions = ACTIONS[self.actions % ACTIONS.len()];
         actions.iter().any(|pattern| matches(&pattern.to_lowercase(), &action.to_lowercase()))
-            && (self.resource == NO_RESOURCE || matches(&self.resource, resource))
+            && matches(&self.resource, resource)
             && self.app.as_deref().is_none_or(|wanted| app == Some(wanted))
     }
 }
-
-/// The resource of statements that may name none, those of trust policies.
-pub const NO_RESOURCE: &str = "";
 
 /// Whether a text matches a pattern with `*` and `?`, found by trying everything.
 pub fn matches(pattern: &str, text: &str) -> bool {
