@@ -1,5 +1,6 @@
 """Twenty times the server is killed under load: nothing that was acknowledged is lost, and nothing is half there."""
 
+import os
 import random
 import threading
 from datetime import datetime, timezone
@@ -8,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 from conftest import Fastness, events, records, wait_for
 
-ROUNDS = 20
+# `cargo xtask soak` kills more often.
+ROUNDS = int(os.environ.get("FASTNESS_TEST_KILLS", 20))
 WRITERS = 6
 # How many calls are acknowledged before the server is killed.
 CALLS = (100, 500)

@@ -4,12 +4,14 @@ mod bench;
 mod clients;
 mod config;
 mod files;
+mod fuzz;
 mod generate;
 mod model;
 mod models;
 mod names;
 mod patterns;
 mod run;
+mod soak;
 mod test;
 mod tour;
 
@@ -36,6 +38,17 @@ enum Command {
         #[arg(long, default_value_t = 64)]
         connections: u32,
     },
+    /// Fuzz what reads bytes, guided by the code that they reach, and tell how many inputs each target was given.
+    Fuzz {
+        /// The targets; without any, all of them.
+        targets: Vec<String>,
+        /// How long each target is fuzzed.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Put what was found worth keeping into fuzz/corpus.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Write crates/services/*/src/api.rs from models/.
     Generate {
         /// Write nothing, fail if a file would change.
@@ -48,6 +61,12 @@ enum Command {
         #[arg(long)]
         botocore: Option<PathBuf>,
     },
+    /// Simulate, fuzz and kill the server for a long time.
+    Soak {
+        /// About how long in all.
+        #[arg(long, default_value_t = 60)]
+        minutes: u32,
+    },
     /// Install the clients that the tests need and run every test.
     Test,
     /// Build Fastness and run its main job with the AWS CLI, to look at.
@@ -57,8 +76,10 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Bench { seconds, connections } => bench::bench(seconds, connections),
+        Command::Fuzz { targets, seconds, keep } => fuzz::fuzz(&targets, seconds, keep),
         Command::Generate { check } => generate::run(check).map_err(Into::into),
         Command::Models { botocore } => models::run(botocore).map_err(Into::into),
+        Command::Soak { minutes } => soak::soak(minutes),
         Command::Test => test::test(),
         Command::Tour => tour::tour(),
     };

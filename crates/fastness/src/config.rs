@@ -1,6 +1,9 @@
 //! The configuration file. A key that is not known, or a value of the wrong kind, is an error: a mistyped setting of a key server
 //! must not go unnoticed.
 
+#[cfg(test)]
+mod hostile;
+
 use crate::Failure;
 use crate::args::Place;
 use serde::Deserialize;

@@ -21,6 +21,27 @@ const ARROWS: &[(&str, &[&str])] = &[
         "fastness",
         &["cloudtrail", "confine", "iam", "keyring", "kms", "memory", "platform", "server", "store", "sts"],
     ),
+    ("simdisk", &["store"]),
+    (
+        "simulation",
+        &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "simdisk", "store", "sts", "wire"],
+    ),
+    (
+        "fuzz",
+        &[
+            "cloudtrail",
+            "iam",
+            "keyring",
+            "kms",
+            "platform",
+            "policy",
+            "simdisk",
+            "simulation",
+            "store",
+            "sts",
+            "wire",
+        ],
+    ),
     ("load", &["wire"]),
     ("xtask", &[]),
 ];

@@ -91,13 +91,16 @@ impl<E: Engine> Committer<E> {
             self.commit_all(commits);
         }
         if let Some(reply) = closing {
-            let closed = self.poisoned.clone().map_or_else(|| self.engine.close(), Err);
-            drop(self.engine);
-            let _ = reply.send(closed); // nobody to tell if the caller went away
+            let _ = reply.send(self.close()); // nobody to tell if the caller went away
         }
     }
 
-    fn commit_all(&mut self, commits: Vec<(Intent, Reply)>) {
+    /// Brings the engine to its end.
+    pub(crate) fn close(mut self) -> Result<(), StoreError> {
+        self.poisoned.take().map_or_else(|| self.engine.close(), Err)
+    }
+
+    pub(crate) fn commit_all(&mut self, commits: Vec<(Intent, Reply)>) {
         let mut commits = commits.into_iter().peekable();
         while commits.peek().is_some() {
             let pending = self.gather(&mut commits);

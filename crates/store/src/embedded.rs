@@ -108,6 +108,15 @@ impl Embedded {
         })
     }
 
+    /// Waits for the checkpoint under way, if there is one. Whoever does so after every commit has an engine that does nothing
+    /// in the background.
+    ///
+    /// # Errors
+    /// The checkpoint failed.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        self.end_checkpoint(true)
+    }
+
     /// Hands the changed rows to a checkpoint, unless one is under way.
     fn begin_checkpoint(&mut self) -> Result<(), StoreError> {
         if self.layers.frozen.is_some() {

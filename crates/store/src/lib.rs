@@ -34,6 +34,7 @@ mod memory;
 mod range;
 mod reads;
 mod recent;
+mod stepper;
 mod store;
 mod txn;
 mod versions;
@@ -47,5 +48,6 @@ pub use limits::{
 };
 pub use memory::Memory;
 pub use range::{KeyRange, Order};
+pub use stepper::Stepper;
 pub use store::{Committed, LogReader, Stats, Store};
 pub use txn::Txn;

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cache::Cache;
 use crate::commit::{Committer, Request};
 use crate::recent::Recent;
+use crate::stepper::Stepper;
 use crate::{CommitError, Engine, Limits, LogId, LogRead, Logs, Snapshot, StoreError, Txn};
 
 /// A store: rows by key, and logs. Clones share one store; when the last one goes, its thread ends, and what was
@@ -56,6 +57,7 @@ struct Inner {
     shared: Arc<Shared>,
     /// Only gone while being dropped.
     requests: Option<mpsc::Sender<Request>>,
+    /// None for a store that is stepped.
     thread: Option<JoinHandle<()>>,
 }
 
@@ -89,6 +91,21 @@ impl Store {
 
     /// Opens a store over an engine.
     pub fn open_with(engine: impl Engine, limits: Limits) -> Result<Store, StoreError> {
+        let (mut inner, committer, incoming) = Store::prepare(engine, limits);
+        let thread = std::thread::Builder::new().name("store-commit".into());
+        let thread = thread.spawn(move || committer.run(incoming));
+        inner.thread = Some(thread.map_err(|e| StoreError::io("starting the committing thread", e))?);
+        Ok(Store { inner: Arc::new(inner) })
+    }
+
+    /// Opens a store without a committing thread: transactions wait until the [`Stepper`] is told to go on. For simulations, in
+    /// which nothing may depend on how threads are scheduled.
+    pub fn open_stepped<E: Engine>(engine: E, limits: Limits) -> (Store, Stepper<E>) {
+        let (inner, committer, incoming) = Store::prepare(engine, limits);
+        (Store { inner: Arc::new(inner) }, Stepper::new(committer, incoming))
+    }
+
+    fn prepare<E: Engine>(engine: E, limits: Limits) -> (Inner, Committer<E>, mpsc::Receiver<Request>) {
         let version = engine.version();
         let current = Arc::new(Published { version, snapshot: engine.snapshot() });
         let shared = Arc::new(Shared {
@@ -100,11 +117,7 @@ impl Store {
         });
         let (requests, incoming) = mpsc::channel(limits.queue_max.max(1));
         let committer = Committer::new(engine, shared.clone(), limits);
-        let thread = std::thread::Builder::new()
-            .name("store-commit".into())
-            .spawn(move || committer.run(incoming))
-            .map_err(|e| StoreError::io("starting the committing thread", e))?;
-        Ok(Store { inner: Arc::new(Inner { shared, requests: Some(requests), thread: Some(thread) }) })
+        (Inner { shared, requests: Some(requests), thread: None }, committer, incoming)
     }
 
     /// A transaction over the rows as of now.

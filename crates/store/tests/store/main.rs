@@ -6,11 +6,11 @@
 mod crash;
 mod damage;
 mod parallel;
-mod sim;
 mod suite;
 
 use std::sync::Arc;
 
+use simdisk as sim;
 use store::{Embedded, Memory, Sizes, Store};
 
 /// Sizes so small that segments end and checkpoints happen all the time.

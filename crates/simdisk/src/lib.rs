@@ -1,4 +1,7 @@
-//! A disk in memory that fails and crashes on demand.
+//! A disk in memory that fails and crashes on demand, and the random numbers that decide how. For tests and simulations.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a tool of tests: that is how they fail")]
+#![expect(clippy::cast_possible_truncation, reason = "files of tests are small")]
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,26 +13,35 @@ use store::{Disk, DiskFile};
 const SECTOR_BYTES: usize = 512;
 
 /// A small reproducible random generator (SplitMix64).
+///
+/// Every run with the same seed draws the same numbers.
 #[derive(Debug, Clone)]
-pub(crate) struct Random(pub(crate) u64);
+pub struct Random(pub u64);
 
 impl Random {
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    /// A number below the bound, which must not be 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.draw() % bound
+    }
+
+    /// Any number.
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
+        z ^ (z >> 31)
     }
 
-    pub(crate) fn one_in(&mut self, n: u64) -> bool {
+    /// True once in so many times.
+    pub fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 }
 
 /// What happens at the operation chosen to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// It fails, perhaps half done, and so does everything after it: the power is gone.
     PowerCut,
     /// It alone fails, perhaps half done.
@@ -38,8 +50,9 @@ pub(crate) enum Failure {
     DiskFull,
 }
 
+/// The disk. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct SimDisk(Arc<Mutex<State>>);
+pub struct SimDisk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -73,7 +86,8 @@ struct SimFile {
 }
 
 impl SimDisk {
-    pub(crate) fn new(seed: u64) -> SimDisk {
+    /// An empty disk.
+    pub fn new(seed: u64) -> SimDisk {
         SimDisk(Arc::new(Mutex::new(State {
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
@@ -86,17 +100,23 @@ impl SimDisk {
     }
 
     /// Makes the operation fail that comes after so many others from now on.
-    pub(crate) fn fail_after(&self, operations: u64, failure: Failure) {
+    pub fn fail_after(&self, operations: u64, failure: Failure) {
         let mut state = self.state();
         state.failure = Some((state.operations + operations, failure));
     }
 
-    pub(crate) fn names(&self) -> Vec<String> {
+    /// Takes back a failure that has not come yet.
+    pub fn heal(&self) {
+        self.state().failure = None;
+    }
+
+    /// The names of the files.
+    pub fn names(&self) -> Vec<String> {
         self.state().names.keys().cloned().collect()
     }
 
     /// Changes a byte of a file for good.
-    pub(crate) fn damage(&self, name: &str, at: u64, flip: u8) {
+    pub fn damage(&self, name: &str, at: u64, flip: u8) {
         let mut state = self.state();
         let file = state.names[name];
         let file = &mut state.files[file];
@@ -105,20 +125,21 @@ impl SimDisk {
     }
 
     /// Takes a file away for good.
-    pub(crate) fn lose(&self, name: &str) {
+    pub fn lose(&self, name: &str) {
         let mut state = self.state();
         state.names.remove(name);
         state.durable_names.remove(name);
     }
 
-    pub(crate) fn contents(&self, name: &str) -> Vec<u8> {
+    /// What is in a file now.
+    pub fn contents(&self, name: &str) -> Vec<u8> {
         let state = self.state();
         state.files[state.names[name]].now.clone()
     }
 
     /// The disk as it is found after the system went down: of what was not synchronized, any part may be there. The
     /// old one answers only errors from now on.
-    pub(crate) fn crash(&self) -> SimDisk {
+    pub fn crash(&self) -> SimDisk {
         let mut state = self.state();
         state.dead = true;
         let mut random = state.random.clone();

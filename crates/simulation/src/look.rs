@@ -1,0 +1,103 @@
+//! The state of a deployment as its root user sees it, through the API.
+
+use crate::action::{Action, KeyName, Tampering};
+use crate::clients::Clients;
+use crate::model::{Model, State};
+use crate::request::{Request, error, json};
+use crate::world::{Credentials, Server, World};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use store::Engine;
+
+/// What could be seen.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    keys: BTreeSet<String>,
+    aliases: BTreeMap<String, String>,
+    users: BTreeSet<String>,
+    roles: BTreeSet<String>,
+    policies: BTreeSet<String>,
+    access_keys: BTreeSet<String>,
+}
+
+impl Seen {
+    /// Requires that it is what the model says.
+    pub(crate) fn assert_is(&self, model: &Model) {
+        let expected = Self {
+            keys: model.keys.keys().cloned().collect(),
+            aliases: model.aliases.clone(),
+            users: model.users.keys().cloned().collect(),
+            roles: model.roles.keys().cloned().collect(),
+            policies: model.policies.keys().cloned().collect(),
+            access_keys: model.users.values().flat_map(|user| user.access_keys.keys().cloned()).collect(),
+        };
+        assert_eq!(*self, expected);
+    }
+}
+
+/// Looks at everything.
+pub(crate) fn look<E: Engine>(world: &World, server: &mut Server<E>) -> Seen {
+    let mut ask = |request: Request| {
+        let (parts, body) = request.sign(&Credentials::root(), world.now(), "look");
+        let answer = server.call(parts, body);
+        assert_eq!(error(&answer), None, "{request:?}");
+        answer
+    };
+    let list = |answer: &Value, list: &str, member: &str| -> Vec<String> {
+        let items = answer[list].as_array().unwrap();
+        items.iter().map(|item| item[member].as_str().unwrap().to_owned()).collect()
+    };
+    let keys = json(&ask(Request::kms("ListKeys", &json!({"Limit": 1000}))));
+    let aliases = json(&ask(Request::kms("ListAliases", &json!({"Limit": 100}))));
+    let names = list(&aliases, "Aliases", "AliasName");
+    let mut xml = |operation: &str, parameters: &[(&str, &str)], element: &str| -> BTreeSet<String> {
+        let answer = ask(Request::iam(operation, parameters));
+        let text = String::from_utf8(answer.body).unwrap();
+        let opening = format!("<{element}>");
+        let parts = text.split(opening.as_str()).skip(1);
+        parts.map(|part| part.split('<').next().unwrap().to_owned()).collect()
+    };
+    let users = xml("ListUsers", &[("MaxItems", "1000")], "UserName");
+    let mut access_keys = BTreeSet::new();
+    for user in &users {
+        access_keys.extend(xml("ListAccessKeys", &[("UserName", user)], "AccessKeyId"));
+    }
+    Seen {
+        keys: list(&keys, "Keys", "KeyId").into_iter().collect(),
+        aliases: names.into_iter().zip(list(&aliases, "Aliases", "TargetKeyId")).collect(),
+        roles: xml("ListRoles", &[("MaxItems", "1000")], "RoleName"),
+        policies: xml("ListPolicies", &[("Scope", "Local"), ("MaxItems", "1000")], "PolicyName"),
+        users,
+        access_keys,
+    }
+}
+
+/// Requires that every ciphertext ever given can be decrypted by the root user wherever the model says so, and not elsewhere.
+pub(crate) fn decrypt_all<E: Engine>(
+    world: &World,
+    server: &mut Server<E>,
+    model: &Model,
+    clients: &Clients,
+) {
+    for blob in &clients.blobs {
+        let action = Action::Decrypt {
+            blob: blob.clone(),
+            key: Some(KeyName::Arn(blob.key.clone())),
+            app: blob.app.clone(),
+            tampering: Tampering::None,
+        };
+        let (parts, body) = action.request().sign(&Credentials::root(), world.now(), "look");
+        let answer = server.call(parts, body);
+        let usable = model.keys.get(&blob.key).is_some_and(|key| key.state == State::Enabled);
+        let code = error(&answer);
+        // A key policy can shut out the root user.
+        let shut_out = code.as_deref() == Some("AccessDenied");
+        assert_eq!(code.is_none(), usable && !shut_out, "{code:?} for a ciphertext of {}", blob.key);
+        if code.is_none() {
+            let plaintext = STANDARD.decode(json(&answer)["Plaintext"].as_str().unwrap()).unwrap();
+            assert_eq!(plaintext, blob.plaintext);
+        }
+    }
+}

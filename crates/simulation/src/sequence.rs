@@ -1,0 +1,126 @@
+//! Calls one after the other, each compared with the model.
+
+use crate::action::{Action, Signature};
+use crate::clients::{Clients, Dice};
+use crate::model::{Call, Model};
+use crate::request::{error, plain};
+use crate::world::{Server, World};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use store::Memory;
+
+/// Marks the calls of a run in their records.
+const AGENT: &str = "sequence";
+
+/// How much time passes at once, in seconds: sessions end after an hour, keys go after 7 days and are rotated after 90, and shortly
+/// before that not by hand.
+const PASSES: [i64; 5] = [600, 3600, 7 * 86_400, 90 * 86_400, 90 * 86_400 - 600];
+
+/// Operations with what became of them, `done` or an error: what a run came upon.
+pub type Reached = BTreeSet<(String, String)>;
+
+/// A deployment with its model.
+pub struct Sequence {
+    world: World,
+    server: Server<Memory>,
+    model: Model,
+    clients: Clients,
+    /// What has happened.
+    pub reached: Reached,
+}
+
+impl Sequence {
+    /// An account with nothing in it.
+    pub fn new(seed: u64) -> Self {
+        let world = World::new(seed);
+        let server = world.start(Memory::new());
+        Self { world, server, model: Model::default(), clients: Clients::default(), reached: Reached::new() }
+    }
+
+    /// Makes the next call, or lets time pass.
+    pub fn step(&mut self, dice: &mut Dice<'_>) {
+        if dice(12) == 11 {
+            self.pass(PASSES[dice(PASSES.len())]);
+            return;
+        }
+        let action = self.clients.action(dice);
+        let (by, credentials) = self.clients.caller(&action, dice);
+        let call = Call { action, by, now: self.world.now().0 };
+        let predicted = self.model.predict(&call);
+
+        let (parts, body) = call.action.request().sign(&credentials, self.world.now(), AGENT);
+        let (rows, end) = (self.server.rows(), self.server.trail_end());
+        let answer = self.server.call(parts, body);
+        let found = match error(&answer) {
+            None => Ok(()),
+            Some(code) => Err(plain(&code)),
+        };
+        let text = String::from_utf8_lossy(&answer.body);
+        assert_eq!(
+            found,
+            predicted.map_err(str::to_owned),
+            "{call:?} was answered {text}\n{:#?}",
+            self.model
+        );
+        let outcome = predicted.err().unwrap_or("done");
+        self.reached.insert((operation(&call.action), outcome.to_owned()));
+
+        let records = self.records(end);
+        let (record, events) = records.split_first().expect("a call leaves a record");
+        assert_eq!(record["userAgent"], AGENT);
+        assert_eq!(record["errorCode"].as_str().map(plain), predicted.err().map(str::to_owned), "{record}");
+        if predicted.is_err() {
+            assert!(events.is_empty(), "{events:?}");
+            assert_eq!(self.server.rows(), rows, "{call:?} was refused and changed something");
+            return;
+        }
+        self.clients.check(&call.action, &self.model, &answer);
+        self.clients.learn(&call.action, &self.model, call.now, &answer);
+        let before: usize = self.rotations();
+        self.model.apply(&call, &record["responseElements"]);
+        assert_eq!(names(events), vec!["RotateKey"; self.rotations() - before], "{call:?}");
+    }
+
+    /// Requires that what can be seen through the API is what the model says.
+    pub fn compare(&mut self) {
+        let seen = crate::look::look(&self.world, &mut self.server);
+        seen.assert_is(&self.model);
+        crate::look::decrypt_all(&self.world, &mut self.server, &self.model, &self.clients);
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.world.pass(seconds);
+        let now = self.world.now().0;
+        let end = self.server.trail_end();
+        self.server.run_timers();
+        let (gone, rotated) = self.model.due(now);
+        gone.iter().for_each(|id| self.model.delete_key(id));
+        rotated.iter().for_each(|id| self.model.rotate_key(id, now));
+        let mut expected = vec!["DeleteKey"; gone.len()];
+        expected.extend(vec!["RotateKey"; rotated.len()]);
+        let records = self.records(end);
+        let mut found = names(&records);
+        found.sort_unstable();
+        assert_eq!(found, expected);
+        let expired = |signature: &Signature| matches!(signature, Signature::Session { expires, .. } if expires + 3_600_000 < now);
+        self.clients.signatures.retain(|(signature, _)| !expired(signature));
+    }
+
+    fn rotations(&self) -> usize {
+        self.model.keys.values().map(|key| key.rotated).sum()
+    }
+
+    fn records(&self, from: u64) -> Vec<Value> {
+        self.server.trail(from).iter().map(|entry| serde_json::from_slice(&entry.bytes).unwrap()).collect()
+    }
+}
+
+/// The name of the operation of an action.
+pub(crate) fn operation(action: &Action) -> String {
+    let text = format!("{action:?}");
+    text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+}
+
+fn names(records: &[Value]) -> Vec<&str> {
+    records.iter().map(|record| record["eventName"].as_str().unwrap()).collect()
+}

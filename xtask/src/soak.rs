@@ -1,0 +1,28 @@
+//! `cargo xtask soak`: what the tests do for seconds, for as long as one likes.
+
+use crate::clients::{self, root};
+use crate::fuzz;
+use crate::run::{Failure, cargo, release, run};
+use std::process::Command;
+
+/// How many rounds of killing a loaded server a minute of soaking stands for.
+const KILLS_A_MINUTE: u32 = 4;
+
+/// Simulates for half of the time, fuzzes for a quarter, and kills the real server under load for about as long.
+pub(crate) fn soak(minutes: u32) -> Result<(), Failure> {
+    eprintln!("== simulation");
+    let simulated = (minutes / 2).max(1).to_string();
+    run(cargo().args(["run", "--release", "--package", "simulation", "--bin", "soak", "--", &simulated]))?;
+    eprintln!("== fuzzing");
+    let seconds = (minutes * 60 / 4 / fuzz::TARGETS_ABOUT).max(2);
+    fuzz::fuzz(&[], seconds, false)?;
+    eprintln!("== kill -9 under load");
+    let programs = clients::python()?;
+    let binary = release(&["fastness"])?.join("fastness");
+    run(Command::new(programs.join("python"))
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_durability.py", "-k", "kill_9"])
+        .current_dir(root())
+        .env("FASTNESS_BINARY", binary)
+        .env("FASTNESS_TEST_KILLS", (minutes * KILLS_A_MINUTE / 4).max(20).to_string())
+        .env("PYTHONDONTWRITEBYTECODE", "1"))
+}
