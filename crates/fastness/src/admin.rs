@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// The longest answer, in bytes.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
 
+/// The longest request id that is looked for, in bytes; those made here have 36.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
 /// A command, as it goes over the channel. Also those without members are structs: only so does serde refuse members that it does
 /// not know.
 #[derive(Serialize, Deserialize)]
@@ -34,6 +37,8 @@ pub(crate) enum Command {
     Unseal {},
     /// Opens the keyring with a passphrase.
     UnsealWithPassphrase { passphrase: Zeroizing<String> },
+    /// Tells what is known of a request.
+    Why { request_id: String },
 }
 
 /// Sends a command to the server of a data directory and waits for its answer.
@@ -81,6 +86,10 @@ impl Commands for Commanded {
         let result = match command {
             Command::Status {} => Ok(self.status()),
             Command::Seal {} => self.seal(by).await,
+            Command::Why { request_id } => match self.gate.deployment() {
+                Some(deployment) => explain(&deployment, &request_id, Some(by)).await,
+                None => Err(SealError::Sealed.into()),
+            },
             Command::Unseal {} => self.unseal(by, |opening| opening.configured()).await,
             Command::UnsealWithPassphrase { passphrase } => {
                 let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());
@@ -133,6 +142,26 @@ impl Commanded {
         tracing::info!(uid = by.uid, "unsealed");
         Ok(self.status())
     }
+}
+
+/// What is known of a request. That it was asked is recorded, with who asked.
+pub(crate) async fn explain(
+    deployment: &server::Deployment,
+    request_id: &str,
+    by: Option<Operator>,
+) -> Result<Value, Failure> {
+    if request_id.len() > REQUEST_ID_BYTES_MAX {
+        return Err(Failure("that is no request id: it is too long".to_owned()));
+    }
+    let mut details = by.map_or_else(|| json!({}), said_by);
+    if let Some(details) = details.as_object_mut() {
+        details.insert("requestId".to_owned(), request_id.into());
+    }
+    let recorded = deployment.record_operator("ExplainRequest", details).await;
+    recorded.map_err(|fault| Failure(fault.for_operator()))?;
+    // The whole trail may have to be read.
+    let known = tokio::task::block_in_place(|| deployment.explain_request(request_id));
+    known.map_err(|fault| Failure(fault.for_operator()))
 }
 
 /// Who gave a command, for its record.

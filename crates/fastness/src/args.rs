@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -39,6 +39,10 @@ pub(crate) enum Command {
     Seal(SealArgs),
     /// Unseal the running server, with the configured seal or a passphrase
     Unseal(UnsealArgs),
+    /// Tell why a request was denied: the statement that decided, what failed, and the least change that would allow it
+    Why(WhyArgs),
+    /// Examine policy documents and try them, without a server
+    Policy(PolicyArgs),
     /// List, per service, how many of AWS's operations are implemented
     Coverage(CoverageArgs),
 }
@@ -122,6 +126,84 @@ pub(crate) struct SealArgs {
 pub(crate) struct UnsealArgs {
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WhyArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// The request's id, as the answer's x-amzn-RequestId header, the client's error and the trail have it
+    pub(crate) request_id: String,
+
+    /// Print all that is known as JSON
+    #[arg(long, conflicts_with = "encoded")]
+    pub(crate) json: bool,
+
+    /// Print the message that `aws sts decode-authorization-message` decodes
+    #[arg(long)]
+    pub(crate) encoded: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+}
+
+/// What to do with policies.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Tell what is wrong, useless or dangerous in policy documents; exits with 2 on errors, 1 on warnings
+    Lint(LintArgs),
+    /// Check decisions of policies against expected ones; exits with 1 if one differs, 2 if a file cannot be used
+    Test(PolicyTestArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LintArgs {
+    /// Policy documents (JSON)
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// What the documents are for [default: told from their looks]
+    #[arg(long, value_enum)]
+    pub(crate) kind: Option<Kind>,
+
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a policy document is for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Kind {
+    Identity,
+    Resource,
+    Key,
+    Trust,
+    Boundary,
+    Session,
+}
+
+impl From<Kind> for policy::PolicyKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Identity => Self::Identity,
+            Kind::Resource => Self::Resource,
+            Kind::Key => Self::Key,
+            Kind::Trust => Self::Trust,
+            Kind::Boundary => Self::Boundary,
+            Kind::Session => Self::Session,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PolicyTestArgs {
+    /// Files of cases (YAML, or JSON where the name ends in .json)
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

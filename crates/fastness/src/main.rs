@@ -9,11 +9,13 @@ mod deployment;
 mod env;
 mod init;
 mod opening;
+mod policies;
 mod process;
 mod seal;
 mod sealing;
 mod serve;
 mod status;
+mod why;
 
 use clap::Parser as _;
 use std::io::Write as _;
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
         args::Command::Status(args) => status::run(&args),
         args::Command::Seal(args) => sealing::seal(&args),
         args::Command::Unseal(args) => sealing::unseal(&args),
+        args::Command::Why(args) => why::run(&args),
+        args::Command::Policy(args) => policies::run(&args),
         args::Command::Coverage(args) => coverage::run(&args),
     });
     match result {

@@ -75,7 +75,8 @@ fn seal_files<'a>(
         SealPlace::KeyFile { path } => Some(path.as_path()),
         SealPlace::Passphrase => None,
     };
-    let flags = [&place.config, &place.key_file, &place.passphrase_file].into_iter().flatten().map(PathBuf::as_path);
+    let flags =
+        [&place.config, &place.key_file, &place.passphrase_file].into_iter().flatten().map(PathBuf::as_path);
     let configured = config.seal.as_ref().map(crate::config::Seal::path);
     made_with.into_iter().chain(flags).chain(configured)
 }

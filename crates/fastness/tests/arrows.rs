@@ -19,7 +19,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server", &["platform", "store", "wire"]),
     (
         "fastness",
-        &["cloudtrail", "confine", "iam", "keyring", "kms", "memory", "platform", "server", "store", "sts"],
+        &[
+            "cloudtrail",
+            "confine",
+            "iam",
+            "keyring",
+            "kms",
+            "memory",
+            "platform",
+            "policy",
+            "server",
+            "store",
+            "sts",
+        ],
     ),
     ("simdisk", &["store"]),
     (

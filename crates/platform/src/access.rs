@@ -94,6 +94,29 @@ impl<'a> Access<'a> {
     }
 }
 
+/// The condition keys that every service has, as AWS writes them.
+const GLOBAL: [&str; 19] = [
+    "aws:CurrentTime",
+    "aws:EpochTime",
+    "aws:MultiFactorAuthPresent",
+    "aws:PrincipalAccount",
+    "aws:PrincipalArn",
+    "aws:PrincipalIsAWSService",
+    "aws:PrincipalType",
+    "aws:Referer",
+    "aws:RequestedRegion",
+    "aws:ResourceAccount",
+    "aws:SecureTransport",
+    "aws:SourceIdentity",
+    "aws:SourceIp",
+    "aws:TagKeys",
+    "aws:TokenIssueTime",
+    "aws:UserAgent",
+    "aws:ViaAWSService",
+    "aws:userid",
+    "aws:username",
+];
+
 /// The condition keys of one decision: those of the call, of the caller and of the access.
 ///
 /// Values that have to be made are made when a policy first asks for them.
@@ -167,6 +190,32 @@ impl<'a> Facts<'a> {
             _ => return self.tag(name),
         };
         Some(Values::One(one))
+    }
+
+    /// Every condition key that the request has, with its values.
+    pub(crate) fn all(&self) -> BTreeMap<String, Vec<String>> {
+        let global =
+            GLOBAL.iter().filter_map(|name| Some(((*name).to_owned(), self.get(&name.to_lowercase())?)));
+        let mut all: BTreeMap<String, Vec<String>> =
+            global.map(|(name, values)| (name, values.iter().map(str::to_owned).collect())).collect();
+        let mut tags = |kind: &str, key: &str, value: &str| {
+            all.insert(format!("aws:{kind}/{key}"), vec![value.to_owned()]);
+        };
+        text(self.principal_tags).for_each(|(key, value)| tags("PrincipalTag", key, value));
+        self.access
+            .resource_tags
+            .into_iter()
+            .flat_map(text)
+            .for_each(|(key, value)| tags("ResourceTag", key, value));
+        self.access.request_tags.iter().for_each(|(key, value)| tags("RequestTag", key, value));
+        for (name, values) in &self.access.keys {
+            let values = match values {
+                Key::One(value) => vec![value.clone().into_owned()],
+                Key::Many(values) => values.clone(),
+            };
+            all.insert(name.clone().into_owned(), values);
+        }
+        all
     }
 
     fn tag(&self, name: &str) -> Option<Values<'_>> {

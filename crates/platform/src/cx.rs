@@ -2,11 +2,11 @@
 
 use crate::access::Facts;
 use crate::trail::{Resource, ServiceEvent};
-use crate::{Access, Call, Caller, Fault, Principal, Tx};
+use crate::{Access, Call, Caller, Denial, Fault, Principal, Tx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyring::{Keyring, Random};
-use policy::{Policies, Policy};
+use policy::{Mode, Names, Policies, Policy, PolicyName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::Timestamp;
@@ -104,6 +104,15 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// Unavailable.
     fn permissions(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Option<Arc<Permissions>>, Fault>;
+
+    /// What the policies of [`permissions`](Self::permissions) are called, in the same order; the resource's is not known here.
+    /// Only asked where a denial is explained.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn policy_names(&self, _tx: &mut Tx<'_>, _caller: &Caller) -> Result<Names, Fault> {
+        Ok(Names::default())
+    }
 
     /// Finds a role, for a caller who wants to assume it.
     ///
@@ -253,7 +262,8 @@ impl<'a> Cx<'a> {
         if let Verdict::Denied { explicit, message } = self.decide(access, false)? {
             let saved = !explicit && granted(self)? && self.decide(access, true)? == Verdict::Allowed;
             if !saved {
-                return Err(Fault::denied(message));
+                let denial = self.explain(access, &message)?;
+                return Err(Fault::denied(message).explained(denial));
             }
         }
         self.authorized = true;
@@ -265,6 +275,41 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// Unavailable, if policies cannot be read.
     pub fn decide(&mut self, access: &Access<'_>, granted: bool) -> Result<Verdict, Fault> {
+        self.asking(access, granted, |request, policies, _| {
+            let decision = policy::evaluate(request, policies, access.mode);
+            if decision.allowed {
+                return Verdict::Allowed;
+            }
+            let explicit = matches!(decision.reason, policy::Reason::ExplicitDeny { .. });
+            Verdict::Denied { explicit, message: decision.message(request) }
+        })
+    }
+
+    /// Why policies deny an access: the slow way round, for denials only.
+    fn explain(&mut self, access: &Access<'_>, message: &str) -> Result<Denial, Fault> {
+        let mut names = self.env.directory.policy_names(&mut self.tx, self.caller)?;
+        names.resource = access.policy.map(|_| {
+            let kind = match access.mode {
+                Mode::Standard => "resource policy",
+                Mode::KmsKey => "key policy",
+                Mode::AssumeRole => "trust policy",
+            };
+            PolicyName::own(format!("the {kind} of {}", access.resource))
+        });
+        let (call, caller) = (self.call, self.caller);
+        self.asking(access, false, |request, policies, facts| {
+            let explanation = policy::explain(request, policies, access.mode, &names);
+            Denial::new(call, caller, request, facts.all(), message, explanation)
+        })
+    }
+
+    /// Puts an access into the terms of the policy engine.
+    fn asking<T>(
+        &mut self,
+        access: &Access<'_>,
+        granted: bool,
+        then: impl FnOnce(&policy::Request<'_>, &Policies<'_>, &Facts<'_>) -> T,
+    ) -> Result<T, Fault> {
         let permissions = self.permissions()?;
         let facts = Facts::new(self.call, self.caller, &permissions.tags, access);
         let arn = self.caller.principal.arn();
@@ -291,12 +336,7 @@ impl<'a> Cx<'a> {
             resource: access.policy,
             grant: granted,
         };
-        let decision = policy::evaluate(&request, &policies, access.mode);
-        if decision.allowed {
-            return Ok(Verdict::Allowed);
-        }
-        let explicit = matches!(decision.reason, policy::Reason::ExplicitDeny { .. });
-        Ok(Verdict::Denied { explicit, message: decision.message(&request) })
+        Ok(then(&request, &policies, &facts))
     }
 
     /// Declares that this operation needs no permission at all (`sts:GetCallerIdentity`, or what concerns only the caller).

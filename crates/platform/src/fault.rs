@@ -1,5 +1,6 @@
 //! What went wrong with one call.
 
+use crate::Denial;
 use std::borrow::Cow;
 
 /// Whose doing a fault is. It decides the status, whether the client should retry, and what is logged.
@@ -27,6 +28,7 @@ pub struct Fault {
     message: String,
     context: Vec<String>,
     resources: Vec<crate::trail::Resource>,
+    denial: Option<Box<Denial>>,
 }
 
 impl Fault {
@@ -38,12 +40,31 @@ impl Fault {
             message: message.into(),
             context: Vec::new(),
             resources: Vec::new(),
+            denial: None,
         }
     }
 
     /// The caller lacks a permission; `message` is the policy engine's sentence.
     pub fn denied(message: impl Into<String>) -> Self {
         Self { blame: Blame::Denied, ..Self::new("AccessDenied", message) }
+    }
+
+    /// Keeps why policies denied the call.
+    #[must_use]
+    pub fn explained(mut self, denial: Denial) -> Self {
+        self.denial = Some(Box::new(denial));
+        self
+    }
+
+    /// The same denial in other words.
+    #[must_use]
+    pub fn reworded(self, words: Fault) -> Self {
+        Self { denial: self.denial, ..words }
+    }
+
+    /// Why policies denied the call, if they did.
+    pub fn denial(&self) -> Option<&Denial> {
+        self.denial.as_deref()
     }
 
     /// A concurrent change got in between: the transaction is run again.

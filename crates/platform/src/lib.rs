@@ -7,6 +7,7 @@
 mod access;
 mod caller;
 mod cx;
+pub mod denial;
 mod document;
 mod fault;
 pub mod ids;
@@ -20,6 +21,7 @@ pub mod trail;
 pub use access::Access;
 pub use caller::{Call, Caller, Principal, Session};
 pub use cx::{AccessKey, Boundary, Cx, Directory, Env, Permissions, Role, Verdict, open_secret, seal_secret};
+pub use denial::{Denial, Denials};
 pub use document::Document;
 pub use fault::{Blame, Fault};
 pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts, bind};

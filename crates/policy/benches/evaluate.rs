@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use policy::{
-    Context, Mode, Policies, Policy, PolicyError, PolicyKind, Principal, Request, Values, evaluate,
+    Context, Mode, Names, Policies, Policy, PolicyError, PolicyKind, Principal, Request, Values, evaluate,
+    explain,
 };
 
 /// Decisions timed together.
@@ -113,6 +114,28 @@ fn main() -> Result<(), PolicyError> {
         &Policies { identity: &conditional, ..ten },
         Mode::Standard,
     );
+    for (name, request, policies, mode) in [
+        (
+            "explaining: one policy and a key policy, neither allows",
+            &encrypt,
+            Policies { identity: &conditional, ..with_key },
+            Mode::KmsKey,
+        ),
+        (
+            "explaining: nine large policies, none allows",
+            &encrypt,
+            Policies { identity: &nine, ..ten },
+            Mode::Standard,
+        ),
+    ] {
+        let mut best = u128::MAX;
+        for _ in 0..BATCHES {
+            let start = Instant::now();
+            let _ = black_box(explain(black_box(request), &policies, mode, &Names::default()));
+            best = best.min(start.elapsed().as_micros());
+        }
+        write(&format!("{name:<58} {best:>8} µs\n"));
+    }
     let start = Instant::now();
     let _ = black_box(read_only(0));
     write(&format!("making and parsing a large policy: {} µs\n", start.elapsed().as_micros()));

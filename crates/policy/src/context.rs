@@ -38,6 +38,16 @@ pub enum Values<'a> {
 }
 
 impl<'a> Values<'a> {
+    /// The values one after the other.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let (one, many, owned): (Option<&'a str>, &'a [&'a str], &'a [String]) = match *self {
+            Values::One(value) => (Some(value), &[], &[]),
+            Values::Many(values) => (None, values, &[]),
+            Values::Owned(values) => (None, &[], values),
+        };
+        one.into_iter().chain(many.iter().copied()).chain(owned.iter().map(String::as_str))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Values::One(_) => false,

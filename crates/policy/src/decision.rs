@@ -99,7 +99,7 @@ impl<'a> Decision<'a> {
 
 impl PolicyKind {
     /// The kind as AWS names it in "because no … allows".
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             PolicyKind::Identity => "identity-based policy",
             PolicyKind::Resource | PolicyKind::Key => "resource-based policy",

@@ -8,19 +8,23 @@ use crate::error::PolicyError;
 use crate::grammar;
 use crate::principal::NamedPrincipal;
 use crate::statement::{Effect, Statement};
+use serde::{Deserialize, Serialize};
 
 /// A parsed and compiled policy document.
 #[derive(Debug)]
 pub struct Policy {
     kind: PolicyKind,
     version: Version,
+    /// The text, for explanations: what is compiled cannot be quoted.
+    text: Box<str>,
     statements: Box<[Statement]>,
     allow: Index,
     deny: Index,
 }
 
 /// What a document is for: this decides which elements it must and may not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PolicyKind {
     /// Attached to a user, group or role, inline or managed.
     Identity,
@@ -75,6 +79,7 @@ impl Policy {
         Ok(Policy {
             kind,
             version: document.version,
+            text: text.into(),
             statements: statements.into(),
             allow: Index::new(allow),
             deny: Index::new(deny),
@@ -91,6 +96,12 @@ impl Policy {
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The text it was parsed from.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     pub(crate) fn allow(&self) -> &Index {

@@ -1,7 +1,7 @@
 //! The IAM policy language: strict parsing, compilation to an index, and evaluation of requests.
 //!
 //! Pure: no I/O, no clock, no randomness. A [`Policy`] is parsed once and shared; [`evaluate`] answers one
-//! (action, resource) check from the policies that concern it. Rules follow AWS's public documentation
+//! (action, resource) check from the policies that concern it, and [`explain()`] tells why. Rules follow AWS's public documentation
 //! (IAM User Guide, "Policy evaluation logic" and the policy element reference; KMS Developer Guide, "Key policies");
 //! where the documentation is silent, the choice is written down in `docs/decisions/0004-policy-corners.md`.
 
@@ -13,11 +13,14 @@ mod decision;
 mod document;
 mod error;
 mod evaluate;
+pub mod explain;
 mod glob;
 mod grammar;
 mod json;
+pub mod lint;
 mod principal;
 mod request;
+mod source;
 mod statement;
 mod value;
 
@@ -26,6 +29,7 @@ pub use decision::{Decision, Grantor, Reason, StatementRef};
 pub use document::{Policy, PolicyKind, Version, rewrite_principals};
 pub use error::PolicyError;
 pub use evaluate::evaluate;
+pub use explain::{Explanation, Names, PolicyName, explain};
 pub use grammar::DOCUMENT_BYTES_MAX;
 pub use principal::{NamedPrincipal, PrincipalField};
 pub use request::{Boundary, Mode, Policies, Principal, Request};

@@ -49,6 +49,21 @@ impl<'a> Principal<'a> {
     }
 }
 
+impl<'a> Principal<'a> {
+    /// The unique id of the user or role behind the caller.
+    pub(crate) fn id(&self) -> Option<&'a str> {
+        match *self {
+            Principal::User { id, .. } => Some(id),
+            Principal::RoleSession { role_id, .. } => Some(role_id),
+            Principal::Federated { user_id, .. } => Some(user_id),
+            Principal::Anonymous
+            | Principal::Service { .. }
+            | Principal::Root { .. }
+            | Principal::Provider { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Principal<'_> {
     /// The principal as AWS names it in denial messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -59,14 +59,19 @@ impl Statement {
 
     fn covers(&self, check: &Check<'_>) -> bool {
         let context = check.request.context;
+        self.covers_resource(check) && self.conditions.iter().all(|condition| condition.holds(context))
+    }
+
+    /// Whether the resource element alone applies.
+    pub(crate) fn covers_resource(&self, check: &Check<'_>) -> bool {
+        let context = check.request.context;
         let any = |patterns: &[ArnPattern]| {
             patterns.iter().any(|pattern| pattern.matches(&check.resource, context))
         };
-        let resource = match &self.resources {
+        match &self.resources {
             Resources::Only(patterns) => any(patterns),
             Resources::Except(patterns) => !any(patterns),
             Resources::Own => true,
-        };
-        resource && self.conditions.iter().all(|condition| condition.holds(context))
+        }
     }
 }

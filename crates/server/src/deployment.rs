@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::identify::Credentials;
 use platform::ids::Uuids;
-use platform::{AnyOperation, Call, Env, Fault, Service, Tx};
+use platform::{AnyOperation, Call, Denials, Env, Fault, Service, Tx};
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::{CommitError, Store, StoreError};
@@ -21,6 +21,7 @@ pub struct Deployment {
     pub(crate) router: Router,
     pub(crate) credentials: Credentials,
     pub(crate) uuids: Uuids,
+    pub(crate) denials: Denials,
     services: HashMap<&'static str, Hosted>,
 }
 
@@ -53,6 +54,7 @@ impl Deployment {
             router: Router::new(&models),
             credentials: Credentials::new(),
             uuids: Uuids::default(),
+            denials: Denials::default(),
             services: hosted,
         }
     }

@@ -4,6 +4,7 @@ mod admin;
 mod answer;
 mod clock;
 mod deployment;
+mod explain;
 mod gate;
 mod identify;
 mod listen;

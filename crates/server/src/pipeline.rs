@@ -226,7 +226,14 @@ impl Deployment {
         let code = recorded_code(fault);
         record.error = Some((&code, fault.message()));
         record.resources = fault.touched();
-        self.refuse(record, route, call, fault_answer(route, fault, call)).await
+        let answer = fault_answer(route, fault, call);
+        match fault.denial() {
+            None => self.refuse(record, route, call, answer).await,
+            Some(denial) => match self.record_denial(record, denial, answer).await {
+                Ok(answer) => answer,
+                Err(fault) => fault_answer(route, &fault, call),
+            },
+        }
     }
 
     async fn refuse_signature(

@@ -1,4 +1,6 @@
 //! What services are given, over a store in memory.
 
 #[cfg(test)]
+mod denials;
+#[cfg(test)]
 mod tests;

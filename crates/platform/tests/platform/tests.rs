@@ -40,15 +40,15 @@ impl Directory for Everybody {
     }
 }
 
-struct World {
-    store: Store,
-    env: Env,
-    call: Call,
-    caller: Caller,
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) env: Env,
+    pub(crate) call: Call,
+    pub(crate) caller: Caller,
 }
 
 impl World {
-    fn new(statements: &str) -> Self {
+    pub(crate) fn new(statements: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let (data, keys) = (scratch.path().join("data"), scratch.path().join("keys"));
         std::fs::create_dir(&data).unwrap();
@@ -86,11 +86,11 @@ impl World {
         }
     }
 
-    fn cx(&self) -> Cx<'_> {
+    pub(crate) fn cx(&self) -> Cx<'_> {
         Cx::new(Tx::begin(&self.store, &self.env.keyring), &self.env, &self.call, &self.caller)
     }
 
-    fn commit(&self, cx: Cx<'_>) {
+    pub(crate) fn commit(&self, cx: Cx<'_>) {
         let (_, _, _, tx) = cx.finish();
         self.store.commit_blocking(tx.into_txn()).unwrap();
     }

@@ -104,7 +104,7 @@ fn document(kind: PolicyKind, statements: &[String]) -> Arc<Policy> {
 
 /// A request with its policies, as text.
 #[derive(Clone, Debug)]
-struct World {
+pub(crate) struct World {
     mode: usize,
     who: &'static str,
     action: &'static str,
@@ -128,6 +128,15 @@ impl World {
     }
 
     fn allowed(&self) -> bool {
+        self.with(|request, policies, mode| {
+            let decision = evaluate(request, policies, mode);
+            assert!(decision.message(request).contains(self.action));
+            decision.allowed
+        })
+    }
+
+    /// Calls `with` with the parsed request and policies.
+    pub(crate) fn with<T>(&self, with: impl FnOnce(&Request<'_>, &Policies<'_>, Mode) -> T) -> T {
         let (mode, kind) = self.mode();
         let identity = [document(PolicyKind::Identity, &self.identity)];
         let boundary = self.boundary.as_deref().map(|statements| document(PolicyKind::Boundary, statements));
@@ -148,13 +157,11 @@ impl World {
             resource: own.as_deref(),
             grant: self.grant,
         };
-        let decision = evaluate(&request, &policies, mode);
-        assert!(decision.message(&request).contains(self.action));
-        decision.allowed
+        with(&request, &policies, mode)
     }
 }
 
-fn world() -> impl Strategy<Value = World> {
+pub(crate) fn world() -> impl Strategy<Value = World> {
     let request = (
         0..3_usize,
         one_of(CALLERS),

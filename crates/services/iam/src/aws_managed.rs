@@ -18,7 +18,7 @@ pub(crate) const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAcc
 pub(crate) const DENY_ALL: &str = "arn:aws:iam::aws:policy/AWSDenyAll";
 
 /// The account that ARNs of AWS's policies name.
-const ACCOUNT: &str = "aws";
+pub(crate) const ACCOUNT: &str = "aws";
 
 /// When the policies were created, as answers tell it: 2026-01-01.
 const CREATED_MS: i64 = 1_767_225_600_000;

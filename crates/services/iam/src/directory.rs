@@ -6,9 +6,9 @@ use crate::errors::malformed_policy;
 use crate::groups::Group;
 use crate::roles::Role;
 use crate::users::User;
-use crate::{Iam, access_keys, aws_managed, policies, trust};
+use crate::{Iam, access_keys, aws_managed, policies, policy_names, trust};
 use platform::{AccessKey, Boundary, Call, Caller, Directory, Fault, Permissions, Principal, Session, Tx};
-use policy::{Policy, PolicyKind};
+use policy::{Names, Policy, PolicyKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,6 +41,10 @@ impl Directory for Iam {
             add_session_tags(&mut permissions.tags, &session.tags);
         }
         Ok(Some(Arc::new(permissions)))
+    }
+
+    fn policy_names(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Names, Fault> {
+        policy_names::of_caller(tx, caller)
     }
 
     fn role(&self, tx: &mut Tx<'_>, account: &str, name: &str) -> Result<Option<platform::Role>, Fault> {

@@ -28,6 +28,7 @@ mod limits;
 mod page;
 mod policies;
 mod policy_entities;
+mod policy_names;
 mod policy_versions;
 mod roles;
 mod tags;

@@ -136,7 +136,7 @@ impl<'a> Use<'a> {
         // Nobody learns from the words of a denial whether a resource of another account exists.
         allowed.map_err(|fault| {
             if foreign && fault.message().contains("resource-based policy") {
-                self.out_of_reach(cx)
+                fault.reworded(self.out_of_reach(cx))
             } else {
                 fault
             }

@@ -20,7 +20,7 @@ pub static MODEL: wire::ServiceModel = wire::ServiceModel {
         OperationModel::new("AssumeRoleWithSAML").unsigned(),
         OperationModel::new("AssumeRoleWithWebIdentity").unsigned(),
         OperationModel::new("AssumeRoot"),
-        OperationModel::new("DecodeAuthorizationMessage"),
+        DECODE_AUTHORIZATION_MESSAGE,
         OperationModel::new("GetAccessKeyInfo"),
         GET_CALLER_IDENTITY,
         OperationModel::new("GetDelegatedAccessToken"),
@@ -32,6 +32,7 @@ pub static MODEL: wire::ServiceModel = wire::ServiceModel {
 
 wire::operations! {
     AssumeRole: AssumeRoleRequest => AssumeRoleResponse = ASSUME_ROLE;
+    DecodeAuthorizationMessage: DecodeAuthorizationMessageRequest => DecodeAuthorizationMessageResponse = DECODE_AUTHORIZATION_MESSAGE;
     GetCallerIdentity: GetCallerIdentityRequest => GetCallerIdentityResponse = GET_CALLER_IDENTITY;
     GetFederationToken: GetFederationTokenRequest => GetFederationTokenResponse = GET_FEDERATION_TOKEN;
     GetSessionToken: GetSessionTokenRequest => GetSessionTokenResponse = GET_SESSION_TOKEN;
@@ -47,6 +48,11 @@ const ASSUME_ROLE: OperationModel = OperationModel::new("AssumeRole")
         ERROR_REGION_DISABLED_EXCEPTION,
         ERROR_EXPIRED_TOKEN_EXCEPTION,
     ]);
+const DECODE_AUTHORIZATION_MESSAGE: OperationModel = OperationModel::new("DecodeAuthorizationMessage")
+    .input(&DECODE_AUTHORIZATION_MESSAGE_REQUEST)
+    .output(&DECODE_AUTHORIZATION_MESSAGE_RESPONSE)
+    .result_wrapper("DecodeAuthorizationMessageResult")
+    .errors(&[ERROR_INVALID_AUTHORIZATION_MESSAGE_EXCEPTION]);
 const GET_CALLER_IDENTITY: OperationModel = OperationModel::new("GetCallerIdentity")
     .input(&GET_CALLER_IDENTITY_REQUEST)
     .output(&GET_CALLER_IDENTITY_RESPONSE)
@@ -101,6 +107,14 @@ wire::shape! { Credentials: CREDENTIALS "Credentials" {
     * secret_access_key: String = "SecretAccessKey", ACCESS_KEY_SECRET_TYPE;
     * session_token: String = "SessionToken", TOKEN_TYPE;
     * expiration: Timestamp = "Expiration", DATE_TYPE;
+} }
+
+wire::shape! { DecodeAuthorizationMessageRequest: DECODE_AUTHORIZATION_MESSAGE_REQUEST "DecodeAuthorizationMessageRequest" {
+    * encoded_message: String = "EncodedMessage", ENCODED_MESSAGE_TYPE;
+} }
+
+wire::shape! { DecodeAuthorizationMessageResponse: DECODE_AUTHORIZATION_MESSAGE_RESPONSE "DecodeAuthorizationMessageResponse" {
+    ? decoded_message: String = "DecodedMessage", DECODED_MESSAGE_TYPE;
 } }
 
 wire::shape! { FederatedUser: FEDERATED_USER "FederatedUser" {
@@ -174,7 +188,9 @@ static ASSUMED_ROLE_ID_TYPE: Schema =
     Schema::new("assumedRoleIdType", Kind::String).min(2).max(193).pattern(wire::pattern!(r"[\w+=,.@:-]*"));
 static CONTEXT_ASSERTION_TYPE: Schema = Schema::new("contextAssertionType", Kind::String).min(4).max(2048);
 static DATE_TYPE: Schema = Schema::new("dateType", Kind::Timestamp);
+static DECODED_MESSAGE_TYPE: Schema = Schema::new("decodedMessageType", Kind::String);
 static DURATION_SECONDS_TYPE: Schema = Schema::new("durationSecondsType", Kind::Integer).min(900).max(129600);
+static ENCODED_MESSAGE_TYPE: Schema = Schema::new("encodedMessageType", Kind::String).min(1).max(10240);
 static EXTERNAL_ID_TYPE: Schema =
     Schema::new("externalIdType", Kind::String).min(2).max(1224).pattern(wire::pattern!(r"[\w+=,.@:\/-]*"));
 static FEDERATED_ID_TYPE: Schema =
@@ -221,6 +237,8 @@ static USER_NAME_TYPE: Schema =
     Schema::new("userNameType", Kind::String).min(2).max(32).pattern(wire::pattern!(r"[\w+=,.@-]*"));
 
 const ERROR_EXPIRED_TOKEN_EXCEPTION: ErrorModel = ErrorModel::new("ExpiredTokenException", 400);
+const ERROR_INVALID_AUTHORIZATION_MESSAGE_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidAuthorizationMessageException", 400);
 const ERROR_MALFORMED_POLICY_DOCUMENT_EXCEPTION: ErrorModel =
     ErrorModel::new("MalformedPolicyDocumentException", 400).code("MalformedPolicyDocument");
 const ERROR_PACKED_POLICY_TOO_LARGE_EXCEPTION: ErrorModel =

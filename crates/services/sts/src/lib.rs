@@ -6,6 +6,7 @@
 pub mod api;
 mod assume_role;
 mod caller_identity;
+mod decode;
 mod federation_token;
 mod issue;
 mod packed;
@@ -26,13 +27,22 @@ impl Service for Sts {
     }
 
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
-        operations![self; ops::AssumeRole, ops::GetCallerIdentity, ops::GetFederationToken, ops::GetSessionToken]
+        operations![self;
+            ops::AssumeRole,
+            ops::DecodeAuthorizationMessage,
+            ops::GetCallerIdentity,
+            ops::GetFederationToken,
+            ops::GetSessionToken,
+        ]
     }
 
     fn admit(&self, operation: &str, caller: &Caller) -> Result<(), Fault> {
         // IAM User Guide, "Comparing the AWS STS API operations".
         let allowed = match operation {
             "GetCallerIdentity" => true,
+            "DecodeAuthorizationMessage" => {
+                caller.session.is_none() || matches!(caller.principal, Principal::Role { .. })
+            }
             "AssumeRole" => !matches!(caller.principal, Principal::Federated { .. }),
             _ => caller.session.is_none(),
         };

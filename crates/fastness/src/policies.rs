@@ -1,0 +1,17 @@
+//! `fastness policy`: policy documents examined and tried without a server.
+
+mod case;
+mod lint;
+mod suite;
+mod test;
+
+use crate::Failure;
+use crate::args::{PolicyArgs, PolicyCommand};
+use std::process::ExitCode;
+
+pub(crate) fn run(args: &PolicyArgs) -> Result<ExitCode, Failure> {
+    match &args.command {
+        PolicyCommand::Lint(args) => lint::run(args),
+        PolicyCommand::Test(args) => test::run(args),
+    }
+}

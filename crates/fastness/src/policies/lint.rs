@@ -1,0 +1,67 @@
+//! `fastness policy lint`: what is wrong with policy documents.
+
+use crate::args::LintArgs;
+use crate::opening::services;
+use crate::{Failure, failure};
+use policy::lint::{Finding, Level, Vocabulary, guess_kind, lint};
+use policy::{DOCUMENT_BYTES_MAX, PolicyKind};
+use serde_json::json;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub(crate) fn run(args: &LintArgs) -> Result<ExitCode, Failure> {
+    let vocabulary = vocabulary();
+    let mut worst = None;
+    let mut all = Vec::new();
+    let mut out = std::io::stdout();
+    for path in &args.files {
+        let text = read(path)?;
+        let kind = args.kind.map_or_else(|| guess_kind(&text), PolicyKind::from);
+        let found = lint(&text, kind, &vocabulary);
+        worst = found.iter().map(|finding| finding.level).chain(worst).min();
+        if args.json {
+            all.push(json!({ "file": path, "kind": kind, "findings": found }));
+            continue;
+        }
+        for Finding { code, level, message, line, column } in &found {
+            let level = match level {
+                Level::Error => "error",
+                Level::Warning => "warning",
+                Level::Suggestion => "suggestion",
+            };
+            writeln!(out, "{}:{line}:{column}: {level} {code}: {message}", path.display())?;
+        }
+    }
+    if args.json {
+        writeln!(out, "{:#}", json!(all))?;
+    }
+    Ok(ExitCode::from(match worst {
+        Some(Level::Error) => 2,
+        Some(Level::Warning) => 1,
+        Some(Level::Suggestion) | None => 0,
+    }))
+}
+
+/// Reads a document. One that is too long to be any policy is not read.
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
+    let size = std::fs::metadata(path).map_err(|error| failure(path.display(), error))?.len();
+    if size > DOCUMENT_BYTES_MAX as u64 {
+        return Err(failure(
+            path.display(),
+            format!("larger than any policy may be ({DOCUMENT_BYTES_MAX} bytes)"),
+        ));
+    }
+    std::fs::read_to_string(path).map_err(|error| failure(path.display(), error))
+}
+
+/// The actions of the services that there are models of.
+fn vocabulary() -> Vocabulary {
+    let services = services(Arc::default());
+    let names = services.iter().map(|service| {
+        let model = service.model();
+        (model.signing_name, model.operations.iter().map(|operation| operation.name))
+    });
+    Vocabulary::new(names)
+}

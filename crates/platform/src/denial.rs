@@ -1,0 +1,227 @@
+//! What is kept of denied calls, so that it can be told later what decided at the time.
+//!
+//! The explanation is made when the call is denied, from the policies as they are then, and written with the call's audit record
+//! in one transaction. Denials lie in a ring of [`DENIALS_MAX`] slots, where a new one takes the place of the oldest.
+
+use crate::{Call, Caller, Fault, Table, Tx};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keyring::Keyring;
+use policy::{Explanation, PolicyKind};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many denials are kept; older ones make room.
+pub const DENIALS_MAX: u64 = 10_000;
+
+/// The most that one of them takes, in bytes of JSON.
+pub const DENIAL_BYTES_MAX: usize = 16 * 1024;
+
+/// The longest value of a condition key that is kept, in bytes.
+const VALUE_BYTES_MAX: usize = 512;
+
+/// The most values of a condition key that are kept.
+const VALUES_MAX: usize = 20;
+
+/// How many slots are counted at a time: after a start the count goes on behind those of the start before.
+const COUNTED_AT_A_TIME: u64 = 64;
+
+/// The longest encoded message that is looked at, in characters; those made here have less than 200.
+const TOKEN_CHARS_MAX: usize = 1024;
+
+const PURPOSE: &str = "sts/authorization-message";
+
+const SLOTS: Table<Denial> = Table::new("platform/denials");
+const COUNT: Table<u64> = Table::new("platform/denials-count");
+
+/// A denied call, with why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Denial {
+    /// The request's id.
+    pub request_id: String,
+    /// When the call arrived (RFC 3339).
+    pub time: String,
+    /// The account of the caller.
+    pub account: String,
+    /// The account that owns the resource.
+    pub resource_account: String,
+    /// The caller's ARN.
+    pub principal: String,
+    /// The caller's unique id, as `aws:userid` has it.
+    pub principal_id: String,
+    /// The action that was denied.
+    pub action: String,
+    /// The resource's ARN, or `*`.
+    pub resource: String,
+    /// What the caller was told.
+    pub message: String,
+    /// The condition keys of the request with their values, cut to named limits.
+    pub conditions: BTreeMap<String, Vec<String>>,
+    /// Why.
+    pub explanation: Explanation,
+}
+
+impl Denial {
+    /// A denial, of at most [`DENIAL_BYTES_MAX`].
+    pub(crate) fn new(
+        call: &Call,
+        caller: &Caller,
+        request: &policy::Request<'_>,
+        mut conditions: BTreeMap<String, Vec<String>>,
+        message: &str,
+        explanation: Explanation,
+    ) -> Self {
+        for values in conditions.values_mut() {
+            values.truncate(VALUES_MAX);
+            for value in values {
+                if value.len() > VALUE_BYTES_MAX {
+                    value.truncate(value.floor_char_boundary(VALUE_BYTES_MAX));
+                    value.push('…');
+                }
+            }
+        }
+        let mut denial = Self {
+            request_id: call.request_id.clone(),
+            time: call.now.rfc3339(),
+            account: caller.principal.account().to_owned(),
+            resource_account: request.resource_account.to_owned(),
+            principal: caller.principal.arn(),
+            principal_id: caller.principal.user_id(),
+            action: request.action.to_owned(),
+            resource: request.resource.to_owned(),
+            message: message.to_owned(),
+            conditions,
+            explanation,
+        };
+        denial.fit();
+        denial
+    }
+
+    /// Drops what decided least until the denial is small enough.
+    fn fit(&mut self) {
+        while serde_json::to_vec(self).map_or(0, |json| json.len()) > DENIAL_BYTES_MAX {
+            let explanation = &mut self.explanation;
+            if explanation.policies.pop().is_some() {
+                continue;
+            }
+            if explanation.change.take().is_some() {
+                explanation.no_change = Some("the change found is too long to be kept".to_owned());
+            } else if self.conditions.pop_last().is_none() {
+                return;
+            }
+        }
+    }
+
+    /// The denial as an administrator of the caller's account may see it: what another account's policy says is that account's.
+    #[must_use]
+    pub fn for_account(mut self) -> Self {
+        if self.resource_account == self.account {
+            return self;
+        }
+        let owners =
+            |kind: PolicyKind| matches!(kind, PolicyKind::Resource | PolicyKind::Key | PolicyKind::Trust);
+        let explanation = &mut self.explanation;
+        explanation.policies.retain(|report| !owners(report.kind));
+        if explanation.statement.as_ref().is_some_and(|found| owners(found.kind)) {
+            explanation.statement = None;
+            explanation.because = Some("a policy of another account denies it".to_owned());
+        }
+        let kinds = explanation.change.iter().flatten().map(policy::explain::Change::kind);
+        if kinds.flatten().any(owners) {
+            explanation.change = None;
+            explanation.no_change =
+                Some("the account that owns the resource has to allow it first".to_owned());
+        }
+        self
+    }
+
+    /// The denial of a request, if it is still kept. Looks through all slots: for operators.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring is.
+    pub fn find(tx: &mut Tx<'_>, request_id: &str) -> Result<Option<(Slot, Self)>, Fault> {
+        /// How many slots are read at a time.
+        const PAGE: usize = 256;
+        let mut after: Option<String> = None;
+        loop {
+            let page = SLOTS.scan(tx, &[], after.as_deref(), PAGE)?;
+            let found = page.iter().find(|(_, denial)| denial.request_id == request_id);
+            if let Some((name, denial)) = found {
+                let slot = name.parse().map_err(|_| Fault::bug("the slot of a denial is no number"))?;
+                return Ok(Some((Slot(slot), (**denial).clone())));
+            }
+            match page.last() {
+                Some((name, _)) if page.len() == PAGE => after = Some(name.clone()),
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    /// The denial that an encoded message stands for; none if the message was not made here, was altered, or if the denial has
+    /// made room for others.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring is.
+    pub fn decode(tx: &mut Tx<'_>, keyring: &Keyring, token: &str) -> Result<Option<Self>, Fault> {
+        let sealed = (token.len() <= TOKEN_CHARS_MAX).then(|| URL_SAFE_NO_PAD.decode(token).ok()).flatten();
+        let Some(opened) = sealed.and_then(|sealed| keyring.token_open(PURPOSE, &sealed).ok()) else {
+            return Ok(None);
+        };
+        let Ok((slot, request_id)) = serde_json::from_slice::<(u64, String)>(&opened) else {
+            return Ok(None);
+        };
+        let held = SLOTS.get(tx, &[&Slot(slot).name()])?;
+        Ok(held.filter(|denial| denial.request_id == request_id).map(|denial| (*denial).clone()))
+    }
+
+    /// The message of `sts:DecodeAuthorizationMessage` that stands for this denial: a reference, so that it is short whatever the
+    /// denial holds.
+    ///
+    /// # Errors
+    /// Unavailable, if the keyring is.
+    pub fn encoded(&self, keyring: &Keyring, slot: Slot) -> Result<String, Fault> {
+        let json = serde_json::json!([slot.0, self.request_id]).to_string();
+        Ok(URL_SAFE_NO_PAD.encode(keyring.token_seal(PURPOSE, json.as_bytes())?))
+    }
+}
+
+/// Where a denial is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(u64);
+
+impl Slot {
+    fn name(self) -> String {
+        format!("{:08}", self.0)
+    }
+}
+
+/// Gives denials their places. One for a store that is open.
+#[derive(Debug, Default)]
+pub struct Denials {
+    /// The number of the next denial, counted from 1; 0 before it is known.
+    next: AtomicU64,
+}
+
+impl Denials {
+    /// Keeps a denial, in the transaction of its audit record. `reading` is another one, so that a count read there cannot make
+    /// the record conflict.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring is.
+    pub fn keep(&self, tx: &mut Tx<'_>, reading: &mut Tx<'_>, denial: &Denial) -> Result<Slot, Fault> {
+        if self.next.load(Ordering::Acquire) == 0 {
+            let counted = COUNT.get(reading, &[])?.map_or(1, |count| *count);
+            // Whoever comes first sets it; all read the same.
+            let _others = self.next.compare_exchange(0, counted, Ordering::AcqRel, Ordering::Acquire);
+        }
+        let number = self.next.fetch_add(1, Ordering::AcqRel);
+        if number % COUNTED_AT_A_TIME == 1 {
+            COUNT.put(tx, &[], &(number + COUNTED_AT_A_TIME))?;
+        }
+        let slot = Slot(number % DENIALS_MAX);
+        SLOTS.put(tx, &[&slot.name()], denial)?;
+        Ok(slot)
+    }
+}

@@ -1,0 +1,157 @@
+//! The condition keys that are known, with their types.
+//!
+//! Sources: IAM User Guide, "AWS global condition context keys" and "IAM and AWS STS condition context keys"; Service
+//! Authorization Reference, "Condition keys for AWS Key Management Service".
+
+/// What the values of a condition key are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Type {
+    Arn,
+    Bool,
+    Date,
+    Ip,
+    Number,
+    Text,
+}
+
+/// A condition key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    /// The name as AWS writes it. One that ends in `/` or `:` is the beginning of names.
+    pub(super) name: &'static str,
+    pub(super) kind: Type,
+    /// Whether a request has several values of it.
+    pub(super) many: bool,
+}
+
+const fn one(name: &'static str, kind: Type) -> Key {
+    Key { name, kind, many: false }
+}
+
+const fn many(name: &'static str, kind: Type) -> Key {
+    Key { name, kind, many: true }
+}
+
+use Type::{Arn, Bool, Date, Ip, Number, Text};
+
+/// Every key that is known, by prefix in the order of names.
+pub(super) const KEYS: &[Key] = &[
+    many("aws:CalledVia", Text),
+    one("aws:CalledViaFirst", Text),
+    one("aws:CalledViaLast", Text),
+    one("aws:AssumedRoot", Bool),
+    one("aws:CurrentTime", Date),
+    one("aws:Ec2InstanceSourcePrivateIPv4", Ip),
+    one("aws:Ec2InstanceSourceVpc", Text),
+    one("aws:EpochTime", Date),
+    one("aws:FederatedProvider", Text),
+    one("aws:MultiFactorAuthAge", Number),
+    one("aws:MultiFactorAuthPresent", Bool),
+    one("aws:PrincipalAccount", Text),
+    one("aws:PrincipalArn", Arn),
+    one("aws:PrincipalIsAWSService", Bool),
+    one("aws:PrincipalOrgID", Text),
+    many("aws:PrincipalOrgPaths", Text),
+    one("aws:PrincipalServiceName", Text),
+    many("aws:PrincipalServiceNamesList", Text),
+    one("aws:PrincipalTag/", Text),
+    one("aws:PrincipalType", Text),
+    one("aws:Referer", Text),
+    one("aws:RequestTag/", Text),
+    one("aws:RequestedRegion", Text),
+    one("aws:ResourceAccount", Text),
+    one("aws:ResourceOrgID", Text),
+    many("aws:ResourceOrgPaths", Text),
+    one("aws:ResourceTag/", Text),
+    one("aws:SecureTransport", Bool),
+    one("aws:SourceAccount", Text),
+    one("aws:SourceArn", Arn),
+    one("aws:SourceIdentity", Text),
+    one("aws:SourceIp", Ip),
+    one("aws:SourceOrgID", Text),
+    many("aws:SourceOrgPaths", Text),
+    one("aws:SourceOwner", Text),
+    one("aws:SourceVpc", Text),
+    one("aws:SourceVpcArn", Arn),
+    one("aws:SourceVpce", Text),
+    many("aws:TagKeys", Text),
+    one("aws:TokenIssueTime", Date),
+    one("aws:UserAgent", Text),
+    one("aws:ViaAWSService", Bool),
+    one("aws:VpceAccount", Text),
+    one("aws:VpceOrgID", Text),
+    many("aws:VpceOrgPaths", Text),
+    one("aws:VpcSourceIp", Ip),
+    one("aws:userid", Text),
+    one("aws:username", Text),
+    one("iam:AWSServiceName", Text),
+    one("iam:AssociatedResourceArn", Arn),
+    one("iam:FIDO-FIPS-140-2-certification", Text),
+    one("iam:FIDO-FIPS-140-3-certification", Text),
+    one("iam:FIDO-certification", Text),
+    one("iam:OrganizationsPolicyId", Text),
+    one("iam:PassedToService", Text),
+    one("iam:PermissionsBoundary", Arn),
+    one("iam:PolicyARN", Arn),
+    one("iam:RegisterSecurityKey", Text),
+    one("iam:ResourceTag/", Text),
+    one("iam:ServiceSpecificCredentialAgeDays", Number),
+    one("iam:ServiceSpecificCredentialServiceName", Text),
+    one("kms:BypassPolicyLockoutSafetyCheck", Bool),
+    one("kms:CallerAccount", Text),
+    one("kms:CustomerMasterKeySpec", Text),
+    one("kms:CustomerMasterKeyUsage", Text),
+    one("kms:DataKeyPairSpec", Text),
+    one("kms:EncryptionAlgorithm", Text),
+    one("kms:EncryptionContext:", Text),
+    many("kms:EncryptionContextKeys", Text),
+    one("kms:ExpirationModel", Text),
+    one("kms:GrantConstraintType", Text),
+    one("kms:GrantIsForAWSResource", Bool),
+    many("kms:GrantOperations", Text),
+    one("kms:GranteePrincipal", Text),
+    one("kms:KeyAgreementAlgorithm", Text),
+    one("kms:KeyOrigin", Text),
+    one("kms:KeySpec", Text),
+    one("kms:KeyUsage", Text),
+    one("kms:MacAlgorithm", Text),
+    one("kms:MessageType", Text),
+    one("kms:MultiRegion", Bool),
+    one("kms:MultiRegionKeyType", Text),
+    one("kms:PrimaryRegion", Text),
+    one("kms:ReEncryptOnSameKey", Bool),
+    one("kms:RecipientAttestation:", Text),
+    one("kms:ReplicaRegion", Text),
+    one("kms:RequestAlias", Text),
+    many("kms:ResourceAliases", Text),
+    one("kms:RetiringPrincipal", Text),
+    one("kms:RotationPeriodInDays", Number),
+    one("kms:ScheduleKeyDeletionPendingWindowInDays", Number),
+    one("kms:SigningAlgorithm", Text),
+    one("kms:ValidTo", Date),
+    one("kms:ViaService", Text),
+    one("kms:WrappingAlgorithm", Text),
+    one("kms:WrappingKeySpec", Text),
+    one("sts:AWSServiceName", Text),
+    one("sts:DurationSeconds", Number),
+    one("sts:ExternalId", Text),
+    one("sts:RequestContext/", Text),
+    many("sts:RequestContextProviders", Arn),
+    one("sts:RoleSessionName", Text),
+    one("sts:SourceIdentity", Text),
+    one("sts:TaskPolicyArn", Arn),
+    many("sts:TransitiveTagKeys", Text),
+];
+
+/// The key of this name.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    let lower = name.to_ascii_lowercase();
+    KEYS.iter().find(|key| {
+        let known = key.name.to_ascii_lowercase();
+        if known.ends_with(['/', ':']) {
+            lower.starts_with(&known) && lower.len() > known.len()
+        } else {
+            lower == known
+        }
+    })
+}

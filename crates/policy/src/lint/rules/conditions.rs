@@ -1,0 +1,233 @@
+//! Whether conditions ask what there is to ask, in the way it has to be asked.
+
+use super::{identity, resource};
+use crate::lint::keys::{self, KEYS, Type};
+use crate::lint::names::{meant, nearest};
+use crate::lint::subject::{Subject, fault, items};
+use crate::lint::{Fault, Level, Rule};
+use crate::source::Tested;
+
+pub(super) const INVALID_GLOBAL_CONDITION_KEY: Rule = Rule {
+    code: "INVALID_GLOBAL_CONDITION_KEY",
+    level: Level::Error,
+    doc: "There is no such `aws:` condition key, so that no request ever has it.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"IpAddress":{"aws:SourceIpp":"203.0.113.0/24"}}}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}}"#,
+    ),
+    check: |subject, found| unknown_keys(subject, found, |prefix| prefix == "aws"),
+};
+
+pub(super) const INVALID_SERVICE_CONDITION_KEY: Rule = Rule {
+    code: "INVALID_SERVICE_CONDITION_KEY",
+    level: Level::Error,
+    doc: "The service has no such condition key, so that no request ever has it.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:*:111122223333:key/k","Condition":{"StringEquals":{"kms:EncryptionContex:app":"prod"}}}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:*:111122223333:key/k","Condition":{"StringEquals":{"kms:EncryptionContext:app":"prod"}}}}"#,
+    ),
+    check: |subject, found| {
+        unknown_keys(subject, found, |prefix| {
+            prefix != "aws" && KEYS.iter().any(|key| key.name.split(':').next() == Some(prefix))
+        });
+    },
+};
+
+fn unknown_keys(subject: &Subject<'_>, found: &mut Vec<Fault>, concerns: impl Fn(&str) -> bool) {
+    for statement in subject.statements() {
+        for tested in statement.conditions() {
+            let prefix = tested.key.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            if !concerns(&prefix) || keys::find(tested.key).is_some() {
+                continue;
+            }
+            let names =
+                KEYS.iter().map(|key| key.name).filter(|name| name.starts_with(&format!("{prefix}:")));
+            let near = nearest(tested.key, names.clone()).map(str::to_owned).or_else(|| {
+                // The rest of a name that goes on after its known beginning is the author's.
+                let end = tested.key.rfind(['/', ':']).map(|at| at + 1)?;
+                let (beginning, rest) = tested.key.split_at_checked(end)?;
+                let open = names.filter(|name| name.ends_with(['/', ':']));
+                nearest(beginning, open).map(|near| format!("{near}{rest}"))
+            });
+            let whose = if prefix == "aws" {
+                "there is no condition key".to_owned()
+            } else {
+                format!("{prefix} has no condition key")
+            };
+            found.push(fault(tested.json.span.start, format!("{whose} {}{}", tested.key, meant(near))));
+        }
+    }
+}
+
+/// The operator without set operator, `IfExists` and negation.
+fn base<'o>(tested: &Tested<'o, '_>) -> &'o str {
+    let name = tested.operator.rsplit(':').next().unwrap_or(tested.operator);
+    name.strip_suffix("IfExists").unwrap_or(name)
+}
+
+fn set<'o>(tested: &Tested<'o, '_>) -> Option<&'o str> {
+    tested.operator.split_once(':').map(|(set, _)| set)
+}
+
+pub(super) const TYPE_MISMATCH: Rule = Rule {
+    code: "TYPE_MISMATCH",
+    level: Level::Warning,
+    doc: "The operator compares values as another type than the key has: an address as text matches only when it is written the same \
+          way and never by its network, a number as text not by its size.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"StringEquals":{"aws:SourceIp":"203.0.113.0/24"}}}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}}"#,
+    ),
+    check: |subject, found| {
+        for statement in subject.statements() {
+            for tested in statement.conditions() {
+                let Some(key) = keys::find(tested.key) else { continue };
+                let base = base(&tested);
+                let fits = match key.kind {
+                    _ if base == "Null" => true,
+                    Type::Arn => base.starts_with("Arn") || base.starts_with("String"),
+                    Type::Bool => base == "Bool" || base.starts_with("String"),
+                    Type::Date => base.starts_with("Date") || base.starts_with("Numeric"),
+                    Type::Ip => base.ends_with("IpAddress"),
+                    Type::Number => base.starts_with("Numeric"),
+                    Type::Text => base.starts_with("String") || base.starts_with("Arn"),
+                };
+                let wanted = match key.kind {
+                    Type::Arn => "ArnLike",
+                    Type::Bool => "Bool",
+                    Type::Date => "DateGreaterThan, DateLessThan or another Date",
+                    Type::Ip => "IpAddress or NotIpAddress",
+                    Type::Number => "NumericLessThan or another Numeric",
+                    Type::Text => "StringEquals or another String",
+                };
+                if !fits {
+                    let message =
+                        format!("{} does not fit {}: use the operator {wanted}", tested.operator, key.name);
+                    found.push(fault(tested.json.span.start, message));
+                }
+            }
+        }
+    },
+};
+
+pub(super) const WILDCARD_WITHOUT_LIKE: Rule = Rule {
+    code: "WILDCARD_WITHOUT_LIKE",
+    level: Level::Warning,
+    doc: "`StringEquals` and its kin compare `*` and `?` as they are written. As patterns they work with `StringLike`.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"web-*"}}}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"StringLike":{"aws:PrincipalTag/team":"web-*"}}}}"#,
+    ),
+    check: |subject, found| {
+        for statement in subject.statements() {
+            for tested in statement.conditions() {
+                let base = base(&tested);
+                if !base.starts_with("String") || base.ends_with("Like") {
+                    continue;
+                }
+                for (text, json) in items(tested.json) {
+                    // `${*}` is how a star is written where it could be mistaken.
+                    if text.replace("${*}", "").replace("${?}", "").contains(['*', '?']) {
+                        let like = if base.contains("Not") { "StringNotLike" } else { "StringLike" };
+                        let message =
+                            format!("{base} takes {text} as it is written: use {like} for a pattern");
+                        found.push(fault(json.span.start, message));
+                    }
+                }
+            }
+        }
+    },
+};
+
+pub(super) const MISSING_SET_OPERATOR: Rule = Rule {
+    code: "MISSING_SET_OPERATOR",
+    level: Level::Warning,
+    doc: "The key has several values in a request. Without `ForAnyValue:` or `ForAllValues:` the condition never holds.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"iam:*","Resource":"*","Condition":{"StringEquals":{"aws:TagKeys":"owner"}}}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"iam:*","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"aws:TagKeys":"owner"}}}}"#,
+    ),
+    check: |subject, found| {
+        for statement in subject.statements() {
+            for tested in statement.conditions() {
+                if keys::find(tested.key).is_some_and(|key| key.many)
+                    && set(&tested).is_none()
+                    && base(&tested) != "Null"
+                {
+                    let message = format!(
+                        "{} has several values: use ForAnyValue:{operator} or ForAllValues:{operator}",
+                        tested.key,
+                        operator = tested.operator
+                    );
+                    found.push(fault(tested.json.span.start, message));
+                }
+            }
+        }
+    },
+};
+
+pub(super) const FORALLVALUES_WITH_ALLOW: Rule = Rule {
+    code: "FORALLVALUES_WITH_ALLOW",
+    level: Level::Warning,
+    doc: "`ForAllValues:` holds where the request does not have the key at all, so that an `Allow` with it alone allows those requests. \
+          Require the key with `\"Null\": {\"KEY\": \"false\"}` beside it.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:CreateUser","Resource":"*","Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":["owner"]}}}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:CreateUser","Resource":"*","Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":["owner"]},"Null":{"aws:TagKeys":"false"}}}}"#,
+    ),
+    check: |subject, found| {
+        for statement in subject.allows() {
+            for tested in statement.conditions().filter(|tested| set(tested) == Some("ForAllValues")) {
+                let required = statement.conditions().any(|other| {
+                    other.key.eq_ignore_ascii_case(tested.key)
+                        && (other.operator == "Null" || set(&other) == Some("ForAnyValue"))
+                });
+                if !required {
+                    let message = format!(
+                        "this holds where a request has no {} at all: add \"Null\": {{\"{}\": \"false\"}}",
+                        tested.key, tested.key
+                    );
+                    found.push(fault(tested.json.span.start, message));
+                }
+            }
+        }
+    },
+};
+
+pub(super) const MFA_KEY_MAY_BE_ABSENT: Rule = Rule {
+    code: "MFA_KEY_MAY_BE_ABSENT",
+    level: Level::Warning,
+    doc: "Requests with long-term access keys have no `aws:MultiFactorAuthPresent`, so that a `Deny` on its being false does not reach \
+          them. `BoolIfExists` does.",
+    bad: resource(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}}"#,
+    ),
+    good: resource(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}}"#,
+    ),
+    check: |subject, found| {
+        for statement in subject.denies() {
+            for tested in statement.conditions() {
+                let mfa = tested.key.eq_ignore_ascii_case("aws:MultiFactorAuthPresent");
+                let no = tested.json.texts().iter().any(|text| text.eq_ignore_ascii_case("false"));
+                if mfa && no && tested.operator == "Bool" {
+                    let message =
+                        "requests with long-term access keys do not have this key: use BoolIfExists";
+                    found.push(fault(tested.json.span.start, message));
+                }
+            }
+        }
+    },
+};
