@@ -4,7 +4,7 @@ use crate::args::Place;
 use crate::config::{Config, Seal as Configured};
 use crate::deployment::{Description, SealPlace, default_key_file};
 use crate::{Failure, failure};
-use keyring::{KeyFile, Passphrase, Random, Seal};
+use keyring::{Access, KeyFile, Passphrase, Random, Seal};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -35,7 +35,7 @@ pub(crate) fn existing(
             )));
         }
     };
-    let seal = KeyFile::open(&path).map_err(|error| failure("the key file", error))?;
+    let seal = KeyFile::open(&path, Access::Owner).map_err(|error| failure("the key file", error))?;
     Ok(Box::new(seal))
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn new(
     };
     let path = std::path::absolute(&path).map_err(|error| failure(path.display(), error))?;
     let seal = if path.exists() {
-        KeyFile::open(&path)
+        KeyFile::open(&path, Access::Owner)
     } else {
         if let Some(parent) = path.parent() {
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent);
