@@ -3,11 +3,14 @@
 use crate::KeyringError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 const PRIVATE_MODE: u32 = 0o600;
+
+/// What is expected at most of a pipe, whose length nobody knows.
+const PIPE_BYTES: u64 = 4096;
 
 /// Who but its owner may have access to a private file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +53,8 @@ fn open_private(path: &Path, access: Access) -> Result<File, KeyringError> {
     let file = File::open(path).map_err(failed("open", path))?;
     // Of the open file, not of the path: what is checked is what is read.
     let metadata = file.metadata().map_err(failed("inspect", path))?;
-    if !metadata.is_file() {
+    // A shell's `<(…)` is a pipe.
+    if !metadata.is_file() && !metadata.file_type().is_fifo() {
         return Err(failed("read", path)(io::Error::other("not a regular file")));
     }
     match metadata.permissions().mode() & 0o7777 {
@@ -67,8 +71,8 @@ fn open_private(path: &Path, access: Access) -> Result<File, KeyringError> {
 pub fn read_private(path: &Path, limit: u64, access: Access) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
     let file = open_private(path, access)?;
     // Room for all of it, so that growing leaves no copies behind.
-    let room =
-        usize::try_from(file.metadata().map_err(failed("inspect", path))?.len().min(limit)).unwrap_or(0);
+    let length = file.metadata().map_err(failed("inspect", path))?.len().max(PIPE_BYTES);
+    let room = usize::try_from(length.min(limit)).unwrap_or(0);
     let mut text = Zeroizing::new(Vec::with_capacity(room + 1));
     let length = file.take(limit + 1).read_to_end(&mut text).map_err(failed("read", path))?;
     if u64::try_from(length).is_ok_and(|length| length <= limit) {

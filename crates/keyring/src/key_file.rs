@@ -14,7 +14,8 @@ const LABEL: &str = "fastness key file slot";
 
 /// The seal that needs no set-up. It protects against whoever gets hold of the data without this file: stolen disks, backups.
 pub struct KeyFile {
-    path: PathBuf,
+    /// The file the key lies in, if it lies in one.
+    path: Option<PathBuf>,
     key: Secret,
 }
 
@@ -33,7 +34,7 @@ impl KeyFile {
             return Err(file::failed("write", path)(error));
         }
         file::sync_directory(path)?;
-        Ok(Self { path: path.to_owned(), key })
+        Ok(Self { path: Some(path.to_owned()), key })
     }
 
     /// Reads a key file: 32 bytes, or 64 hexadecimal digits in a line.
@@ -47,18 +48,19 @@ impl KeyFile {
             KeyringError::Damaged { .. } => no_key(),
             other => other,
         })?;
-        Self::parse(&text, path).ok_or_else(no_key)
+        Self::parse(&text, Some(path)).ok_or_else(no_key)
     }
 
-    /// The key that a text is: 32 bytes, or 64 hexadecimal digits in a line. The path is where the text came from.
-    pub fn parse(text: &[u8], path: &Path) -> Option<Self> {
+    /// The key that a text is: 32 bytes, or 64 hexadecimal digits in a line. The path is where the text
+    /// came from, if from a file.
+    pub fn parse(text: &[u8], path: Option<&Path>) -> Option<Self> {
         let key = Secret::copy_of(text).or_else(|| {
             let line = text.strip_suffix(b"\n").unwrap_or(text);
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let mut key = Secret::zero();
             hex::decode_to_slice(line, key.bytes_mut()).ok().map(|()| key)
         })?;
-        Some(Self { path: path.to_owned(), key })
+        Some(Self { path: path.map(Path::to_owned), key })
     }
 }
 
@@ -68,7 +70,7 @@ impl Seal for KeyFile {
     }
 
     fn location(&self) -> Option<&Path> {
-        Some(&self.path)
+        self.path.as_deref()
     }
 
     fn wrap(&self, place: &SlotPlace, root: &Secret, random: &dyn Random) -> Result<Wrapping, KeyringError> {

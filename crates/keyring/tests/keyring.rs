@@ -351,7 +351,7 @@ fn key_files_hold_a_key_outside_of_the_data() {
     let (keyring, key) = scene.create();
     // The same key as text.
     let text = hex::encode_upper(std::fs::read(scene.key_path()).unwrap()) + "\r\n";
-    let written = KeyFile::parse(text.as_bytes(), &scene.key_path()).unwrap();
+    let written = KeyFile::parse(text.as_bytes(), Some(&scene.key_path())).unwrap();
     scene.open(&[&written]).unwrap();
     scene.open(&[&key]).unwrap();
     let inside = scene.0.path().join("data/../data/root.key");
