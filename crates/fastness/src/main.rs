@@ -2,6 +2,7 @@
 
 mod admin;
 mod args;
+mod changes;
 mod config;
 mod coverage;
 mod credentials;
@@ -10,9 +11,12 @@ mod env;
 mod init;
 mod opening;
 mod process;
+mod rekey;
 mod seal;
 mod sealing;
 mod serve;
+mod shares;
+mod slots;
 mod status;
 
 use clap::Parser as _;
@@ -47,6 +51,8 @@ fn main() -> ExitCode {
         args::Command::Status(args) => status::run(&args),
         args::Command::Seal(args) => sealing::seal(&args),
         args::Command::Unseal(args) => sealing::unseal(&args),
+        args::Command::Slots(args) => slots::run(&args),
+        args::Command::Rekey(args) => rekey::run(&args),
         args::Command::Coverage(args) => coverage::run(&args),
     });
     match result {

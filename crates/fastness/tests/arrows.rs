@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("memory", &[]),
     ("confine", &[]),
     ("keyring", &["memory"]),
+    ("seals", &["keyring", "wire"]),
     ("platform", &["keyring", "policy", "store", "wire"]),
     ("cloudtrail", &["platform", "store", "wire"]),
     ("iam", &["keyring", "platform", "policy", "store", "wire"]),
@@ -19,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server", &["platform", "store", "wire"]),
     (
         "fastness",
-        &["cloudtrail", "confine", "iam", "keyring", "kms", "memory", "platform", "server", "store", "sts"],
+        &["cloudtrail", "confine", "iam", "keyring", "kms", "memory", "platform", "seals", "server", "store", "sts"],
     ),
     ("load", &["wire"]),
     ("xtask", &[]),

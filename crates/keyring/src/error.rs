@@ -65,6 +65,8 @@ pub enum KeyringError {
         path: PathBuf,
         /// What was tried with which result.
         tried: String,
+        /// Whether a seal could not be used: it may open the keyring another time.
+        unusable: bool,
     },
     /// There is no slot of that number.
     #[error("the keyring has no slot {0}")]

@@ -99,7 +99,7 @@ pub(crate) fn require_apart(path: &Path, seal: &dyn Seal) -> Result<(), KeyringE
 
 /// Tries all seals on all slots of their kind.
 pub(crate) fn unseal(path: &Path, header: &Header, seals: &[&dyn Seal]) -> Result<Secret, KeyringError> {
-    let mut tried = Vec::new();
+    let (mut tried, mut unusable) = (Vec::new(), false);
     for seal in seals {
         let before = tried.len();
         for slot in header.slots.iter().filter(|slot| slot.wrapping.kind() == seal.kind()) {
@@ -108,7 +108,10 @@ pub(crate) fn unseal(path: &Path, header: &Header, seals: &[&dyn Seal]) -> Resul
                 Err(KeyringError::Refused) => {
                     tried.push(format!("the {} does not fit slot {}", seal.kind(), slot.number));
                 }
-                Err(error) => tried.push(format!("slot {}: {error}", slot.number)),
+                Err(error) => {
+                    unusable |= matches!(error, KeyringError::Unusable { .. });
+                    tried.push(format!("slot {}: {error}", slot.number));
+                }
             }
         }
         if tried.len() == before {
@@ -118,7 +121,7 @@ pub(crate) fn unseal(path: &Path, header: &Header, seals: &[&dyn Seal]) -> Resul
     if tried.is_empty() {
         tried.push("no seal was given".to_owned());
     }
-    Err(KeyringError::NoSlotOpens { path: path.to_owned(), tried: tried.join(", ") })
+    Err(KeyringError::NoSlotOpens { path: path.to_owned(), tried: tried.join(", "), unusable })
 }
 
 /// Fills a new slot, whose number it tells.

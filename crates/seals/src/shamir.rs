@@ -52,6 +52,18 @@ pub struct Split {
     shares: u8,
 }
 
+impl Split {
+    /// How many shares are needed.
+    pub fn threshold(self) -> u8 {
+        self.threshold
+    }
+
+    /// How many there are.
+    pub fn shares(self) -> u8 {
+        self.shares
+    }
+}
+
 impl FromStr for Split {
     type Err = ShamirError;
 

@@ -158,22 +158,24 @@ mod tests {
     fn every_slip_is_found() {
         let text = share().to_text();
         let digits = "0123456789ABCDEF";
-        for at in 5..text.len() {
-            if text.as_bytes()[at] == b'-' {
-                continue;
-            }
-            for digit in digits.chars().filter(|digit| !text[at..].starts_with(*digit)) {
-                let typed = format!("{}{digit}{}", &text[..at], &text[at + 1..]);
+        let plain: Vec<char> = text.chars().collect();
+        for at in (5..plain.len()).filter(|at| plain[*at] != '-') {
+            for digit in digits.chars().filter(|digit| *digit != plain[at]) {
+                let mut typed = plain.clone();
+                typed[at] = digit;
+                let typed = String::from_iter(typed);
                 assert!(matches!(Share::parse(&typed), Err(ShamirError::Mistyped)), "{typed}");
             }
-            let missing = format!("{}{}", &text[..at], &text[at + 1..]);
+            let mut missing = plain.clone();
+            missing.remove(at);
+            let missing = String::from_iter(missing);
             assert!(matches!(Share::parse(&missing), Err(ShamirError::Mistyped)), "{missing}");
         }
         // Two neighbouring groups in the wrong order.
         let mut groups: Vec<&str> = text.split('-').collect();
         groups.swap(7, 8);
         assert!(matches!(Share::parse(&groups.join("-")), Err(ShamirError::Mistyped)));
-        for other in ["", "FSS", "FSS2-00", &text[4..], &"F".repeat(2000)] {
+        for other in ["", "FSS", "FSS2-00", &text.replace("FSS1", ""), &"F".repeat(2000)] {
             assert!(matches!(Share::parse(other), Err(ShamirError::NotAShare)), "{other}");
         }
     }

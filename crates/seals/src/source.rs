@@ -22,7 +22,7 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 /// A place of a secret. In configuration: `{ path = "…" }`, `{ credential = "…" }`, `{ environment-file = "…" }` or
 /// `{ environment = "…" }`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "Fields")]
 pub enum Source {
     /// A file of it alone.
     Path(PathBuf),
@@ -32,6 +32,35 @@ pub enum Source {
     EnvironmentFile(PathBuf),
     /// A variable of the process's environment, which also its user's other processes can read.
     Environment(String),
+}
+
+/// A source as configuration has it: one of these.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Fields {
+    path: Option<PathBuf>,
+    credential: Option<String>,
+    environment_file: Option<PathBuf>,
+    environment: Option<String>,
+}
+
+impl TryFrom<Fields> for Source {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> Result<Self, Self::Error> {
+        let Fields { path, credential, environment_file, environment } = fields;
+        let named = [
+            path.map(Self::Path),
+            credential.map(Self::Credential),
+            environment_file.map(Self::EnvironmentFile),
+            environment.map(Self::Environment),
+        ];
+        let mut named = named.into_iter().flatten();
+        match (named.next(), named.next()) {
+            (Some(source), None) => Ok(source),
+            _ => Err("name one of `path`, `credential`, `environment-file` and `environment`"),
+        }
+    }
 }
 
 /// Why a secret could not be had.

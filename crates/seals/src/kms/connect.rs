@@ -6,6 +6,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -61,16 +62,16 @@ impl Endpoint {
         let unreachable = |error: std::io::Error| self.unreachable(error.to_string());
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         let port = self.port.unwrap_or(if self.secure { 443 } else { 80 });
-        let stream = TcpStream::connect((host, port)).await.map_err(unreachable)?;
         let Some(tls) = tls else {
-            // Of the connection, not of the name: what is checked is what is used.
-            let peer = stream.peer_addr().map_err(unreachable)?;
-            return if peer.ip().is_loopback() {
-                Ok(Box::new(stream))
-            } else {
-                Err(KmsError::Plain(self.to_string()))
-            };
+            // Addresses are looked at and connected to, not the name twice, which may mean something else the second time.
+            let found = tokio::net::lookup_host((host, port)).await.map_err(unreachable)?;
+            let near: Vec<SocketAddr> = found.filter(|address| address.ip().is_loopback()).collect();
+            if near.is_empty() {
+                return Err(KmsError::Plain(self.to_string()));
+            }
+            return Ok(Box::new(TcpStream::connect(near.as_slice()).await.map_err(unreachable)?));
         };
+        let stream = TcpStream::connect((host, port)).await.map_err(unreachable)?;
         let name = ServerName::try_from(host.to_owned()).map_err(|_| KmsError::Endpoint(self.to_string()))?;
         Ok(Box::new(TlsConnector::from(tls).connect(name, stream).await.map_err(unreachable)?))
     }
