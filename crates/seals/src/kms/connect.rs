@@ -6,6 +6,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -73,7 +74,15 @@ impl Endpoint {
         };
         let stream = TcpStream::connect((host, port)).await.map_err(unreachable)?;
         let name = ServerName::try_from(host.to_owned()).map_err(|_| KmsError::Endpoint(self.to_string()))?;
-        Ok(Box::new(TlsConnector::from(tls).connect(name, stream).await.map_err(unreachable)?))
+        let stream =
+            TlsConnector::from(tls).connect(name, stream).await.map_err(|error| match error.kind() {
+                // As tokio-rustls calls what rustls itself refuses.
+                ErrorKind::InvalidData => {
+                    KmsError::Untrusted { endpoint: self.to_string(), reason: error.to_string() }
+                }
+                _ => unreachable(error),
+            })?;
+        Ok(Box::new(stream))
     }
 }
 

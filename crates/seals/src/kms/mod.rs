@@ -58,6 +58,14 @@ pub enum KmsError {
         /// What happened.
         reason: String,
     },
+    /// Whoever answers there is not trusted, or does not speak TLS as it should.
+    #[error("{endpoint} is not trusted: {reason}")]
+    Untrusted {
+        /// The service's address.
+        endpoint: String,
+        /// Why.
+        reason: String,
+    },
     /// The service refused.
     #[error("{endpoint} refused {operation}: {code} ({status}): {message}")]
     Answered {
