@@ -32,10 +32,10 @@ def command(fastness, *args, check=True, text=None):
     return done
 
 
-def configure(fastness, *tables):
+def configure(fastness, *tables, process=""):
     """Writes the configuration, which every command reads from then on."""
     path = fastness.directory / "fastness.toml"
-    path.write_text("\n".join(f"[[seal]]\n{table}" for table in tables))
+    path.write_text("\n".join([*(f"[[seal]]\n{table}" for table in tables), process]))
     fastness.environment["FASTNESS_CONFIG"] = str(path)
 
 
@@ -104,6 +104,14 @@ class Token:
             capture_output=True,
         )
 
+    def configure(self, fastness, *tables, **change):
+        """Names the token, and lets the process reach what the module reads and writes."""
+        # The module that is configured is within reach without saying so; the one that comes in its place is not.
+        module = [str(self.module.resolve().parent)] if "module" in change else []
+        reach = f"read = {json.dumps([str(self.configuration), *module])}\n"
+        reach += f"write = {json.dumps([str(self.configuration.parent / 'tokens')])}\n"
+        configure(fastness, *tables, self.table(**change), process=f"[process]\n{reach}")
+
     def table(self, **change):
         settings = {"module": str(self.module), "pin": str(self.pin), "label": "fastness", **change}
         return (
@@ -119,7 +127,7 @@ def token(tmp_path):
 
 def test_a_token_opens_it_by_itself(fresh, token):
     fresh.environment["SOFTHSM2_CONF"] = str(token.configuration)
-    configure(fresh, token.table())
+    token.configure(fresh)
     told = command(fresh, "init").stdout
     assert "key `fastness-root` of the PKCS#11 token `fastness`" in told
     assert not (fresh.directory / "config").exists(), "no key file is made"
@@ -141,18 +149,18 @@ def test_a_token_opens_it_by_itself(fresh, token):
 )
 def test_without_its_token_it_waits(fresh, token, change, words):
     fresh.environment["SOFTHSM2_CONF"] = str(token.configuration)
-    configure(fresh, token.table())
+    token.configure(fresh)
     command(fresh, "init")
     if "pin" in change:
         change = {"pin": private(fresh.directory / "wrong-pin", "not the PIN")}
-    configure(fresh, token.table(**change))
+    token.configure(fresh, **change)
     fresh.serve()
     assert is_sealed(fresh)
     assert words in fresh.log.read_text() and "not the PIN" not in fresh.log.read_text()
     again = command(fresh, "unseal", check=False)
     assert again.returncode == 1 and words in again.stderr
     # What is put right is taken up without a new start.
-    configure(fresh, token.table())
+    token.configure(fresh)
     command(fresh, "unseal")
     fresh.root().kms.list_keys()
 
@@ -233,8 +241,9 @@ def test_a_service_that_is_away_is_tried_again_and_then_waited_for(fresh, remote
     log = fresh.logs()
     again = [line for line in log if "trying again" in line["message"]]
     assert len(again) == 3 and all("cannot be reached" in line["error"] for line in again)
+    fresh.stop()
     configure(fresh, remote.table())
-    command(fresh, "unseal")
+    fresh.serve().root().kms.list_keys()
 
 
 @pytest.mark.parametrize(
@@ -322,7 +331,7 @@ def test_over_tls_only_a_trusted_service_is_asked(fresh, remote, tmp_path):
     fresh.serve()
     assert is_sealed(fresh) and "invalid peer certificate" in fresh.log.read_text()
     configure(fresh, remote.table(**{"endpoint": f"https://127.0.0.1:{tls.port}", "ca-file": tls.authority}))
-    assert "invalid peer certificate" in command(fresh, "unseal", check=False).stderr, "of another name"
+    assert "invalid peer certificate" in command(fresh, "env", check=False).stderr, "of another name"
 
 
 # Keys from elsewhere than a key file.
@@ -451,16 +460,19 @@ def test_recovery_shares_stand_in_for_a_lost_key_file(fresh):
     assert is_sealed(fresh) and "also opened by shares" in fresh.log.read_text()
     command(fresh, "unseal", "--shares", text="\n".join(shares[1:]))
     Caller(fresh, root.key, root.secret).kms.describe_key(KeyId=key)
-    # A new key file takes the place of the lost one.
+    # A new key file takes the place of the lost one, wherever it is.
     lines = "\n".join(shares[1:])
-    new = fresh.directory / "new.key"
+    (fresh.directory / "elsewhere").mkdir()
+    new = fresh.directory / "elsewhere" / "new.key"
     command(fresh, "rekey", "--shares", "--new-key-file", str(new), text=lines)
+    command(fresh, "seal")
+    command(fresh, "unseal", "--key-file", str(new))
     fresh.stop()
     fresh.serve()
     root = fresh.root()
     root.kms.describe_key(KeyId=key)
     names = [e["eventName"] for e in events(root) if e["eventSource"] == "fastness.amazonaws.com"]
-    assert names == ["Rekey", "Unseal", "AddSlots"]
+    assert names == ["Unseal", "Seal", "Rekey", "Unseal", "AddSlots"]
 
 
 # Slots and a new root key.
@@ -481,12 +493,12 @@ def test_a_configured_seal_is_given_a_slot(fresh, token):
     command(fresh, "init")
     (key_file,) = (fresh.directory / "config" / "fastness").iterdir()
     fresh.environment["SOFTHSM2_CONF"] = str(token.configuration)
-    configure(fresh, f'kind = "key-file"\npath = "{key_file}"\n', token.table())
+    token.configure(fresh, f'kind = "key-file"\npath = "{key_file}"\n')
     fresh.serve()
     assert "Added slot 1." in command(fresh, "slots", "add").stdout
     assert "already" in command(fresh, "slots", "add", check=False).stderr
     # From now on the token alone opens it.
-    configure(fresh, token.table())
+    token.configure(fresh)
     lost = command(fresh, "rekey", check=False)
     assert lost.returncode == 1 and "slot 0 (key-file) would be lost" in lost.stderr
     assert "dropped   0" in command(fresh, "rekey", "--drop", "0").stdout

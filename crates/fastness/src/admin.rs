@@ -1,6 +1,6 @@
 //! Commands that reach a running server through its operator's channel.
 
-use crate::changes::{self, Given, New, Plan};
+use crate::changes::{self, Given, KeyText, New, Plan};
 use crate::deployment::Data;
 use crate::opening::{Opening, Unopened};
 use crate::{Failure, failure};
@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Unseal {},
     /// Opens the keyring with a passphrase.
     UnsealWithPassphrase { passphrase: Zeroizing<String> },
+    /// Opens the keyring with a key file.
+    UnsealWithKey { key: KeyText },
     /// Opens the keyring with a share and those given before, once they are enough.
     UnsealWithShare { share: Zeroizing<String> },
     /// Adds slots to the keyring.
@@ -104,6 +106,10 @@ impl Commanded {
             Command::UnsealWithPassphrase { passphrase } => {
                 let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());
                 self.unseal(by, |opening, _| opening.with(&Passphrase::new(bytes))).await
+            }
+            Command::UnsealWithKey { key } => {
+                let seal = key.seal()?;
+                self.unseal(by, |opening, _| opening.with(&*seal)).await
             }
             Command::UnsealWithShare { share } => self.unseal_with_share(by, share).await,
             Command::AddSlots { new, .. } => {

@@ -4,7 +4,7 @@ use crate::admin::{Command, Commanded, ask};
 use crate::args::{NewSeals, Place};
 use crate::deployment::SealPlace;
 use crate::opening::{Opening, services};
-use crate::{Failure, seal, shares};
+use crate::{Failure, failure, seal, shares};
 use iam::Iam;
 use keyring::{Access, KeyFile, Keyring, KeyringError, Passphrase, Seal, SlotInfo, SystemRandom, Trial};
 use seals::{Share, Source};
@@ -15,14 +15,41 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::{Mutex, Notify};
 use zeroize::Zeroizing;
+
+/// A key file, as it goes over the operator's channel: the server cannot read every file that its operator can.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyText {
+    path: PathBuf,
+    key: Zeroizing<String>,
+}
+
+impl KeyText {
+    fn of(key: &KeyFile, path: PathBuf) -> Self {
+        Self { path, key: key.to_text() }
+    }
+
+    /// The key file that a flag names.
+    pub(crate) fn named(place: &Place) -> Result<Option<Self>, Failure> {
+        let Some(path) = &place.key_file else { return Ok(None) };
+        let key = KeyFile::open(path, Access::Owner).map_err(|error| failure("the key file", error))?;
+        Ok(Some(Self::of(&key, std::path::absolute(path)?)))
+    }
+
+    pub(crate) fn seal(&self) -> Result<Box<dyn Seal>, Failure> {
+        let seal = KeyFile::parse(self.key.as_bytes(), Some(&self.path));
+        Ok(Box::new(seal.ok_or_else(|| failure(self.path.display(), "that is not a key"))?))
+    }
+}
 
 /// Seals that open slots already, beside those at hand where the change is made.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Given {
-    key_file: Option<PathBuf>,
+    key_file: Option<KeyText>,
     passphrase: Option<Zeroizing<String>>,
     shares: Vec<Zeroizing<String>>,
 }
@@ -31,7 +58,7 @@ pub(crate) struct Given {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct New {
-    key_file: Option<PathBuf>,
+    key_file: Option<KeyText>,
     passphrase: Option<Zeroizing<String>>,
     /// As many as make the seal.
     shares: Vec<Zeroizing<String>>,
@@ -41,7 +68,7 @@ impl Given {
     /// What flags and environment give, and shares from standard input if they are asked for.
     pub(crate) fn collect(place: &Place, with_shares: bool) -> Result<Self, Failure> {
         Ok(Self {
-            key_file: place.key_file.as_ref().map(std::path::absolute).transpose()?,
+            key_file: KeyText::named(place)?,
             passphrase: seal::passphrase(place)?,
             shares: if with_shares { shares::read()? } else { Vec::new() },
         })
@@ -49,8 +76,8 @@ impl Given {
 
     fn seals(&self) -> Result<Vec<Box<dyn Seal>>, Failure> {
         let mut seals: Vec<Box<dyn Seal>> = Vec::new();
-        if let Some(path) = &self.key_file {
-            seals.push(Box::new(KeyFile::open(path, Access::Owner)?));
+        if let Some(key) = &self.key_file {
+            seals.push(key.seal()?);
         }
         if let Some(text) = &self.passphrase {
             seals.push(passphrase(text));
@@ -72,8 +99,15 @@ impl New {
             shares::show(&made, split)?;
             texts.extend(made.iter().take(split.threshold().into()).map(Share::to_text));
         }
+        let key_file = match &new.new_key_file {
+            Some(path) => {
+                let (key, path) = seal::key_file(path, &SystemRandom)?;
+                Some(KeyText::of(&key, path))
+            }
+            None => None,
+        };
         Ok(Self {
-            key_file: new.new_key_file.as_ref().map(std::path::absolute).transpose()?,
+            key_file,
             passphrase: source.as_ref().map(seal::passphrase_of).transpose()?,
             shares: texts,
         })
@@ -81,8 +115,8 @@ impl New {
 
     fn seals(&self) -> Result<Vec<Box<dyn Seal>>, Failure> {
         let mut seals: Vec<Box<dyn Seal>> = Vec::new();
-        if let Some(path) = &self.key_file {
-            seals.push(Box::new(seal::key_file(path, &SystemRandom)?.0));
+        if let Some(key) = &self.key_file {
+            seals.push(key.seal()?);
         }
         if let Some(text) = &self.passphrase {
             seals.push(passphrase(text));
@@ -110,7 +144,13 @@ pub(crate) fn run(place: &Place, command: &Command) -> Result<Value, Failure> {
     let deployment = opening.also_with(&given)?;
     let gate = Arc::new(Gate::sealed(&services(Arc::new(Iam::default())), String::new));
     drop(gate.open(deployment));
-    let commanded = Commanded { gate: Arc::clone(&gate), opening, sealing: Mutex::default() };
+    let commanded = Commanded {
+        gate: Arc::clone(&gate),
+        opening,
+        sealing: Mutex::default(),
+        sealed: Notify::new(),
+        ending: AtomicBool::new(false),
+    };
     let by =
         Operator { uid: std::fs::metadata("/proc/self")?.uid(), pid: i32::try_from(std::process::id()).ok() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -194,7 +234,12 @@ impl Plan {
             )));
         }
         let dropped = slots.iter().filter(|slot| !is_kept(slot)).cloned().collect();
-        Ok(Self { kept, new: new_seals, new_key_file: new.key_file.clone(), dropped })
+        Ok(Self {
+            kept,
+            new: new_seals,
+            new_key_file: new.key_file.as_ref().map(|key| key.path.clone()),
+            dropped,
+        })
     }
 
     /// For the trail.
@@ -223,16 +268,19 @@ impl Plan {
             // Both files stay written down, and one of them opens the keyring.
             tracing::warn!(error, "the new key file could not be written down as the only one");
         }
-        let at_hand = opening.at_hand().unwrap_or_default();
-        let opens = at_hand.seals.iter().any(|seal| opens_any(opening, &**seal));
         Ok(json!({
             "epoch": rekeyed.epoch,
             "generation": keyring.generation(),
             "slots": rekeyed.slots,
             "dropped": numbers(&rekeyed.dropped),
-            "opens_by_itself": opens,
         }))
     }
+}
+
+/// Whether a seal that flags, environment or configuration name opens the keyring as it is now.
+pub(crate) fn opens_by_itself(place: &Place) -> Result<bool, Failure> {
+    let opening = Opening::locate(place)?;
+    Ok(opening.at_hand()?.seals.iter().any(|seal| opens_any(&opening, &**seal)))
 }
 
 /// The key file that is written down, if one is: of two, the one that opens the keyring now.

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &RekeyArgs) -> Result<ExitCode, Failure> {
     if part("dropped").as_array().is_some_and(|dropped| !dropped.is_empty()) {
         writeln!(out, "  dropped   {}", list(&part("dropped")))?;
     }
-    if part("opens_by_itself") != Value::Bool(true) {
+    if !changes::opens_by_itself(&args.place)? {
         writeln!(
             out,
             "Nothing that flags, environment or configuration name opens it: the next start will wait to be unsealed."

@@ -2,6 +2,7 @@
 
 use crate::admin::{Command, ask};
 use crate::args::{SealArgs, UnsealArgs};
+use crate::changes::KeyText;
 use crate::config::Config;
 use crate::deployment::Data;
 use crate::{Failure, seal, shares};
@@ -51,9 +52,10 @@ pub(crate) fn unseal(args: &UnsealArgs) -> Result<ExitCode, Failure> {
             Ok(sealed)
         })?
     } else {
-        let command = match seal::passphrase(&args.place)? {
-            Some(passphrase) => Command::UnsealWithPassphrase { passphrase },
-            None => Command::Unseal {},
+        let command = match (KeyText::named(&args.place)?, seal::passphrase(&args.place)?) {
+            (Some(key), _) => Command::UnsealWithKey { key },
+            (None, Some(passphrase)) => Command::UnsealWithPassphrase { passphrase },
+            (None, None) => Command::Unseal {},
         };
         is_sealed(&ask(&data, &command)?)
     };

@@ -6,6 +6,7 @@ use crate::{KeyringError, Kind, Random, Seal, SlotPlace, UnderKey, Wrapping, fil
 use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// The longest key file, in bytes: 64 hexadecimal digits and the end of a line.
 const FILE_BYTES_MAX: u64 = 66;
@@ -61,6 +62,11 @@ impl KeyFile {
             hex::decode_to_slice(line, key.bytes_mut()).ok().map(|()| key)
         })?;
         Some(Self { path: path.map(Path::to_owned), key })
+    }
+
+    /// The key as hexadecimal digits, for a process that cannot read the file.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.key.bytes()))
     }
 }
 

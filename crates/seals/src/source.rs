@@ -165,6 +165,11 @@ impl Source {
         }
     }
 
+    /// The file that must be within reach, if the secret lies in one.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.file().ok().map(|(path, _)| path)
+    }
+
     /// The variables of a file of `KEY=value` lines.
     pub(crate) fn variables(&self) -> Result<Variables, SourceError> {
         let (path, access) = self.file()?;

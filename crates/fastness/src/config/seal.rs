@@ -1,10 +1,11 @@
 //! What opens the keyring, as the configuration names it.
 
-use seals::{KmsSettings, Pkcs11Settings, Source};
+use seals::{KmsError, KmsSettings, Pkcs11Settings, Source};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
+use std::path::PathBuf;
 
 /// One seal.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,6 +19,34 @@ pub(crate) enum Seal {
     Pkcs11(Pkcs11Settings),
     /// A key of another key management service.
     Kms(KmsSettings),
+}
+
+/// The port by which names are looked up where an answer is too long for a datagram (RFC 7766).
+const DNS_PORT: u16 = 53;
+
+impl Seal {
+    /// The files that using it takes.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        let of = |source: &Source| source.path();
+        match self {
+            Self::KeyFile(source) | Self::Passphrase(source) => of(source).into_iter().collect(),
+            Self::Pkcs11(settings) => {
+                of(&settings.pin).into_iter().chain([settings.module.clone()]).collect()
+            }
+            Self::Kms(settings) => {
+                let credentials = settings.credentials.as_ref().and_then(of);
+                credentials.into_iter().chain(settings.ca_file.clone()).collect()
+            }
+        }
+    }
+
+    /// The TCP ports that using it connects to.
+    pub(crate) fn ports(&self) -> Result<Vec<u16>, KmsError> {
+        match self {
+            Self::Kms(settings) => Ok(vec![settings.port()?, DNS_PORT]),
+            _ => Ok(Vec::new()),
+        }
+    }
 }
 
 /// Takes `[seal]` and `[[seal]]`.

@@ -54,6 +54,11 @@ impl Endpoint {
         self.port.map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
     }
 
+    /// The port, or the scheme's own.
+    pub(super) fn port(&self) -> u16 {
+        self.port.unwrap_or(if self.secure { 443 } else { 80 })
+    }
+
     pub(super) fn unreachable(&self, reason: String) -> KmsError {
         KmsError::Unreachable { endpoint: self.to_string(), reason }
     }
@@ -62,7 +67,7 @@ impl Endpoint {
     pub(super) async fn connect(&self, tls: Option<Arc<ClientConfig>>) -> Result<Box<dyn Stream>, KmsError> {
         let unreachable = |error: std::io::Error| self.unreachable(error.to_string());
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        let port = self.port.unwrap_or(if self.secure { 443 } else { 80 });
+        let port = self.port();
         let Some(tls) = tls else {
             // Addresses are looked at and connected to, not the name twice, which may mean something else the second time.
             let found = tokio::net::lookup_host((host, port)).await.map_err(unreachable)?;

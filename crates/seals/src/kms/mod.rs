@@ -31,6 +31,16 @@ pub struct KmsSettings {
     pub ca_file: Option<PathBuf>,
 }
 
+impl KmsSettings {
+    /// The port of the service.
+    ///
+    /// # Errors
+    /// [`KmsError::Endpoint`].
+    pub fn port(&self) -> Result<u16, KmsError> {
+        Ok(connect::Endpoint::new(self)?.port())
+    }
+}
+
 /// Why a service did not wrap or unwrap.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
