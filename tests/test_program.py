@@ -63,7 +63,7 @@ def copy(made, tmp_path):
 
 def test_help(fresh):
     top = fresh.run("--help").stdout
-    for command in ("serve", "init", "env", "status", "coverage"):
+    for command in ("serve", "init", "env", "status", "slots", "rekey", "coverage"):
         assert re.search(rf"^  {command}\b", top, re.MULTILINE)
         assert "Usage: fastness " + command in fresh.run(command, "--help").stdout
     assert 'eval "$(fastness env)"' in top
@@ -319,7 +319,10 @@ def test_a_passphrase_opens_what_it_sealed(fresh):
     failed(fresh.run("env", "--data", str(fresh.data), check=False), "FASTNESS_PASSPHRASE", "--passphrase-file")
     path = fresh.directory / "passphrase"
     path.write_text(f"{PASSPHRASE}\nnot this line\n")
+    path.chmod(0o640)
     fresh.environment["FASTNESS_PASSPHRASE_FILE"] = str(path)
+    failed(fresh.run("env", "--data", str(fresh.data), check=False), "has mode 0640")
+    path.chmod(0o600)
     assert fresh.exports["AWS_ACCESS_KEY_ID"].startswith("AKIA")
     assert PASSPHRASE.encode() not in b"".join(p.read_bytes() for p in fresh.data.rglob("*") if p.is_file())
 

@@ -41,6 +41,27 @@ pub(crate) fn node() -> Result<PathBuf, Failure> {
     Ok(place.join("node_modules"))
 }
 
+/// SoftHSM, a PKCS#11 token in software: the folder that its Debian packages are unpacked in, or the root if they are installed. Taking
+/// packages apart needs no rights.
+pub(crate) fn softhsm() -> Result<PathBuf, Failure> {
+    if Path::new("/usr/bin/softhsm2-util").exists() && Path::new("/usr/lib/softhsm/libsofthsm2.so").exists() {
+        return Ok(PathBuf::from("/"));
+    }
+    let list = root().join("tests/debian.txt");
+    let place = cache()?.join("softhsm");
+    let names = fs::read_to_string(&list)?;
+    installed(&list, &place, || {
+        let _old = fs::remove_dir_all(&place);
+        fs::create_dir_all(&place)?;
+        run(Command::new("apt-get").args(["download", "-qq"]).args(names.lines()).current_dir(&place))?;
+        for entry in fs::read_dir(&place)? {
+            run(Command::new("dpkg").arg("-x").arg(entry?.path()).arg(&place))?;
+        }
+        Ok(())
+    })?;
+    Ok(place)
+}
+
 /// Installs unless the same list was installed before: a copy of the list is left behind when all is done.
 fn installed(
     list: &Path,

@@ -8,18 +8,20 @@ use std::process::Command;
 pub(crate) fn test() -> Result<(), Failure> {
     let programs = clients::python()?;
     let modules = clients::node()?;
+    let softhsm = clients::softhsm()?;
     step("form");
     run(cargo().args(["fmt", "--all", "--check"]))?;
     step("lints");
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
     step("tests beside the code");
-    run(cargo().args(["test", "--workspace", "--quiet"]))?;
+    run(cargo().args(["test", "--workspace", "--quiet"]).env("FASTNESS_SOFTHSM", &softhsm))?;
     step("tests over the wire, against the release binary");
     let binary = release(&["fastness"])?.join("fastness");
     run(Command::new(programs.join("python"))
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"])
         .current_dir(root())
         .env("FASTNESS_BINARY", binary)
+        .env("FASTNESS_SOFTHSM", softhsm)
         .env("NODE_PATH", modules)
         .env("PYTHONDONTWRITEBYTECODE", "1"))
 }

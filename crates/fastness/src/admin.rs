@@ -1,12 +1,15 @@
 //! Commands that reach a running server through its operator's channel.
 
+use crate::changes::{self, Given, KeyText, New, Plan};
 use crate::deployment::Data;
 use crate::opening::{Opening, Unopened};
 use crate::{Failure, failure};
-use keyring::Passphrase;
+use keyring::{Keyring, Passphrase};
+use seals::Shares;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use server::{Commands, Gate, Operator, SealError};
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -39,6 +42,16 @@ pub(crate) enum Command {
     UnsealWithPassphrase { passphrase: Zeroizing<String> },
     /// Tells what is known of a request.
     Why { request_id: String },
+    /// Opens the keyring with a key file.
+    UnsealWithKey { key: KeyText },
+    /// Opens the keyring with a share and those given before, once they are enough.
+    UnsealWithShare { share: Zeroizing<String> },
+    /// Adds slots to the keyring.
+    AddSlots { given: Given, new: New },
+    /// Removes a slot of the keyring.
+    RemoveSlot { given: Given, number: u32 },
+    /// Gives the keyring a new root key.
+    Rekey { given: Given, new: New, drop: BTreeSet<u32> },
 }
 
 /// Sends a command to the server of a data directory and waits for its answer.
@@ -69,8 +82,8 @@ pub(crate) fn ask(data: &Data, command: &Command) -> Result<Value, Failure> {
 pub(crate) struct Commanded {
     pub(crate) gate: Arc<Gate>,
     pub(crate) opening: Opening,
-    /// Commands that change the state of the seal come one after the other.
-    pub(crate) sealing: Mutex<()>,
+    /// Commands that change the state of the seal, or what opens it, come one after the other. The shares that were given so far.
+    pub(crate) sealing: Mutex<Shares>,
     /// Told when the deployment was sealed.
     pub(crate) sealed: Notify,
     /// Whether that has been told: then this process is about to start anew, and takes no more commands.
@@ -82,25 +95,106 @@ impl Commands for Commanded {
         if self.ending.load(Ordering::Relaxed) {
             return Err("the server is starting anew".to_owned());
         }
-        let command = serde_json::from_slice(command).map_err(|error| format!("not a command: {error}"))?;
-        let result = match command {
-            Command::Status {} => Ok(self.status()),
-            Command::Seal {} => self.seal(by).await,
-            Command::Why { request_id } => match self.gate.deployment() {
-                Some(deployment) => explain(&deployment, &request_id, Some(by)).await,
-                None => Err(SealError::Sealed.into()),
-            },
-            Command::Unseal {} => self.unseal(by, |opening| opening.configured()).await,
-            Command::UnsealWithPassphrase { passphrase } => {
-                let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());
-                self.unseal(by, |opening| opening.with(&Passphrase::new(bytes))).await
-            }
-        };
-        result.map_err(|Failure(message)| message)
+        let command: Command =
+            serde_json::from_slice(command).map_err(|error| format!("not a command: {error}"))?;
+        self.obey(&command, by).await.map_err(|Failure(message)| message)
     }
 }
 
 impl Commanded {
+    /// Does what a command asks.
+    pub(crate) async fn obey(&self, command: &Command, by: Operator) -> Result<Value, Failure> {
+        match command {
+            Command::Status {} => Ok(self.status()),
+            Command::Seal {} => self.seal(by).await,
+            Command::Why { request_id } => match self.gate.deployment() {
+                Some(deployment) => explain(&deployment, request_id, Some(by)).await,
+                None => Err(SealError::Sealed.into()),
+            },
+            Command::Unseal {} => self.unseal(by, |opening, _| opening.configured()).await,
+            Command::UnsealWithPassphrase { passphrase } => {
+                let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());
+                self.unseal(by, |opening, _| opening.with(&Passphrase::new(bytes))).await
+            }
+            Command::UnsealWithKey { key } => {
+                let seal = key.seal()?;
+                self.unseal(by, |opening, _| opening.with(&*seal)).await
+            }
+            Command::UnsealWithShare { share } => self.unseal_with_share(by, share).await,
+            Command::AddSlots { new, .. } => {
+                self.change(
+                    by,
+                    "AddSlots",
+                    || Ok(((), json!({}))),
+                    |keyring, ()| changes::add(keyring, &self.opening, new),
+                )
+                .await
+            }
+            Command::RemoveSlot { number, .. } => {
+                let remove =
+                    |keyring: &Keyring, _: &()| Ok(keyring.remove_slot(*number).map(|()| json!({}))?);
+                self.change(by, "RemoveSlot", || Ok(((), json!({ "slot": number }))), remove).await
+            }
+            Command::Rekey { given, new, drop } => {
+                let plan = || {
+                    let plan = Plan::make(&self.opening, given, new, drop)?;
+                    let details = plan.details();
+                    Ok((plan, details))
+                };
+                self.change(by, "Rekey", plan, |keyring, plan| plan.carry_out(keyring, &self.opening)).await
+            }
+        }
+    }
+
+    /// Changes what opens the keyring: what is planned is recorded before it is done.
+    async fn change<P>(
+        &self,
+        by: Operator,
+        name: &'static str,
+        plan: impl FnOnce() -> Result<(P, Value), Failure>,
+        carry_out: impl FnOnce(&Keyring, &P) -> Result<Value, Failure>,
+    ) -> Result<Value, Failure> {
+        let _sealing = self.sealing.lock().await;
+        let sealed = || Failure("it is sealed: unseal it first".to_owned());
+        let deployment = self.gate.deployment().ok_or_else(sealed)?;
+        let (plan, planned) = tokio::task::block_in_place(plan)?;
+        let record = async |name, more: Value| {
+            let mut details = said_by(by);
+            merge(&mut details, more);
+            deployment.record_operator(name, details).await.map_err(|fault| Failure(fault.for_operator()))
+        };
+        record(name, planned).await?;
+        tracing::warn!(uid = by.uid, "{name}: what opens the keyring changes");
+        match tokio::task::block_in_place(|| carry_out(&deployment.env().keyring, &plan)) {
+            Ok(done) => Ok(done),
+            Err(Failure(cause)) => {
+                tracing::warn!(uid = by.uid, cause, "{name} failed");
+                record("ChangeFailed", json!({ "change": name, "cause": cause })).await?;
+                Err(Failure(cause))
+            }
+        }
+    }
+
+    /// Takes one share. What opens with enough of them opens; if it does not, all are forgotten, as nothing tells which was wrong.
+    async fn unseal_with_share(&self, by: Operator, text: &str) -> Result<Value, Failure> {
+        let progress = {
+            let mut shares = self.sealing.lock().await;
+            if self.gate.deployment().is_some() {
+                return Err(Failure("it is not sealed".to_owned()));
+            }
+            shares.add(text)?
+        };
+        tracing::info!(uid = by.uid, given = progress.given, needed = progress.needed, "a share was given");
+        if progress.given < progress.needed {
+            return Ok(json!({ "sealed": true, "given": progress.given, "needed": progress.needed }));
+        }
+        let open = |opening: &Opening, shares: &mut Shares| {
+            let seal = std::mem::take(shares).combine().map_err(|error| Unopened::Seal(error.to_string()))?;
+            opening.with(&seal)
+        };
+        self.unseal(by, open).await
+    }
+
     fn status(&self) -> Value {
         json!({ "sealed": self.gate.deployment().is_none(), "pid": std::process::id() })
     }
@@ -125,20 +219,22 @@ impl Commanded {
     async fn unseal(
         &self,
         by: Operator,
-        open: impl FnOnce(&Opening) -> Result<Arc<server::Deployment>, Unopened>,
+        open: impl FnOnce(&Opening, &mut Shares) -> Result<Arc<server::Deployment>, Unopened>,
     ) -> Result<Value, Failure> {
-        let _sealing = self.sealing.lock().await;
+        let mut shares = self.sealing.lock().await;
         if self.gate.deployment().is_some() {
             return Err(Failure("it is not sealed".to_owned()));
         }
         // Argon2id, or a device, takes its time.
-        let deployment = tokio::task::block_in_place(|| open(&self.opening)).map_err(|unopened| {
-            tracing::warn!(uid = by.uid, cause = unopened.to_string(), "an attempt to unseal failed");
-            Failure(unopened.to_string())
-        })?;
+        let deployment =
+            tokio::task::block_in_place(|| open(&self.opening, &mut shares)).map_err(|unopened| {
+                tracing::warn!(uid = by.uid, cause = unopened.to_string(), "an attempt to unseal failed");
+                Failure(unopened.to_string())
+            })?;
         let recorded = deployment.record_operator("Unseal", said_by(by)).await;
         recorded.map_err(|fault| Failure(fault.for_operator()))?;
         self.gate.open(deployment).map_err(|_| Failure("it is not sealed".to_owned()))?;
+        *shares = Shares::default();
         tracing::info!(uid = by.uid, "unsealed");
         Ok(self.status())
     }
@@ -167,4 +263,11 @@ pub(crate) async fn explain(
 /// Who gave a command, for its record.
 fn said_by(by: Operator) -> Value {
     json!({ "operator": { "uid": by.uid, "pid": by.pid } })
+}
+
+/// Adds the members of an object to another's.
+fn merge(into: &mut Value, more: Value) {
+    if let (Value::Object(into), Value::Object(more)) = (into, more) {
+        into.extend(more);
+    }
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use seals::Split;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -43,6 +44,10 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Examine policy documents and try them, without a server
     Policy(PolicyArgs),
+    /// List, add, remove and try the slots of the keyring: what opens it
+    Slots(SlotsArgs),
+    /// Give the keyring a new root key, while the server serves or not: old copies of its file and what opened them are worth nothing
+    Rekey(RekeyArgs),
     /// List, per service, how many of AWS's operations are implemented
     Coverage(CoverageArgs),
 }
@@ -95,6 +100,10 @@ pub(crate) struct InitArgs {
     #[command(flatten)]
     pub(crate) place: Place,
 
+    /// Split a key into N shares, any K of which open the keyring, and print them this once. Without another seal, nothing else does
+    #[arg(long, value_name = "K-of-N")]
+    pub(crate) shamir: Option<Split>,
+
     /// Account id, 12 digits [default: random]
     #[arg(long, value_name = "DIGITS", env = "FASTNESS_ACCOUNT_ID")]
     pub(crate) account_id: Option<String>,
@@ -108,6 +117,10 @@ pub(crate) struct InitArgs {
 pub(crate) struct EnvArgs {
     #[command(flatten)]
     pub(crate) place: Place,
+
+    /// Open the keyring with shares, which are read from standard input, one a line
+    #[arg(long)]
+    pub(crate) shares: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -126,6 +139,105 @@ pub(crate) struct SealArgs {
 pub(crate) struct UnsealArgs {
     #[command(flatten)]
     pub(crate) place: Place,
+
+    /// Read shares from standard input, one a line. The server keeps them until there are enough: each holder can come with one
+    #[arg(long)]
+    pub(crate) shares: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SlotsArgs {
+    #[command(subcommand)]
+    pub(crate) command: SlotsCommand,
+}
+
+/// What to do with the slots.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SlotsCommand {
+    /// List them, with the seal of each
+    List(SlotsListArgs),
+    /// Add a slot for each new seal that is named, or else for each configured seal that opens none
+    Add(SlotsAddArgs),
+    /// Remove a slot. Who has an old copy of the keyring file and its seal still has the root key: see `fastness rekey`
+    Remove(SlotsRemoveArgs),
+    /// Try every seal at hand on its slots, as a drill: nothing is changed
+    Verify(SlotsVerifyArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SlotsListArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SlotsAddArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    #[command(flatten)]
+    pub(crate) new: NewSeals,
+
+    /// Open the keyring with shares, which are read from standard input, one a line
+    #[arg(long)]
+    pub(crate) shares: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SlotsRemoveArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// The slot's number
+    #[arg(value_name = "SLOT")]
+    pub(crate) number: u32,
+
+    /// Open the keyring with shares, which are read from standard input, one a line
+    #[arg(long)]
+    pub(crate) shares: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SlotsVerifyArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Try shares too, which are read from standard input, one a line
+    #[arg(long)]
+    pub(crate) shares: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RekeyArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    #[command(flatten)]
+    pub(crate) new: NewSeals,
+
+    /// Keep the slot of shares, which are read from standard input, one a line
+    #[arg(long)]
+    pub(crate) shares: bool,
+
+    /// Drop this slot; can be given several times
+    #[arg(long, value_name = "SLOT")]
+    pub(crate) drop: Vec<u32>,
+}
+
+/// Seals that the keyring does not have yet. When it is rekeyed, each takes the place of those of its kind.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct NewSeals {
+    /// Key file, made if it does not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_key_file: Option<PathBuf>,
+
+    /// File whose first line is a passphrase
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_passphrase_file: Option<PathBuf>,
+
+    /// Split a key into N shares, any K of which open the keyring, and print them this once
+    #[arg(long, value_name = "K-of-N")]
+    pub(crate) shamir: Option<Split>,
 }
 
 #[derive(Debug, ClapArgs)]

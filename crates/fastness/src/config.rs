@@ -3,6 +3,9 @@
 
 #[cfg(test)]
 mod hostile;
+mod seal;
+
+pub(crate) use seal::Seal;
 
 use crate::Failure;
 use crate::args::Place;
@@ -25,33 +28,15 @@ pub(crate) struct Config {
     /// Serve plain HTTP elsewhere than on loopback.
     #[serde(default)]
     pub(crate) plain_http_beyond_loopback: bool,
-    /// How the keyring is opened.
-    pub(crate) seal: Option<Seal>,
+    /// What opens the keyring: one table, or several, of which any does.
+    #[serde(default, deserialize_with = "seal::one_or_several")]
+    pub(crate) seal: Vec<Seal>,
     /// What the process is and may reach.
     #[serde(default)]
     pub(crate) process: Process,
     /// Logs on standard error.
     #[serde(default)]
     pub(crate) log: Log,
-}
-
-/// What opens the keyring.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
-pub(crate) enum Seal {
-    /// A file with 32 random bytes.
-    KeyFile { path: PathBuf },
-    /// A passphrase, in the first line of a file.
-    Passphrase { path: PathBuf },
-}
-
-impl Seal {
-    /// The file it is in.
-    pub(crate) fn path(&self) -> &Path {
-        match self {
-            Self::KeyFile { path } | Self::Passphrase { path } => path,
-        }
-    }
 }
 
 /// What the serving process is and may reach beyond its own data.
@@ -129,7 +114,16 @@ mod tests {
             ("data = 3\n", "f.toml:1: invalid type: integer `3`"),
             ("\n\nlisten = \"localhost\"\n", "f.toml:3: invalid socket address"),
             ("[log]\nlevel = \"loud\"\n", "f.toml:2: unknown variant `loud`"),
-            ("[seal]\nkind = \"key-file\"\npath = \"k\"\nmode = 1\n", "f.toml:"),
+            ("[seal]\nkind = \"key-file\"\npath = \"k\"\nmode = 1\n", "f.toml:1: unknown field `mode`"),
+            ("[[seal]]\nkind = \"tpm\"\n", "f.toml:1: unknown variant `tpm`"),
+            ("[seal]\nkind = \"key-file\"\n", "f.toml:1: name one of"),
+            ("[seal]\nkind = \"key-file\"\npath = \"k\"\ncredential = \"k\"\n", "f.toml:1: name one of"),
+            ("[seal]\nkind = \"kms\"\nregion = \"r\"\n", "f.toml:1: missing field `key`"),
+            (
+                "[seal]\nkind = \"kms\"\nregion = \"r\"\nkey = \"k\"\nsecret = \"s\"\n",
+                "f.toml:1: unknown field `secret`",
+            ),
+            ("seal = 1\n", "f.toml:1: invalid type: integer `1`"),
             ("data = \n", "f.toml:1: "),
         ];
         for (text, expected) in cases {
@@ -143,7 +137,7 @@ mod tests {
         let text = "data = \"/d\"\nlisten = \"[::1]:80\"\nplain-http-beyond-loopback = true\n\
                     [seal]\nkind = \"passphrase\"\npath = \"/p\"\n[log]\nformat = \"json\"\nlevel = \"debug\"\n";
         let config = Config::parse(text, Path::new("f.toml")).unwrap();
-        assert!(matches!(config.seal, Some(Seal::Passphrase { .. })));
+        assert!(matches!(config.seal.as_slice(), [Seal::Passphrase(_)]));
         assert!(config.listen.unwrap().is_ipv6());
     }
 }

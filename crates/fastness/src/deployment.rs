@@ -1,7 +1,7 @@
 //! A deployment on disk: the data directory and what lies in it.
 
 use crate::args::Place;
-use crate::config::{Config, Seal};
+use crate::config::Config;
 use crate::{Failure, failure};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
@@ -33,8 +33,15 @@ pub(crate) struct Description {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub(crate) enum SealPlace {
-    KeyFile { path: PathBuf },
+    KeyFile {
+        path: PathBuf,
+        /// The file that is to take its place, while the keyring is being rekeyed: the keyring opens with one or the other.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        successor: Option<PathBuf>,
+    },
     Passphrase,
+    /// As the configuration says, or by shares.
+    Configured,
 }
 
 /// Where a running server listens, in `serving.json`.
@@ -130,6 +137,12 @@ impl Data {
         write_json(&self.description(), &Description { format: FORMAT, id, account, region, created, seal })
     }
 
+    /// Writes down that the seal is another now.
+    pub(crate) fn write_seal(&self, seal: SealPlace) -> Result<(), Failure> {
+        let gone = || failure(self.0.display(), "the deployment is gone");
+        write_json(&self.description(), &Description { seal, ..self.describe()?.ok_or_else(gone)? })
+    }
+
     /// Keeps others from serving it, as long as the result is kept.
     pub(crate) fn claim(&self) -> Result<fs::File, Failure> {
         let path = self.0.join("serving.lock");
@@ -165,15 +178,6 @@ pub(crate) fn default_key_file(id: &str) -> Result<PathBuf, Failure> {
     let base = home("XDG_CONFIG_HOME", ".config");
     let base = base.ok_or_else(|| Failure("no home directory: name a key file with --key-file".into()))?;
     Ok(base.join("fastness").join(format!("{id}.key")))
-}
-
-impl From<&Seal> for SealPlace {
-    fn from(seal: &Seal) -> Self {
-        match seal {
-            Seal::KeyFile { path } => Self::KeyFile { path: path.clone() },
-            Seal::Passphrase { .. } => Self::Passphrase,
-        }
-    }
 }
 
 /// Writes a private file so that it is there wholly or not at all.

@@ -1,22 +1,21 @@
 //! `fastness env`: shell exports.
 
 use crate::args::EnvArgs;
-use crate::config::{Config, LISTEN_DEFAULT};
+use crate::config::LISTEN_DEFAULT;
 use crate::credentials::RootKey;
-use crate::deployment::Data;
-use crate::{Failure, failure, seal};
-use keyring::{Keyring, SystemRandom};
+use crate::opening::Opening;
+use crate::{Failure, shares};
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 pub(crate) fn run(args: &EnvArgs) -> Result<ExitCode, Failure> {
-    let config = Config::read(&args.place)?;
-    let data = Data::locate(&args.place, &config)?;
-    let description =
-        data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
-    let seal = seal::existing(&args.place, &config, &description)?;
-    let keyring = Keyring::open(&data.keyring(), &[&*seal], Arc::new(SystemRandom))?;
+    let opening = Opening::locate(&args.place)?;
+    let shares = if args.shares { shares::read()? } else { Vec::new() };
+    let keyring = match shares::combine(&shares)? {
+        Some(seal) => opening.keyring(&[&*seal])?,
+        None => opening.keyring(&[])?,
+    };
+    let Opening { config, data, description, .. } = opening;
     let root = RootKey::read(&data, &keyring)?;
     let endpoint = match data.serving()? {
         Some(serving) => serving.endpoint,

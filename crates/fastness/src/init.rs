@@ -4,8 +4,8 @@ use crate::args::{InitArgs, Place};
 use crate::config::Config;
 use crate::credentials::RootKey;
 use crate::deployment::{Data, SealPlace};
-use crate::{Failure, failure, seal};
-use keyring::{Keyring, Random, SystemRandom};
+use crate::{Failure, failure, seal, shares};
+use keyring::{Keyring, Random, Seal, SlotInfo, SystemRandom, Wrapping};
 use platform::{Tx, ids};
 use server::{Clock as _, SystemClock};
 use std::io::Write as _;
@@ -20,32 +20,42 @@ const REGION_DEFAULT: &str = "us-east-1";
 pub(crate) struct Made {
     pub(crate) account: String,
     pub(crate) seal: SealPlace,
+    pub(crate) slots: Vec<SlotInfo>,
 }
 
 pub(crate) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     let config = Config::read(&args.place)?;
     let data = Data::locate(&args.place, &config)?;
-    let made = create(&args.place, &config, &data, args.account_id.clone(), args.region.as_deref())?;
+    let shamir = args.shamir.map(shares::split);
+    let seal = shamir.as_ref().map(|(seal, _)| seal as &dyn Seal);
+    let made = create(&args.place, &config, &data, seal, args.account_id.clone(), args.region.as_deref())?;
     let mut out = std::io::stdout();
     writeln!(out, "Created a deployment in {}", data.path().display())?;
     writeln!(out, "  account   {}", made.account)?;
-    match &made.seal {
-        SealPlace::KeyFile { path } => writeln!(
-            out,
-            "  key file  {}  (opens the keyring: back it up, apart from the data)",
-            path.display()
-        )?,
-        SealPlace::Passphrase => writeln!(out, "  seal      passphrase")?,
+    for slot in &made.slots {
+        match (&slot.wrapping, &made.seal) {
+            (Wrapping::KeyFile(_), SealPlace::KeyFile { path, .. }) => writeln!(
+                out,
+                "  key file  {}  (opens the keyring: back it up, apart from the data)",
+                path.display()
+            )?,
+            _ => writeln!(out, "  seal      {}", seal::about(slot, &made.seal))?,
+        }
+    }
+    if let Some((split, (_, made))) = args.shamir.zip(shamir.as_ref()) {
+        shares::show(made, split)?;
     }
     writeln!(out, "Serve it with `fastness serve`, and use it with `eval \"$(fastness env)\"`.")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes a deployment in an empty directory.
+/// Makes a deployment in an empty directory, with a slot for each seal that flags, environment and configuration name, and for the one
+/// that shares make, if there is one.
 pub(crate) fn create(
     place: &Place,
     config: &Config,
     data: &Data,
+    shares: Option<&dyn Seal>,
     account: Option<String>,
     region: Option<&str>,
 ) -> Result<Made, Failure> {
@@ -59,9 +69,14 @@ pub(crate) fn create(
     let mut id = [0_u8; 8];
     random.fill(&mut id);
     let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    let (seal, seal_place) = seal::new(place, config, &id, &random)?;
+    let (seals, seal_place) = seal::new(place, config, &id, shares.is_some(), &random)?;
+    let mut seals = seals.iter().map(|seal| &**seal).chain(shares);
+    let first = seals.next().ok_or_else(|| Failure("nothing would open the keyring".to_owned()))?;
     let keyring =
-        Keyring::create(&data.keyring(), &*seal, Arc::new(random)).map_err(|e| failure("the keyring", e))?;
+        Keyring::create(&data.keyring(), first, Arc::new(random)).map_err(|e| failure("the keyring", e))?;
+    for seal in seals {
+        keyring.add_slot(seal).map_err(|error| failure("the keyring", error))?;
+    }
     let now = SystemClock.now();
     let store = Store::open(Embedded::open(&data.store())?)?;
     let mut tx = Tx::begin(&store, &keyring);
@@ -77,5 +92,5 @@ pub(crate) fn create(
         now.rfc3339(),
         seal_place.clone(),
     )?;
-    Ok(Made { account, seal: seal_place })
+    Ok(Made { account, seal: seal_place, slots: keyring.slots() })
 }

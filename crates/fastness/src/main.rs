@@ -2,6 +2,7 @@
 
 mod admin;
 mod args;
+mod changes;
 mod config;
 mod coverage;
 mod credentials;
@@ -11,9 +12,12 @@ mod init;
 mod opening;
 mod policies;
 mod process;
+mod rekey;
 mod seal;
 mod sealing;
 mod serve;
+mod shares;
+mod slots;
 mod status;
 mod why;
 
@@ -51,6 +55,8 @@ fn main() -> ExitCode {
         args::Command::Unseal(args) => sealing::unseal(&args),
         args::Command::Why(args) => why::run(&args),
         args::Command::Policy(args) => policies::run(&args),
+        args::Command::Slots(args) => slots::run(&args),
+        args::Command::Rekey(args) => rekey::run(&args),
         args::Command::Coverage(args) => coverage::run(&args),
     });
     match result {

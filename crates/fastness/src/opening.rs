@@ -2,11 +2,12 @@
 
 use crate::args::Place;
 use crate::config::Config;
-use crate::deployment::{Data, Description, SealPlace};
-use crate::{Failure, seal};
+use crate::deployment::{Data, Description};
+use crate::seal::AtHand;
+use crate::{Failure, failure};
 use cloudtrail::CloudTrail;
 use iam::Iam;
-use keyring::{Keyring, KeyringError, Seal, SystemRandom};
+use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
 use kms::Kms;
 use platform::{Directory, Env, Service};
 use server::{Deployment, SystemClock};
@@ -45,24 +46,89 @@ pub(crate) enum Unopened {
 }
 
 impl Opening {
-    /// Opens it with the seal that flags, environment and configuration name.
+    /// What is known of the deployment in the data directory that flags and configuration name.
+    pub(crate) fn locate(place: &Place) -> Result<Self, Failure> {
+        let config = Config::read(place)?;
+        let data = Data::locate(place, &config)?;
+        let description =
+            data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
+        Ok(Self { place: place.clone(), config, data, description })
+    }
+
+    /// The seals at hand now: the configuration may have changed since the server started, and the keyring may have been rekeyed.
+    pub(crate) fn at_hand(&self) -> Result<AtHand, Failure> {
+        let Self { config, description, .. } = Self::locate(&self.place)?;
+        Ok(AtHand::of(&self.place, &config, &description))
+    }
+
+    /// Opens it with the seals at hand.
     pub(crate) fn configured(&self) -> Result<Arc<Deployment>, Unopened> {
-        if let SealPlace::Passphrase = self.description.seal
-            && !seal::is_named(&self.place, &self.config)
-        {
-            return Err(Unopened::Waits(
-                "this deployment is opened by a passphrase: give it to `fastness unseal`, in FASTNESS_PASSPHRASE or with --passphrase-file"
-                    .to_owned(),
-            ));
-        }
-        let seal = seal::existing(&self.place, &self.config, &self.description)
-            .map_err(|Failure(message)| Unopened::Seal(message))?;
-        self.with(&*seal)
+        self.deployment(self.keyring(&[])?)
     }
 
     /// Opens it with this seal.
     pub(crate) fn with(&self, seal: &dyn Seal) -> Result<Arc<Deployment>, Unopened> {
-        let keyring = Keyring::open(&self.data.keyring(), &[seal], Arc::new(SystemRandom))?;
+        self.deployment(self.open(&[seal])?)
+    }
+
+    /// Opens it with the seals at hand and these.
+    pub(crate) fn also_with(&self, given: &[&dyn Seal]) -> Result<Arc<Deployment>, Unopened> {
+        self.deployment(self.keyring(given)?)
+    }
+
+    /// The keyring alone, opened with the seals that are given or those at hand.
+    pub(crate) fn keyring(&self, given: &[&dyn Seal]) -> Result<Keyring, Unopened> {
+        let at_hand = self.at_hand().map_err(|Failure(message)| Unopened::Seal(message))?;
+        let seals = [given, &at_hand.refs()].concat();
+        let faults: Vec<_> = at_hand.faults.iter().map(|Failure(fault)| fault.as_str()).collect();
+        let faults = faults.join("; ");
+        match (seals.is_empty(), faults.is_empty()) {
+            (true, true) => Err(Unopened::Waits(match self.ways(&[])? {
+                ways if ways.is_empty() => {
+                    "flags and configuration name nothing that opens this deployment".to_owned()
+                }
+                ways => format!("this deployment is {ways}"),
+            })),
+            (true, false) => match self.ways(&[])? {
+                ways if ways.is_empty() => Err(Unopened::Seal(faults)),
+                ways => Err(Unopened::Waits(format!("{faults}; but this deployment is also {ways}"))),
+            },
+            (false, _) => self.open(&seals),
+        }
+    }
+
+    fn open(&self, seals: &[&dyn Seal]) -> Result<Keyring, Unopened> {
+        Keyring::open(&self.data.keyring(), seals, Arc::new(SystemRandom)).map_err(|error| match error {
+            KeyringError::NoSlotOpens { unusable: true, .. } => Unopened::Waits(error.to_string()),
+            KeyringError::NoSlotOpens { .. } => match self.ways(seals) {
+                Ok(ways) if !ways.is_empty() => {
+                    Unopened::Waits(format!("{error}; but this deployment is also {ways}"))
+                }
+                _ => error.into(),
+            },
+            other => other.into(),
+        })
+    }
+
+    /// How an operator can open it by what is typed in, other than by what was tried; nothing, if there is no such way.
+    fn ways(&self, tried: &[&dyn Seal]) -> Result<String, KeyringError> {
+        let slots = Keyring::inspect(&self.data.keyring())?.slots;
+        let open = |kind| {
+            slots.iter().any(|slot| slot.kind() == kind) && tried.iter().all(|seal| seal.kind() != kind)
+        };
+        let mut ways = Vec::new();
+        if open(Kind::Passphrase) {
+            ways.push(
+                "opened by a passphrase: give it to `fastness unseal`, in FASTNESS_PASSPHRASE or with --passphrase-file",
+            );
+        }
+        if open(Kind::Shamir) {
+            ways.push("opened by shares: give them to `fastness unseal --shares`");
+        }
+        Ok(ways.join("; or "))
+    }
+
+    fn deployment(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
         let store = Store::open(Embedded::open(&self.data.store())?)?;
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;

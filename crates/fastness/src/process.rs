@@ -45,11 +45,18 @@ pub(crate) fn restrict(
         tracing::info!("all memory is locked");
     }
     let mut read = config.process.read.clone();
-    read.extend(seal_files(place, config, seal).filter_map(Path::parent).map(Path::to_owned));
+    for path in seal_files(place, config, seal) {
+        // Where it is said to be, and where a link leads.
+        let found = path.canonicalize().ok();
+        read.extend(
+            [Some(path), found].iter().flatten().filter_map(|path| path.parent()).map(Path::to_owned),
+        );
+    }
     let mut write = config.process.write.clone();
     write.push(data.path().to_owned());
     let execute = vec![PathBuf::from(SELF)];
-    let reach = Reach { read, write, execute, bind: vec![port], connect: Vec::new() };
+    let ports = config.seal.iter().map(crate::config::Seal::ports).collect::<Result<Vec<_>, _>>()?;
+    let reach = Reach { read, write, execute, bind: vec![port], connect: ports.concat() };
     match reach.restrict()? {
         Restricted::Wholly | Restricted::Already => {}
         Restricted::Partly => {
@@ -66,19 +73,15 @@ pub(crate) fn restrict(
 }
 
 /// The files that opening the keyring, and starting anew, take.
-fn seal_files<'a>(
-    place: &'a Place,
-    config: &'a Config,
-    seal: &'a SealPlace,
-) -> impl Iterator<Item = &'a Path> {
+fn seal_files(place: &Place, config: &Config, seal: &SealPlace) -> Vec<PathBuf> {
     let made_with = match seal {
-        SealPlace::KeyFile { path } => Some(path.as_path()),
-        SealPlace::Passphrase => None,
+        SealPlace::KeyFile { path, successor } => [Some(path.clone()), successor.clone()],
+        SealPlace::Passphrase | SealPlace::Configured => [None, None],
     };
-    let flags =
-        [&place.config, &place.key_file, &place.passphrase_file].into_iter().flatten().map(PathBuf::as_path);
-    let configured = config.seal.as_ref().map(crate::config::Seal::path);
-    made_with.into_iter().chain(flags).chain(configured)
+    let flags = [&place.config, &place.key_file, &place.passphrase_file].into_iter().flatten().cloned();
+    let credential = seals::default_credential().and_then(|source| source.path());
+    let configured = config.seal.iter().flat_map(crate::config::Seal::paths);
+    made_with.into_iter().flatten().chain(flags).chain(credential).chain(configured).collect()
 }
 
 /// The listener that the process had before it was sealed.

@@ -1,61 +1,94 @@
-//! Which seal opens a deployment's keyring.
+//! Which seals open a deployment's keyring.
 
 use crate::args::Place;
 use crate::config::{Config, Seal as Configured};
 use crate::deployment::{Description, SealPlace, default_key_file};
 use crate::{Failure, failure};
-use keyring::{KeyFile, Passphrase, Random, Seal};
+use keyring::{Access, KeyFile, Passphrase, Random, Seal, SlotInfo, Wrapping};
+use seals::{Kms, Pkcs11, Source, default_credential};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// The variable that can hold the passphrase itself.
+/// The variable that can hold the passphrase itself, in the environment or an environment file.
 const PASSPHRASE_VARIABLE: &str = "FASTNESS_PASSPHRASE";
 
-/// What flags, environment and configuration name, in this order.
-enum Named {
-    KeyFile(PathBuf),
-    Passphrase(Zeroizing<Vec<u8>>),
-    Nothing,
+/// The seals at hand, in the order in which they are tried, and why others are not.
+#[derive(Default)]
+pub(crate) struct AtHand {
+    pub(crate) seals: Vec<Box<dyn Seal>>,
+    pub(crate) faults: Vec<Failure>,
 }
 
-/// The seal that opens an existing keyring.
-pub(crate) fn existing(
-    place: &Place,
-    config: &Config,
-    description: &Description,
-) -> Result<Box<dyn Seal>, Failure> {
-    let path = match (named(place, config)?, &description.seal) {
-        (Named::Passphrase(passphrase), _) => return Ok(Box::new(Passphrase::new(passphrase))),
-        (Named::KeyFile(path), _) => path,
-        (Named::Nothing, SealPlace::KeyFile { path }) => path.clone(),
-        (Named::Nothing, SealPlace::Passphrase) => {
-            return Err(Failure(format!(
-                "this deployment is opened by a passphrase: give it in {PASSPHRASE_VARIABLE} or with --passphrase-file"
-            )));
+impl AtHand {
+    /// The seals of an existing keyring: those that flags, environment and configuration name, else the systemd credential if there is
+    /// one, else the key file that the deployment was made with.
+    pub(crate) fn of(place: &Place, config: &Config, description: &Description) -> Self {
+        let mut named = named(place, config);
+        if named.is_empty()
+            && let SealPlace::KeyFile { path, successor } = &description.seal
+        {
+            named = [Some(path), successor.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(|path| Configured::KeyFile(Source::Path(path.clone())))
+                .collect();
         }
-    };
-    let seal = KeyFile::open(&path).map_err(|error| failure("the key file", error))?;
-    Ok(Box::new(seal))
+        let mut at_hand = Self::default();
+        for configured in &named {
+            match load(configured) {
+                Ok(seal) => at_hand.seals.push(seal),
+                Err(fault) => at_hand.faults.push(fault),
+            }
+        }
+        at_hand
+    }
+
+    /// The seals, to be tried.
+    pub(crate) fn refs(&self) -> Vec<&dyn Seal> {
+        self.seals.iter().map(|seal| &**seal).collect()
+    }
 }
 
-/// The seal for a new keyring. A key file that does not exist is made; one that exists is used.
+/// The seals for a new keyring, and what to write down of them. A key file that does not exist is made; one that exists is used. If
+/// nothing is named, a key file is made at its default place, unless there will be shares.
 pub(crate) fn new(
     place: &Place,
     config: &Config,
     id: &str,
+    shares: bool,
     random: &dyn Random,
-) -> Result<(Box<dyn Seal>, SealPlace), Failure> {
-    let path = match named(place, config)? {
-        Named::Passphrase(passphrase) => {
-            return Ok((Box::new(Passphrase::new(passphrase)), SealPlace::Passphrase));
+) -> Result<(Vec<Box<dyn Seal>>, SealPlace), Failure> {
+    let mut named = named(place, config);
+    if named.is_empty() && !shares {
+        named.push(Configured::KeyFile(Source::Path(default_key_file(id)?)));
+    }
+    let (mut seals, mut seal_place) = (Vec::new(), SealPlace::Configured);
+    for configured in &named {
+        match configured {
+            Configured::KeyFile(Source::Path(path)) => {
+                let (seal, path) = key_file(path, random)?;
+                if seals.is_empty() {
+                    seal_place = SealPlace::KeyFile { path, successor: None };
+                }
+                seals.push(Box::new(seal) as Box<dyn Seal>);
+            }
+            other => {
+                if seals.is_empty() && matches!(other, Configured::Passphrase(_)) {
+                    seal_place = SealPlace::Passphrase;
+                }
+                seals.push(load(other)?);
+            }
         }
-        Named::KeyFile(path) => path,
-        Named::Nothing => default_key_file(id)?,
-    };
-    let path = std::path::absolute(&path).map_err(|error| failure(path.display(), error))?;
+    }
+    Ok((seals, seal_place))
+}
+
+/// A key file at this place, made if there is none, and its absolute path.
+pub(crate) fn key_file(path: &Path, random: &dyn Random) -> Result<(KeyFile, PathBuf), Failure> {
+    let path = std::path::absolute(path).map_err(|error| failure(path.display(), error))?;
     let seal = if path.exists() {
-        KeyFile::open(&path)
+        KeyFile::open(&path, Access::Owner)
     } else {
         if let Some(parent) = path.parent() {
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent);
@@ -63,45 +96,78 @@ pub(crate) fn new(
         }
         KeyFile::create(&path, random)
     };
-    let seal = seal.map_err(|error| failure("the key file", error))?;
-    Ok((Box::new(seal), SealPlace::KeyFile { path }))
+    Ok((seal.map_err(|error| failure("the key file", error))?, path))
 }
 
-/// Whether flags, environment or configuration name a seal.
-pub(crate) fn is_named(place: &Place, config: &Config) -> bool {
-    place.key_file.is_some()
-        || place.passphrase_file.is_some()
-        || std::env::var_os(PASSPHRASE_VARIABLE).is_some()
-        || config.seal.is_some()
+/// The passphrase that flags or environment give, if they give one.
+pub(crate) fn passphrase(place: &Place) -> Result<Option<Zeroizing<String>>, Failure> {
+    let source = match &place.passphrase_file {
+        Some(path) => Source::Path(path.clone()),
+        None if std::env::var_os(PASSPHRASE_VARIABLE).is_some() => {
+            Source::Environment(PASSPHRASE_VARIABLE.to_owned())
+        }
+        None => return Ok(None),
+    };
+    passphrase_of(&source).map(Some)
 }
 
-/// The passphrase that they give, if they give one.
-pub(crate) fn passphrase(place: &Place, config: &Config) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
-    Ok(match named(place, config)? {
-        Named::Passphrase(passphrase) => Some(passphrase),
-        _ => None,
-    })
+/// The passphrase that a source holds, as it goes over the operator's channel.
+pub(crate) fn passphrase_of(source: &Source) -> Result<Zeroizing<String>, Failure> {
+    let bytes = source.secret(PASSPHRASE_VARIABLE).map_err(|error| failure("the passphrase", error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Failure("the passphrase is not UTF-8".into()))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
-fn named(place: &Place, config: &Config) -> Result<Named, Failure> {
+/// What opens a slot, for people to read.
+pub(crate) fn about(slot: &SlotInfo, place: &SealPlace) -> String {
+    match &slot.wrapping {
+        Wrapping::KeyFile(_) => match place {
+            SealPlace::KeyFile { path, .. } => {
+                format!("key file {} (protects stolen disks and backups)", path.display())
+            }
+            _ => "key file (protects stolen disks and backups)".to_owned(),
+        },
+        Wrapping::Passphrase { .. } => "passphrase".to_owned(),
+        Wrapping::Shamir { set, threshold, shares, .. } => {
+            format!("any {threshold} of the {shares} shares of set {}", hex(set))
+        }
+        Wrapping::Pkcs11 { token, key, .. } => format!("key `{key}` of the PKCS#11 token `{token}`"),
+        Wrapping::Kms { key, .. } => format!("KMS key {key}"),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// What flags, environment and configuration name: the first of these that name anything.
+fn named(place: &Place, config: &Config) -> Vec<Configured> {
     if let Some(path) = &place.key_file {
-        return Ok(Named::KeyFile(path.clone()));
+        return vec![Configured::KeyFile(Source::Path(path.clone()))];
     }
     if let Some(path) = &place.passphrase_file {
-        return passphrase_in(path);
+        return vec![Configured::Passphrase(Source::Path(path.clone()))];
     }
-    if let Some(passphrase) = std::env::var_os(PASSPHRASE_VARIABLE) {
-        return Ok(Named::Passphrase(Zeroizing::new(passphrase.into_encoded_bytes())));
+    if std::env::var_os(PASSPHRASE_VARIABLE).is_some() {
+        return vec![Configured::Passphrase(Source::Environment(PASSPHRASE_VARIABLE.to_owned()))];
     }
-    match &config.seal {
-        Some(Configured::KeyFile { path }) => Ok(Named::KeyFile(path.clone())),
-        Some(Configured::Passphrase { path }) => passphrase_in(path),
-        None => Ok(Named::Nothing),
+    if config.seal.is_empty() {
+        return default_credential().map(Configured::KeyFile).into_iter().collect();
     }
+    config.seal.clone()
 }
 
-fn passphrase_in(path: &Path) -> Result<Named, Failure> {
-    let text = Zeroizing::new(std::fs::read(path).map_err(|error| failure(path.display(), error))?);
-    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    Ok(Named::Passphrase(Zeroizing::new(line.to_vec())))
+fn load(configured: &Configured) -> Result<Box<dyn Seal>, Failure> {
+    Ok(match configured {
+        Configured::KeyFile(source) => {
+            Box::new(source.key().map_err(|error| failure("the key file", error))?)
+        }
+        Configured::Passphrase(source) => {
+            let bytes =
+                source.secret(PASSPHRASE_VARIABLE).map_err(|error| failure("the passphrase", error))?;
+            Box::new(Passphrase::new(bytes))
+        }
+        Configured::Pkcs11(settings) => Box::new(Pkcs11::new(settings.clone())),
+        Configured::Kms(settings) => Box::new(Kms::new(settings.clone())),
+    })
 }

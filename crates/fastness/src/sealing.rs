@@ -2,13 +2,17 @@
 
 use crate::admin::{Command, ask};
 use crate::args::{SealArgs, UnsealArgs};
+use crate::changes::KeyText;
 use crate::config::Config;
 use crate::deployment::Data;
-use crate::{Failure, seal};
+use crate::{Failure, seal, shares};
+use serde_json::Value;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
+
+/// What a command exits with if the server is sealed.
+pub(crate) const SEALED: u8 = 4;
 
 /// How long a sealed server may take to start anew.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,15 +40,34 @@ pub(crate) fn seal(args: &SealArgs) -> Result<ExitCode, Failure> {
 pub(crate) fn unseal(args: &UnsealArgs) -> Result<ExitCode, Failure> {
     let config = Config::read(&args.place)?;
     let data = Data::locate(&args.place, &config)?;
-    let command = match seal::passphrase(&args.place, &config)? {
-        Some(passphrase) => {
-            let text = std::str::from_utf8(&passphrase)
-                .map_err(|_| Failure("the passphrase is not UTF-8".into()))?;
-            Command::UnsealWithPassphrase { passphrase: Zeroizing::new(text.to_owned()) }
-        }
-        None => Command::Unseal {},
+    let sealed = if args.shares {
+        shares::each(|share| {
+            let answer = ask(&data, &Command::UnsealWithShare { share })?;
+            let number = |name| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
+            let sealed = is_sealed(&answer);
+            if sealed {
+                let (given, needed) = (number("given"), number("needed"));
+                writeln!(std::io::stderr(), "{given} of {needed} shares were given")?;
+            }
+            Ok(sealed)
+        })?
+    } else {
+        let command = match (KeyText::named(&args.place)?, seal::passphrase(&args.place)?) {
+            (Some(key), _) => Command::UnsealWithKey { key },
+            (None, Some(passphrase)) => Command::UnsealWithPassphrase { passphrase },
+            (None, None) => Command::Unseal {},
+        };
+        is_sealed(&ask(&data, &command)?)
     };
-    ask(&data, &command)?;
+    if sealed {
+        writeln!(std::io::stdout(), "Still sealed: more shares are needed.")?;
+        return Ok(ExitCode::from(SEALED));
+    }
     writeln!(std::io::stdout(), "Unsealed: calls are served.")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether an answer says that the server is sealed.
+pub(crate) fn is_sealed(answer: &Value) -> bool {
+    answer.get("sealed").and_then(Value::as_bool) == Some(true)
 }

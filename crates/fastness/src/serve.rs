@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let description = match data.describe()? {
         Some(description) => description,
         None => {
-            init::create(&args.place, &config, &data, std::env::var("FASTNESS_ACCOUNT_ID").ok(), None)?;
+            init::create(&args.place, &config, &data, None, std::env::var("FASTNESS_ACCOUNT_ID").ok(), None)?;
             data.describe()?.ok_or_else(|| failure(data.path().display(), "the new deployment is gone"))?
         }
     };

@@ -3,8 +3,10 @@
 use crate::admin::{Command, ask};
 use crate::args::StatusArgs;
 use crate::config::Config;
-use crate::deployment::{Data, SealPlace};
-use crate::{Failure, failure};
+use crate::deployment::Data;
+use crate::sealing::{SEALED, is_sealed};
+use crate::{Failure, failure, seal};
+use keyring::Keyring;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -12,9 +14,6 @@ use std::time::Duration;
 
 /// What the command exits with if the deployment is not served.
 const NOT_SERVED: u8 = 3;
-
-/// What it exits with if the server is sealed.
-const SEALED: u8 = 4;
 
 /// How long a server may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -24,19 +23,21 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
     let data = Data::locate(&args.place, &config)?;
     let description =
         data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
-    let seal = match &description.seal {
-        SealPlace::KeyFile { path } => {
-            format!("key file {} (protects stolen disks and backups)", path.display())
-        }
-        SealPlace::Passphrase => "passphrase".to_owned(),
-    };
     let serving = data.serving()?.filter(|serving| accepts(&serving.endpoint));
     let mut out = std::io::stdout();
     writeln!(out, "data      {}", data.path().display())?;
     writeln!(out, "account   {}", description.account)?;
     writeln!(out, "region    {}", description.region)?;
     writeln!(out, "created   {}", description.created)?;
-    writeln!(out, "seal      {seal}")?;
+    match Keyring::inspect(&data.keyring()) {
+        Ok(keyring) => {
+            writeln!(out, "keyring   generation {}, epoch {}", keyring.generation, keyring.epoch)?;
+            for slot in &keyring.slots {
+                writeln!(out, "slot {:<4} {}", slot.number, seal::about(slot, &description.seal))?;
+            }
+        }
+        Err(error) => writeln!(out, "keyring   {error}")?,
+    }
     match &serving {
         Some(serving) => writeln!(out, "serving   {} (process {})", serving.endpoint, serving.pid)?,
         None => writeln!(out, "serving   no")?,
@@ -44,8 +45,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
     if serving.is_none() {
         return Ok(ExitCode::from(NOT_SERVED));
     }
-    let sealed =
-        ask(&data, &Command::Status {})?.get("sealed").and_then(serde_json::Value::as_bool) == Some(true);
+    let sealed = is_sealed(&ask(&data, &Command::Status {})?);
     writeln!(
         out,
         "sealed    {}",

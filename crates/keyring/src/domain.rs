@@ -20,6 +20,12 @@ impl Domains {
         (self.newest.0, &self.newest.1)
     }
 
+    /// Whether these are all of the earlier keys and maybe more.
+    pub(crate) fn continues(&self, earlier: &Self) -> bool {
+        let kept = |(epoch, key): (u32, &Secret)| self.get(epoch).is_some_and(|own| own.equals(key));
+        kept(earlier.newest()) && earlier.older.iter().all(|(epoch, key)| kept((*epoch, key)))
+    }
+
     pub(crate) fn get(&self, epoch: u32) -> Option<&Secret> {
         if epoch == self.newest.0 { Some(&self.newest.1) } else { self.older.get(&epoch) }
     }

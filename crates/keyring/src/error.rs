@@ -1,5 +1,6 @@
 //! What can go wrong with a keyring.
 
+use crate::Kind;
 use std::io;
 use std::path::PathBuf;
 
@@ -49,7 +50,7 @@ pub enum KeyringError {
         path: PathBuf,
     },
     /// A key file does not hold a key.
-    #[error("the key file `{path}` does not hold exactly 32 bytes")]
+    #[error("the key file `{path}` does not hold exactly 32 bytes or 64 hexadecimal digits")]
     KeyFileLength {
         /// The key file.
         path: PathBuf,
@@ -64,10 +65,18 @@ pub enum KeyringError {
         path: PathBuf,
         /// What was tried with which result.
         tried: String,
+        /// Whether a seal could not be used: it may open the keyring another time.
+        unusable: bool,
     },
     /// There is no slot of that number.
     #[error("the keyring has no slot {0}")]
     NoSuchSlot(u32),
+    /// The keyring file has another root key than this process: another process changed it, or somebody tampered with it.
+    #[error("the keyring file `{path}` was given a new root key, or was tampered with: open it with a seal")]
+    OtherRoot {
+        /// The keyring file.
+        path: PathBuf,
+    },
     /// A passphrase is too short to resist guessing by whoever has the keyring file.
     #[error("a passphrase must have at least {0} bytes")]
     PassphraseTooShort(usize),
@@ -105,6 +114,14 @@ pub enum KeyringError {
         path: PathBuf,
         /// The format it names.
         format: u32,
+    },
+    /// A seal cannot be used, so that it is not known whether it fits.
+    #[error("the {kind} seal cannot be used: {source}")]
+    Unusable {
+        /// The seal's kind.
+        kind: Kind,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The work factors of a passphrase slot are outside of what is accepted, or there is too little memory for them.
     #[error("the work factors of the passphrase are not usable: {0}")]

@@ -3,13 +3,34 @@
 use crate::KeyringError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 const PRIVATE_MODE: u32 = 0o600;
 
-/// The permission bits of everybody but the owner.
-const OTHERS: u32 = 0o077;
+/// What is expected at most of a pipe, whose length nobody knows.
+const PIPE_BYTES: u64 = 4096;
+
+/// Who but its owner may have access to a private file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody.
+    Owner,
+    /// Its group may read it: so does a file look that systemd made for a service of another user, as the mode's group bits are the
+    /// mask of its access control list (acl(5)).
+    Credential,
+}
+
+impl Access {
+    /// The permission bits that must not be set.
+    const fn forbidden(self) -> u32 {
+        match self {
+            Self::Owner => 0o077,
+            Self::Credential => 0o037,
+        }
+    }
+}
 
 /// Makes the error of a failed operation on a file.
 pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyringError {
@@ -27,24 +48,33 @@ pub(crate) fn create_private(path: &Path) -> Result<File, KeyringError> {
     })
 }
 
-/// Opens a file to read it, if it is a file that only its owner has access to.
-pub(crate) fn open_private(path: &Path) -> Result<File, KeyringError> {
+/// Opens a file to read it, if nobody has access to it who must not.
+fn open_private(path: &Path, access: Access) -> Result<File, KeyringError> {
     let file = File::open(path).map_err(failed("open", path))?;
     // Of the open file, not of the path: what is checked is what is read.
     let metadata = file.metadata().map_err(failed("inspect", path))?;
-    if !metadata.is_file() {
+    // A shell's `<(…)` is a pipe.
+    if !metadata.is_file() && !metadata.file_type().is_fifo() {
         return Err(failed("read", path)(io::Error::other("not a regular file")));
     }
     match metadata.permissions().mode() & 0o7777 {
-        mode if mode & OTHERS != 0 => Err(KeyringError::Exposed { path: path.to_owned(), mode }),
+        mode if mode & access.forbidden() != 0 => Err(KeyringError::Exposed { path: path.to_owned(), mode }),
         _ => Ok(file),
     }
 }
 
 /// Reads a private file of at most `limit` bytes.
-pub(crate) fn read_private(path: &Path, limit: u64) -> Result<Vec<u8>, KeyringError> {
-    let mut text = Vec::new();
-    let length = open_private(path)?.take(limit + 1).read_to_end(&mut text).map_err(failed("read", path))?;
+///
+/// # Errors
+/// [`KeyringError::Exposed`], if others have access to the file than may, [`KeyringError::Damaged`], if it is longer, and those of the
+/// file system.
+pub fn read_private(path: &Path, limit: u64, access: Access) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
+    let file = open_private(path, access)?;
+    // Room for all of it, so that growing leaves no copies behind.
+    let length = file.metadata().map_err(failed("inspect", path))?.len().max(PIPE_BYTES);
+    let room = usize::try_from(length.min(limit)).unwrap_or(0);
+    let mut text = Zeroizing::new(Vec::with_capacity(room + 1));
+    let length = file.take(limit + 1).read_to_end(&mut text).map_err(failed("read", path))?;
     if u64::try_from(length).is_ok_and(|length| length <= limit) {
         Ok(text)
     } else {

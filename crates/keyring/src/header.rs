@@ -5,9 +5,10 @@
 //! code under a key derived from the root key, which tells tampering.
 
 use crate::derive::derive;
-use crate::seal::{WrappedKey, Wrapping};
+use crate::file::Access;
 use crate::secret::Secret;
-use crate::{KeyringError, file};
+use crate::wrapping::{WrappedKey, Wrapping};
+use crate::{KeyringError, Random, SlotPlace, file};
 use aws_lc_rs::{digest, hmac};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -76,8 +77,24 @@ impl Header {
     }
 
     /// What a slot's wrapping is bound to.
-    pub(crate) fn slot_place(&self, number: u32) -> Vec<u8> {
-        [self.id.as_slice(), &number.to_be_bytes()].concat()
+    pub(crate) fn slot_place(&self, number: u32) -> SlotPlace {
+        SlotPlace { keyring: self.id, slot: number }
+    }
+
+    /// Adds a new domain key, whose epoch it tells.
+    pub(crate) fn add_domain(&mut self, root: &Secret, random: &dyn Random) -> Result<u32, KeyringError> {
+        let full = KeyringError::TooMany { what: "epochs", limit: EPOCHS_MAX };
+        if self.domains.len() >= EPOCHS_MAX {
+            return Err(full);
+        }
+        let epoch = match self.domains.last() {
+            None => 1,
+            Some(last) => last.epoch.checked_add(1).ok_or(full)?,
+        };
+        let wrapping_key = self.domain_wrapping_key(root, epoch)?;
+        let wrapped = WrappedKey::wrap(&wrapping_key, &self.id, &Secret::random(random), random)?;
+        self.domains.push(WrappedDomain { epoch, wrapped });
+        Ok(epoch)
     }
 
     /// The key that wraps an epoch's domain key.
@@ -122,7 +139,7 @@ impl Header {
         } else if !self.domains.is_sorted_by(|a, b| a.epoch < b.epoch) {
             Some("its epochs are out of order")
         } else {
-            None
+            self.slots.iter().find_map(|slot| slot.wrapping.fault())
         }
     }
 }
@@ -130,7 +147,7 @@ impl Header {
 impl Document {
     /// Reads a keyring file and checks all that can be checked without the root key.
     pub(crate) fn read(path: &Path) -> Result<Self, KeyringError> {
-        Self::parse(path, &file::read_private(path, FILE_BYTES_MAX)?)
+        Self::parse(path, &file::read_private(path, FILE_BYTES_MAX, Access::Owner)?)
     }
 
     /// Parses a keyring file's text; the path is for errors only.
@@ -208,7 +225,7 @@ pub(crate) mod hex_bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{KeyFile, Keyring, Passphrase, SystemRandom, Work};
+    use crate::{KeyFile, Keyring, Passphrase, SystemRandom, UnderKey, Work};
     use proptest::prelude::*;
     use std::path::PathBuf;
     use std::sync::Arc;
@@ -305,6 +322,21 @@ mod tests {
         check(&|header| header.domains.reverse(), "epochs are out of order");
         check(&|header| header.domains[0].epoch = 2, "epochs are out of order");
         check(&|header| header.format = 2, "has format 2");
+        let wrapped = WrappedKey::from_parts(&[0; 12], &[0; 48]).unwrap();
+        let under = UnderKey::wrap(&root, "l", &header.slot_place(0), &root, &SystemRandom).unwrap();
+        for (threshold, shares) in [(1, 3), (0, 3), (4, 3), (2, 17), (17, 17), (1, 1), (0, 0)] {
+            let wrapping = Wrapping::Shamir { set: [0; 4], threshold, shares, under: under.clone() };
+            check(&|header| header.slots[0].wrapping = wrapping.clone(), "shares");
+        }
+        for (token, key) in [("", "k"), ("t", ""), ("t\n", "k"), ("t", &"k".repeat(513))] {
+            let wrapping =
+                Wrapping::Pkcs11 { token: token.into(), key: key.into(), wrapped: wrapped.clone() };
+            check(&|header| header.slots[0].wrapping = wrapping.clone(), "names no token or no key");
+        }
+        for (key, length) in [("", 1), ("k", 0), ("k", 6145), ("\x1b[31m", 1)] {
+            let wrapping = Wrapping::Kms { key: key.into(), ciphertext: vec![7; length] };
+            check(&|header| header.slots[0].wrapping = wrapping.clone(), "ciphertext");
+        }
         let large = vec![b' '; usize::try_from(FILE_BYTES_MAX).unwrap() + 1];
         assert!(scene.open(&large).unwrap_err().to_string().contains("more than"));
     }

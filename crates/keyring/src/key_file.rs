@@ -1,20 +1,22 @@
 //! The key file: 32 random bytes in a file outside of the data directory, readable by its owner alone.
 
-use crate::derive::derive;
-use crate::seal::WrappedKey;
+use crate::file::Access;
 use crate::secret::Secret;
-use crate::{KeyringError, Random, Seal, Wrapping, file};
+use crate::{KeyringError, Kind, Random, Seal, SlotPlace, UnderKey, Wrapping, file};
 use std::fmt;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
-pub(crate) const KIND: &str = "key-file";
+/// The longest key file, in bytes: 64 hexadecimal digits and the end of a line.
+const FILE_BYTES_MAX: u64 = 66;
 
 const LABEL: &str = "fastness key file slot";
 
 /// The seal that needs no set-up. It protects against whoever gets hold of the data without this file: stolen disks, backups.
 pub struct KeyFile {
-    path: PathBuf,
+    /// The file the key lies in, if it lies in one.
+    path: Option<PathBuf>,
     key: Secret,
 }
 
@@ -33,54 +35,57 @@ impl KeyFile {
             return Err(file::failed("write", path)(error));
         }
         file::sync_directory(path)?;
-        Ok(Self { path: path.to_owned(), key })
+        Ok(Self { path: Some(path.to_owned()), key })
     }
 
-    /// Reads a key file.
+    /// Reads a key file: 32 bytes, or 64 hexadecimal digits in a line.
     ///
     /// # Errors
-    /// [`KeyringError::Exposed`], if others than its owner have access to the file, [`KeyringError::KeyFileLength`], and those
-    /// of the file system.
-    pub fn open(path: &Path) -> Result<Self, KeyringError> {
-        let mut file = file::open_private(path)?;
-        let mut key = Secret::zero();
-        let length = || KeyringError::KeyFileLength { path: path.to_owned() };
-        file.read_exact(key.bytes_mut()).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => length(),
-            _ => file::failed("read", path)(error),
+    /// [`KeyringError::Exposed`], if others have access to the file than may, [`KeyringError::KeyFileLength`], and those of the file
+    /// system.
+    pub fn open(path: &Path, access: Access) -> Result<Self, KeyringError> {
+        let no_key = || KeyringError::KeyFileLength { path: path.to_owned() };
+        let text = file::read_private(path, FILE_BYTES_MAX, access).map_err(|error| match error {
+            KeyringError::Damaged { .. } => no_key(),
+            other => other,
         })?;
-        match file.read(&mut [0]).map_err(file::failed("read", path))? {
-            0 => Ok(Self { path: path.to_owned(), key }),
-            _ => Err(length()),
-        }
+        Self::parse(&text, Some(path)).ok_or_else(no_key)
     }
 
-    fn wrapping_key(&self, salt: &[u8; 16]) -> Result<Secret, KeyringError> {
-        let mut key = Secret::zero();
-        derive(self.key.bytes(), LABEL, &[salt], key.bytes_mut())?;
-        Ok(key)
+    /// The key that a text is: 32 bytes, or 64 hexadecimal digits in a line. The path is where the text
+    /// came from, if from a file.
+    pub fn parse(text: &[u8], path: Option<&Path>) -> Option<Self> {
+        let key = Secret::copy_of(text).or_else(|| {
+            let line = text.strip_suffix(b"\n").unwrap_or(text);
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let mut key = Secret::zero();
+            hex::decode_to_slice(line, key.bytes_mut()).ok().map(|()| key)
+        })?;
+        Some(Self { path: path.map(Path::to_owned), key })
+    }
+
+    /// The key as hexadecimal digits, for a process that cannot read the file.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.key.bytes()))
     }
 }
 
 impl Seal for KeyFile {
-    fn kind(&self) -> &'static str {
-        KIND
+    fn kind(&self) -> Kind {
+        Kind::KeyFile
     }
 
     fn location(&self) -> Option<&Path> {
-        Some(&self.path)
+        self.path.as_deref()
     }
 
-    fn wrap(&self, place: &[u8], root: &Secret, random: &dyn Random) -> Result<Wrapping, KeyringError> {
-        let mut salt = [0; 16];
-        random.fill(&mut salt);
-        let wrapped = WrappedKey::wrap(&self.wrapping_key(&salt)?, place, root, random)?;
-        Ok(Wrapping::KeyFile { salt, wrapped })
+    fn wrap(&self, place: &SlotPlace, root: &Secret, random: &dyn Random) -> Result<Wrapping, KeyringError> {
+        UnderKey::wrap(&self.key, LABEL, place, root, random).map(Wrapping::KeyFile)
     }
 
-    fn unwrap(&self, place: &[u8], wrapping: &Wrapping) -> Result<Secret, KeyringError> {
-        let Wrapping::KeyFile { salt, wrapped } = wrapping else { return Err(KeyringError::Refused) };
-        wrapped.unwrap(&self.wrapping_key(salt)?, place).map_err(|_| KeyringError::Refused)
+    fn unwrap(&self, place: &SlotPlace, wrapping: &Wrapping) -> Result<Secret, KeyringError> {
+        let Wrapping::KeyFile(under) = wrapping else { return Err(KeyringError::Refused) };
+        under.unwrap(&self.key, LABEL, place)
     }
 }
 

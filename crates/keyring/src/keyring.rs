@@ -3,12 +3,12 @@
 use crate::backing::{BackingKey, BackingKeys, SealedKey};
 use crate::barrier::Barrier;
 use crate::domain::Domains;
-use crate::header::{Document, EPOCHS_MAX, Header, SLOTS_MAX, Slot, WrappedDomain};
+use crate::header::{Document, Header, WrappedDomain};
 use crate::message::{MESSAGE_OVERHEAD_BYTES, open_message, seal_message};
-use crate::seal::WrappedKey;
 use crate::secret::Secret;
+use crate::slots::{add_slot, require_apart, unseal};
 use crate::writer::WriterLimits;
-use crate::{KeyringError, Random, Seal, file};
+use crate::{KeyringError, Random, Seal, SlotInfo, file};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,26 +28,17 @@ const TOKEN_VERSION: u8 = 1;
 
 /// The root key and what hangs on it, open. Clones share it; the last one wipes it.
 #[derive(Clone)]
-pub struct Keyring(Arc<Inner>);
+pub struct Keyring(pub(crate) Arc<Inner>);
 
-struct Inner {
-    path: PathBuf,
-    root: Secret,
-    random: Arc<dyn Random>,
+pub(crate) struct Inner {
+    pub(crate) path: PathBuf,
+    /// Used for changes of the file only, which therefore come one after the other.
+    pub(crate) root: Mutex<Secret>,
+    pub(crate) random: Arc<dyn Random>,
     header: ArcSwap<Header>,
     domains: Arc<ArcSwap<Domains>>,
     values: Barrier,
     backing: BackingKeys,
-    changing: Mutex<()>,
-}
-
-/// A slot, as an operator may see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlotInfo {
-    /// The slot's number.
-    pub number: u32,
-    /// The kind of seal that opens it.
-    pub kind: &'static str,
 }
 
 impl Keyring {
@@ -65,8 +56,8 @@ impl Keyring {
         random.fill(&mut id);
         let root = Secret::random(&*random);
         let mut header = Header::new(id);
-        fill_slot(&mut header, seal, &root, &*random)?;
-        add_domain(&mut header, &root, &*random)?;
+        add_slot(&mut header, seal, &root, &*random)?;
+        header.add_domain(&root, &*random)?;
         header.write(path, &root)?;
         Self::new(path, header, root, random)
     }
@@ -91,11 +82,10 @@ impl Keyring {
             values: barrier(VALUE_LABEL)?,
             backing: BackingKeys::new(barrier(BACKING_LABEL)?),
             path: path.to_owned(),
-            root,
+            root: Mutex::new(root),
             random,
             header: ArcSwap::from_pointee(header),
             domains,
-            changing: Mutex::new(()),
         })))
     }
 
@@ -170,8 +160,12 @@ impl Keyring {
 
     /// The slots there are.
     pub fn slots(&self) -> Vec<SlotInfo> {
-        let header = self.0.header.load();
-        header.slots.iter().map(|slot| SlotInfo { number: slot.number, kind: slot.wrapping.kind() }).collect()
+        self.0.header.load().slots.iter().map(SlotInfo::from).collect()
+    }
+
+    /// How often the keyring was changed: a number that grows with each change.
+    pub fn generation(&self) -> u64 {
+        self.0.header.load().generation
     }
 
     /// The epoch that values are sealed in now.
@@ -185,7 +179,7 @@ impl Keyring {
     /// [`KeyringError::TooMany`], [`KeyringError::KeyAmongData`], and those of [`Self::reload`], the seal and the file system.
     pub fn add_slot(&self, seal: &dyn Seal) -> Result<u32, KeyringError> {
         require_apart(&self.0.path, seal)?;
-        self.change(|header| fill_slot(header, seal, &self.0.root, &*self.0.random))
+        self.change(|header, root| add_slot(header, seal, root, &*self.0.random))
     }
 
     /// Removes a way to open the keyring. Whoever kept an older copy of the file and the slot's secret still has the root key: this
@@ -194,7 +188,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::NoSuchSlot`], [`KeyringError::LastSlot`], and those of [`Self::reload`] and the file system.
     pub fn remove_slot(&self, number: u32) -> Result<(), KeyringError> {
-        self.change(|header| {
+        self.change(|header, _| {
             let before = header.slots.len();
             header.slots.retain(|slot| slot.number != number);
             match header.slots.len() {
@@ -210,52 +204,81 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::TooMany`], and those of [`Self::reload`] and the file system.
     pub fn rotate(&self) -> Result<u32, KeyringError> {
-        self.change(|header| add_domain(header, &self.0.root, &*self.0.random))
+        self.change(|header, root| header.add_domain(root, &*self.0.random))
     }
 
-    /// Takes over what another process changed in the keyring file.
+    /// Takes over what another process changed in the keyring file. The seals are needed if that process drew a new root key.
     ///
     /// # Errors
     /// [`KeyringError::Replaced`] if the file is older than what is known of it or another keyring's,
-    /// [`KeyringError::Damaged`], [`KeyringError::Tampered`], [`KeyringError::Exposed`], and those of the file system.
-    pub fn reload(&self) -> Result<(), KeyringError> {
-        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.install(self.read_again()?)
+    /// [`KeyringError::OtherRoot`] if it has another root key and no seals were given, [`KeyringError::NoSlotOpens`] if none of
+    /// them fits, [`KeyringError::Damaged`], [`KeyringError::Tampered`], [`KeyringError::Exposed`], and those of the file system.
+    pub fn reload(&self, seals: &[&dyn Seal]) -> Result<(), KeyringError> {
+        let path = &self.0.path;
+        let mut root = self.0.root.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.read_again(&root) {
+            Err(KeyringError::OtherRoot { .. }) if !seals.is_empty() => {}
+            header => return self.install(header?, &root),
+        }
+        seals.iter().try_for_each(|seal| require_apart(path, *seal))?;
+        let document = Document::read(path)?;
+        let new_root = unseal(path, &document.keyring, seals)?;
+        let header = document.verify(path, &new_root)?;
+        let domains = unwrap_domains(path, &header, &new_root)?;
+        // The domain keys are wrapped anew, so that they are compared themselves.
+        if !self.is_newer(&header) || !domains.continues(&self.0.domains.load()) {
+            return Err(KeyringError::Replaced { path: path.clone() });
+        }
+        self.install(header, &new_root)?;
+        *root = new_root;
+        Ok(())
     }
 
     /// Changes the file as it is now, and takes over the result.
     fn change<T>(
         &self,
-        change: impl FnOnce(&mut Header) -> Result<T, KeyringError>,
+        change: impl FnOnce(&mut Header, &Secret) -> Result<T, KeyringError>,
     ) -> Result<T, KeyringError> {
-        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = self.0.root.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = file::lock(&self.0.path)?;
-        let mut header = self.read_again()?;
-        let result = change(&mut header)?;
+        let mut header = self.read_again(&root)?;
+        let result = change(&mut header, &root)?;
         header.generation += 1;
-        header.write(&self.0.path, &self.0.root)?;
-        self.install(header)?;
+        header.write(&self.0.path, &root)?;
+        self.install(header, &root)?;
         Ok(result)
     }
 
-    fn read_again(&self) -> Result<Header, KeyringError> {
+    /// The file as it is now, if it is what this process knows of it or a successor under the same root key.
+    pub(crate) fn read_again(&self, root: &Secret) -> Result<Header, KeyringError> {
         let path = &self.0.path;
-        let known = self.0.header.load();
+        let replaced = || KeyringError::Replaced { path: path.clone() };
         let document = Document::read(path)?;
-        if document.keyring.id != known.id {
-            return Err(KeyringError::Replaced { path: path.clone() });
+        if !self.is_newer(&document.keyring) {
+            return Err(replaced());
         }
-        let header = document.verify(path, &self.0.root)?;
+        let moved_on = document.keyring.generation > self.generation();
+        let header = document.verify(path, root).map_err(|error| match error {
+            KeyringError::Tampered { path } if moved_on => KeyringError::OtherRoot { path },
+            other => other,
+        })?;
         // Were another key to take an epoch's place, what this process sealed in that epoch would be lost.
-        if header.generation < known.generation || !header.domains.starts_with(&known.domains) {
-            return Err(KeyringError::Replaced { path: path.clone() });
+        if !header.domains.starts_with(&self.0.header.load().domains) {
+            return Err(replaced());
         }
         Ok(header)
     }
 
-    fn install(&self, header: Header) -> Result<(), KeyringError> {
+    /// Whether a header is of this keyring and not older than what is known of it.
+    fn is_newer(&self, header: &Header) -> bool {
+        let known = self.0.header.load();
+        header.id == known.id && header.generation >= known.generation
+    }
+
+    /// From now on this process works with the header and its domain keys.
+    pub(crate) fn install(&self, header: Header, root: &Secret) -> Result<(), KeyringError> {
         let before = self.epoch();
-        let domains = unwrap_domains(&self.0.path, &header, &self.0.root)?;
+        let domains = unwrap_domains(&self.0.path, &header, root)?;
         let after = domains.newest().0;
         self.0.domains.store(Arc::new(domains));
         self.0.header.store(Arc::new(header));
@@ -271,76 +294,6 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring").field("path", &self.0.path).finish_non_exhaustive()
     }
-}
-
-/// Refuses a seal whose secret lies beside what it protects.
-fn require_apart(path: &Path, seal: &dyn Seal) -> Result<(), KeyringError> {
-    let Some(location) = seal.location() else { return Ok(()) };
-    let directory = file::directory(path);
-    let data = directory.canonicalize().map_err(file::failed("find", directory))?;
-    let secret = location.canonicalize().map_err(file::failed("find", location))?;
-    if secret.starts_with(data) {
-        return Err(KeyringError::KeyAmongData { path: location.to_owned() });
-    }
-    Ok(())
-}
-
-/// Tries all seals on all slots of their kind.
-fn unseal(path: &Path, header: &Header, seals: &[&dyn Seal]) -> Result<Secret, KeyringError> {
-    let mut tried = Vec::new();
-    for seal in seals {
-        let before = tried.len();
-        for slot in header.slots.iter().filter(|slot| slot.wrapping.kind() == seal.kind()) {
-            match seal.unwrap(&header.slot_place(slot.number), &slot.wrapping) {
-                Ok(root) => return Ok(root),
-                Err(KeyringError::Refused) => {
-                    tried.push(format!("the {} does not fit slot {}", seal.kind(), slot.number));
-                }
-                Err(error) => tried.push(format!("slot {}: {error}", slot.number)),
-            }
-        }
-        if tried.len() == before {
-            tried.push(format!("there is no slot of kind {}", seal.kind()));
-        }
-    }
-    if tried.is_empty() {
-        tried.push("no seal was given".to_owned());
-    }
-    Err(KeyringError::NoSlotOpens { path: path.to_owned(), tried: tried.join(", ") })
-}
-
-fn fill_slot(
-    header: &mut Header,
-    seal: &dyn Seal,
-    root: &Secret,
-    random: &dyn Random,
-) -> Result<u32, KeyringError> {
-    let full = KeyringError::TooMany { what: "slots", limit: SLOTS_MAX };
-    if header.slots.len() >= SLOTS_MAX {
-        return Err(full);
-    }
-    let number = match header.slots.iter().map(|slot| slot.number).max() {
-        None => 0,
-        Some(last) => last.checked_add(1).ok_or(full)?,
-    };
-    let wrapping = seal.wrap(&header.slot_place(number), root, random)?;
-    header.slots.push(Slot { number, wrapping });
-    Ok(number)
-}
-
-fn add_domain(header: &mut Header, root: &Secret, random: &dyn Random) -> Result<u32, KeyringError> {
-    let full = KeyringError::TooMany { what: "epochs", limit: EPOCHS_MAX };
-    if header.domains.len() >= EPOCHS_MAX {
-        return Err(full);
-    }
-    let epoch = match header.domains.last() {
-        None => 1,
-        Some(last) => last.epoch.checked_add(1).ok_or(full)?,
-    };
-    let wrapping_key = header.domain_wrapping_key(root, epoch)?;
-    let wrapped = WrappedKey::wrap(&wrapping_key, &header.id, &Secret::random(random), random)?;
-    header.domains.push(WrappedDomain { epoch, wrapped });
-    Ok(epoch)
 }
 
 fn unwrap_domains(path: &Path, header: &Header, root: &Secret) -> Result<Domains, KeyringError> {

@@ -1,14 +1,12 @@
 //! The passphrase: the root key under a key that Argon2id (RFC 9106) makes from what somebody knows.
 
-use crate::seal::WrappedKey;
 use crate::secret::{KEY_BYTES, Secret};
-use crate::{KeyringError, Random, Seal, Wrapping};
+use crate::wrapping::WrappedKey;
+use crate::{KeyringError, Kind, Random, Seal, SlotPlace, Wrapping};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use std::fmt;
 use std::path::Path;
 use zeroize::Zeroizing;
-
-pub(crate) const KIND: &str = "passphrase";
 
 /// The shortest passphrase that a slot is made with: what NIST SP 800-63B-4 asks of a password that is the only factor.
 const PASSPHRASE_BYTES_MIN: usize = 15;
@@ -76,31 +74,31 @@ impl Passphrase {
 }
 
 impl Seal for Passphrase {
-    fn kind(&self) -> &'static str {
-        KIND
+    fn kind(&self) -> Kind {
+        Kind::Passphrase
     }
 
     fn location(&self) -> Option<&Path> {
         None
     }
 
-    fn wrap(&self, place: &[u8], root: &Secret, random: &dyn Random) -> Result<Wrapping, KeyringError> {
+    fn wrap(&self, place: &SlotPlace, root: &Secret, random: &dyn Random) -> Result<Wrapping, KeyringError> {
         if self.passphrase.len() < PASSPHRASE_BYTES_MIN {
             return Err(KeyringError::PassphraseTooShort(PASSPHRASE_BYTES_MIN));
         }
         let mut salt = [0; 16];
         random.fill(&mut salt);
         let Work { memory_kib, passes, lanes } = self.work;
-        let wrapped = WrappedKey::wrap(&self.wrapping_key(&salt, self.work)?, place, root, random)?;
+        let wrapped = WrappedKey::wrap(&self.wrapping_key(&salt, self.work)?, &place.bytes(), root, random)?;
         Ok(Wrapping::Passphrase { memory_kib, passes, lanes, salt, wrapped })
     }
 
-    fn unwrap(&self, place: &[u8], wrapping: &Wrapping) -> Result<Secret, KeyringError> {
+    fn unwrap(&self, place: &SlotPlace, wrapping: &Wrapping) -> Result<Secret, KeyringError> {
         let Wrapping::Passphrase { memory_kib, passes, lanes, salt, wrapped } = wrapping else {
             return Err(KeyringError::Refused);
         };
         let work = Work { memory_kib: *memory_kib, passes: *passes, lanes: *lanes };
-        wrapped.unwrap(&self.wrapping_key(salt, work)?, place).map_err(|_| KeyringError::Refused)
+        wrapped.unwrap(&self.wrapping_key(salt, work)?, &place.bytes()).map_err(|_| KeyringError::Refused)
     }
 }
 

@@ -1,93 +1,83 @@
 //! Seals: what wraps the root key when it leaves the process.
 
-use crate::aead::{Aead, NONCE_BYTES, Refused, TAG_BYTES};
-use crate::header::hex_bytes;
-use crate::secret::{KEY_BYTES, Secret};
+use crate::secret::Secret;
+use crate::wrapping::Wrapping;
 use crate::{KeyringError, Random};
-use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::Path;
 
 /// Something that can wrap the root key and give it back later.
 pub trait Seal: Send + Sync {
-    /// The name of this kind of seal, as slots name theirs.
-    fn kind(&self) -> &'static str;
+    /// The kind of this seal: it is tried on slots of this kind only.
+    fn kind(&self) -> Kind;
 
     /// The file that this seal's secret lies in, if it lies in one: it must not be among the data.
     fn location(&self) -> Option<&Path>;
 
-    /// Wraps the root key, bound to `place`: the keyring and slot it is for.
+    /// Wraps the root key, bound to `place`.
     ///
     /// # Errors
     /// The seal cannot be used.
-    fn wrap(&self, place: &[u8], root: &Secret, random: &dyn Random) -> Result<Wrapping, KeyringError>;
+    fn wrap(&self, place: &SlotPlace, root: &Secret, random: &dyn Random) -> Result<Wrapping, KeyringError>;
 
     /// Gives the root key back.
     ///
     /// # Errors
-    /// [`KeyringError::Refused`] if the wrapping is not of this kind, not made with this seal's secret, or altered.
-    fn unwrap(&self, place: &[u8], wrapping: &Wrapping) -> Result<Secret, KeyringError>;
+    /// [`KeyringError::Refused`] if the wrapping is not of this kind, not made with this seal's secret, or altered;
+    /// any other if that cannot be found out, as when a device does not answer.
+    fn unwrap(&self, place: &SlotPlace, wrapping: &Wrapping) -> Result<Secret, KeyringError>;
 }
 
-/// A root key wrapped by a seal, with what its kind of seal needs to unwrap it, all of it public.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Wrapping {
-    /// Wrapped under a key derived from a key file's.
-    KeyFile {
-        /// Makes the wrapping key another one each time.
-        #[serde(with = "hex_bytes")]
-        salt: [u8; 16],
-        /// The root key.
-        wrapped: WrappedKey,
-    },
-    /// Wrapped under a key derived from a passphrase by Argon2id (RFC 9106), version 0x13.
-    Passphrase {
-        /// Memory in KiB.
-        memory_kib: u32,
-        /// Passes over the memory.
-        passes: u32,
-        /// Lanes.
-        lanes: u32,
-        /// The salt.
-        #[serde(with = "hex_bytes")]
-        salt: [u8; 16],
-        /// The root key.
-        wrapped: WrappedKey,
-    },
+/// What kind a seal is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 32 random bytes in a file.
+    KeyFile,
+    /// What somebody knows.
+    Passphrase,
+    /// Shares of which some are needed.
+    Shamir,
+    /// A key in a hardware security module.
+    Pkcs11,
+    /// A key of another key management service.
+    Kms,
 }
 
-impl Wrapping {
-    /// The kind of seal that made this.
-    pub fn kind(&self) -> &'static str {
+impl Kind {
+    /// The name, as keyring files and configuration have it.
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::KeyFile { .. } => crate::key_file::KIND,
-            Self::Passphrase { .. } => crate::passphrase::KIND,
+            Self::KeyFile => "key-file",
+            Self::Passphrase => "passphrase",
+            Self::Shamir => "shamir",
+            Self::Pkcs11 => "pkcs11",
+            Self::Kms => "kms",
         }
     }
 }
 
-/// A key sealed with AES-256-GCM: `nonce (12) ‖ ciphertext (32) ‖ tag (16)`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct WrappedKey(#[serde(with = "hex_bytes")] [u8; NONCE_BYTES + KEY_BYTES + TAG_BYTES]);
-
-impl WrappedKey {
-    pub(crate) fn wrap(
-        wrapping_key: &Secret,
-        place: &[u8],
-        secret: &Secret,
-        random: &dyn Random,
-    ) -> Result<Self, KeyringError> {
-        let mut nonce = [0; NONCE_BYTES];
-        random.fill(&mut nonce);
-        let mut wrapped = nonce.to_vec();
-        Aead::new(wrapping_key.bytes())?.seal(nonce, place, secret.bytes(), &mut wrapped)?;
-        wrapped.try_into().map(Self).map_err(|_| KeyringError::Cryptography)
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
+}
 
-    pub(crate) fn unwrap(&self, wrapping_key: &Secret, place: &[u8]) -> Result<Secret, Refused> {
-        let (nonce, sealed) = self.0.split_first_chunk::<NONCE_BYTES>().ok_or(Refused)?;
-        let aead = Aead::new(wrapping_key.bytes()).map_err(|_| Refused)?;
-        Secret::copy_of(&aead.open(*nonce, place, sealed)?).ok_or(Refused)
+/// What a wrapping is bound to, so that it is of no use in another keyring or slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotPlace {
+    /// The keyring's id.
+    pub keyring: [u8; 16],
+    /// The slot's number.
+    pub slot: u32,
+}
+
+impl SlotPlace {
+    /// The place as additional data of an encryption: `id (16) ‖ number (4, big endian)`.
+    pub fn bytes(&self) -> [u8; 20] {
+        let mut bytes = [0; 20];
+        let (id, number) = bytes.split_at_mut(16);
+        id.copy_from_slice(&self.keyring);
+        number.copy_from_slice(&self.slot.to_be_bytes());
+        bytes
     }
 }

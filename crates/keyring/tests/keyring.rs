@@ -1,7 +1,9 @@
 //! The keyring from outside: made, opened, changed, shared, attacked.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is tests")]
 
-use keyring::{BackingKey, KeyFile, Keyring, KeyringError, Passphrase, Random, Seal, SystemRandom, Work};
+use keyring::{
+    Access, BackingKey, KeyFile, Keyring, KeyringError, Passphrase, Random, Seal, SystemRandom, Work,
+};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -201,7 +203,7 @@ fn any_slot_opens_and_no_other_key_does() {
     let (keyring, key) = scene.create();
     let number = keyring.add_slot(&phrase(PHRASE)).unwrap();
     assert_eq!(
-        keyring.slots().iter().map(|s| (s.number, s.kind)).collect::<Vec<_>>(),
+        keyring.slots().iter().map(|s| (s.number, s.kind().name())).collect::<Vec<_>>(),
         [(0, "key-file"), (number, "passphrase")]
     );
     let sealed = keyring.seal(b"place", b"value").unwrap();
@@ -285,13 +287,21 @@ fn files_are_private() {
     set_mode(&scene.keyring_path(), 0o400);
     scene.open(&[&key]).unwrap();
     set_mode(&scene.key_path(), 0o640);
-    let error = KeyFile::open(&scene.key_path()).unwrap_err();
+    let error = KeyFile::open(&scene.key_path(), Access::Owner).unwrap_err();
     assert!(
         error.to_string().ends_with("has mode 0640, but only its owner may have access (mode 0600)"),
         "{error}"
     );
+    for (access, exposed) in
+        [(Access::Owner, 0o440), (Access::Credential, 0o444), (Access::Credential, 0o460)]
+    {
+        set_mode(&scene.key_path(), exposed);
+        assert!(matches!(KeyFile::open(&scene.key_path(), access), Err(KeyringError::Exposed { .. })));
+    }
+    set_mode(&scene.key_path(), 0o440);
+    scene.open(&[&KeyFile::open(&scene.key_path(), Access::Credential).unwrap()]).unwrap();
     set_mode(&scene.key_path(), 0o400);
-    scene.open(&[&KeyFile::open(&scene.key_path()).unwrap()]).unwrap();
+    scene.open(&[&KeyFile::open(&scene.key_path(), Access::Owner).unwrap()]).unwrap();
 }
 
 #[test]
@@ -303,7 +313,7 @@ fn nothing_that_exists_is_overwritten() {
     assert!(matches!(again, Err(KeyringError::Exists { .. })));
     assert!(matches!(KeyFile::create(&scene.key_path(), &SystemRandom), Err(KeyringError::Exists { .. })));
     assert_eq!(std::fs::read(scene.keyring_path()).unwrap(), before);
-    scene.open(&[&KeyFile::open(&scene.key_path()).unwrap()]).unwrap();
+    scene.open(&[&KeyFile::open(&scene.key_path(), Access::Owner).unwrap()]).unwrap();
 }
 
 #[test]
@@ -320,15 +330,30 @@ fn what_a_crash_leaves_is_in_nobodys_way() {
 #[test]
 fn key_files_hold_a_key_outside_of_the_data() {
     let scene = Scene::new();
-    for length in [0, 31, 33, 64] {
-        std::fs::write(scene.key_path(), vec![7; length]).unwrap();
+    let mut wrong: Vec<Vec<u8>> = [0, 31, 33, 64, 1000].map(|length| vec![7; length]).into();
+    wrong.extend(
+        ["0".repeat(63), "0".repeat(65), "0".repeat(64) + "\n\n", "g".repeat(64)].map(String::into_bytes),
+    );
+    for text in wrong {
+        std::fs::write(scene.key_path(), &text).unwrap();
         set_mode(&scene.key_path(), 0o600);
-        assert!(matches!(KeyFile::open(&scene.key_path()), Err(KeyringError::KeyFileLength { .. })));
+        assert!(matches!(
+            KeyFile::open(&scene.key_path(), Access::Owner),
+            Err(KeyringError::KeyFileLength { .. })
+        ));
     }
-    assert!(matches!(KeyFile::open(scene.0.path()), Err(KeyringError::Io { .. })));
-    assert!(matches!(KeyFile::open(&scene.0.path().join("none")), Err(KeyringError::Io { .. })));
+    assert!(matches!(KeyFile::open(scene.0.path(), Access::Owner), Err(KeyringError::Io { .. })));
+    assert!(matches!(
+        KeyFile::open(&scene.0.path().join("none"), Access::Owner),
+        Err(KeyringError::Io { .. })
+    ));
     std::fs::remove_file(scene.key_path()).unwrap();
-    let (keyring, _) = scene.create();
+    let (keyring, key) = scene.create();
+    // The same key as text.
+    let text = hex::encode_upper(std::fs::read(scene.key_path()).unwrap()) + "\r\n";
+    let written = KeyFile::parse(text.as_bytes(), Some(&scene.key_path())).unwrap();
+    scene.open(&[&written]).unwrap();
+    scene.open(&[&key]).unwrap();
     let inside = scene.0.path().join("data/../data/root.key");
     let key = KeyFile::create(&inside, &SystemRandom).unwrap();
     assert!(matches!(keyring.add_slot(&key), Err(KeyringError::KeyAmongData { .. })));
@@ -336,7 +361,7 @@ fn key_files_hold_a_key_outside_of_the_data() {
     // A way around by a link is seen through.
     let link = scene.0.path().join("link.key");
     std::os::unix::fs::symlink(&inside, &link).unwrap();
-    let key = KeyFile::open(&link).unwrap();
+    let key = KeyFile::open(&link, Access::Owner).unwrap();
     assert!(matches!(keyring.add_slot(&key), Err(KeyringError::KeyAmongData { .. })));
 }
 
@@ -347,17 +372,17 @@ fn an_older_file_is_not_taken_over() {
     let old = std::fs::read(scene.keyring_path()).unwrap();
     keyring.rotate().unwrap();
     std::fs::write(scene.keyring_path(), &old).unwrap();
-    assert!(matches!(keyring.reload(), Err(KeyringError::Replaced { .. })));
+    assert!(matches!(keyring.reload(&[]), Err(KeyringError::Replaced { .. })));
     assert!(matches!(keyring.rotate(), Err(KeyringError::Replaced { .. })));
     // The old file with a history of its own, as long as the first.
     let elsewhere = scene.open(&[&key]).unwrap();
     elsewhere.rotate().unwrap();
     elsewhere.rotate().unwrap();
-    assert!(matches!(keyring.reload(), Err(KeyringError::Replaced { .. })));
+    assert!(matches!(keyring.reload(&[]), Err(KeyringError::Replaced { .. })));
     let other = Scene::new();
     other.create();
     std::fs::copy(other.keyring_path(), scene.keyring_path()).unwrap();
-    assert!(matches!(keyring.reload(), Err(KeyringError::Replaced { .. })));
+    assert!(matches!(keyring.reload(&[]), Err(KeyringError::Replaced { .. })));
     assert_eq!(keyring.epoch(), 2);
 }
 
@@ -400,7 +425,7 @@ fn two_processes_share_a_keyring() {
     }
     let mut sealed = work(&keyring, &key);
     assert!(process.wait().unwrap().success());
-    keyring.reload().unwrap();
+    keyring.reload(&[]).unwrap();
     assert_eq!(keyring.epoch(), 1 + 2 * u32::try_from(ROUNDS).unwrap());
     assert_eq!(keyring.slots().len(), 1 + 2);
     let lines = std::fs::read_to_string(scene.0.path().join("sealed")).unwrap();
@@ -413,7 +438,7 @@ fn two_processes_share_a_keyring() {
 }
 
 fn child(directory: &Path) {
-    let key = KeyFile::open(&directory.join("root.key")).unwrap();
+    let key = KeyFile::open(&directory.join("root.key"), Access::Owner).unwrap();
     let keyring = Keyring::open(&keyring_path(directory), &[&key], random()).unwrap();
     std::fs::write(directory.join("ready"), b"").unwrap();
     let sealed = work(&keyring, &key);

@@ -78,7 +78,14 @@ fn keys_are_wiped() {
     // The key file's, the root, a domain key, a backing key.
     assert_eq!(drawn.len(), 4);
     assert_eq!(count(&drawn), [1, 1, 1, 1], "one copy of each while open");
+    let rekeyed = {
+        keyring.rekey(&[&key]).unwrap();
+        random.0.lock().unwrap()[4..].to_vec()
+    };
+    assert_eq!(count(&drawn), [1, 0, 1, 1], "the old root key is gone");
+    assert_eq!(count(&rekeyed), [1, 1], "the new root and domain key");
     drop((keyring, key));
+    assert_eq!(count(&rekeyed), [0, 0]);
     assert_eq!(count(&drawn), [0, 0, 0, 1], "the backing key is still held");
     drop(backing);
     assert_eq!(count(&drawn), [0, 0, 0, 0], "nothing is left");

@@ -92,6 +92,11 @@ impl Deployment {
         }
     }
 
+    /// What its services are given.
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+
     pub(crate) fn hosted(&self, service: &str) -> Option<&Hosted> {
         self.services.get(service)
     }
