@@ -2,20 +2,21 @@
 
 use crate::deployment::Data;
 use crate::opening::{Opening, Unopened};
-use crate::{Failure, failure};
+use crate::{Failure, backup, failure, verify};
 use keyring::Passphrase;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use server::{Commands, Gate, Operator, SealError};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-/// How long a server may take over a command.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a server may take over a command: a backup of very much data.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// The longest answer, in bytes.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
@@ -33,18 +34,33 @@ pub(crate) enum Command {
     Unseal {},
     /// Opens the keyring with a passphrase.
     UnsealWithPassphrase { passphrase: Zeroizing<String> },
+    /// Writes a backup.
+    Backup { to: PathBuf },
+    /// Walks everything that is stored.
+    Verify { contains: Vec<String> },
 }
 
 /// Sends a command to the server of a data directory and waits for its answer.
 pub(crate) fn ask(data: &Data, command: &Command) -> Result<Value, Failure> {
+    ask_running(data, command)?.ok_or_else(|| failure(data.path().display(), "no server is running here"))
+}
+
+/// Sends a command to the server of a data directory, if one is running, and waits for its answer.
+pub(crate) fn ask_running(data: &Data, command: &Command) -> Result<Option<Value>, Failure> {
     let path = data.admin_socket();
-    let absent = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-            failure(data.path().display(), "no server is running here")
+    let connected = server::reachable(&path).and_then(|reachable| UnixStream::connect(reachable.path()));
+    let mut stream = match connected {
+        Ok(stream) => stream,
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Ok(None);
         }
-        _ => failure(path.display(), error),
+        Err(error) => return Err(failure(path.display(), error)),
     };
-    let mut stream = UnixStream::connect(server::reachable(&path).map_err(absent)?.path()).map_err(absent)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut line = Zeroizing::new(serde_json::to_vec(command)?);
     line.push(b'\n');
@@ -55,7 +71,7 @@ pub(crate) fn ask(data: &Data, command: &Command) -> Result<Value, Failure> {
         serde_json::from_str(&answer).map_err(|_| Failure("the server ended before it answered".into()))?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => Err(Failure(error.to_owned())),
-        None => Ok(answer.get_mut("ok").map(Value::take).unwrap_or_default()),
+        None => Ok(Some(answer.get_mut("ok").map(Value::take).unwrap_or_default())),
     }
 }
 
@@ -74,6 +90,8 @@ impl Commands for Commanded {
             Command::Status {} => Ok(self.status()),
             Command::Seal {} => self.seal(by).await,
             Command::Unseal {} => self.unseal(by, |opening| opening.configured()).await,
+            Command::Backup { to } => self.backup(by, &to).await,
+            Command::Verify { contains } => self.verify(by, &contains).await,
             Command::UnsealWithPassphrase { passphrase } => {
                 let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());
                 self.unseal(by, |opening| opening.with(&Passphrase::new(bytes))).await
@@ -86,6 +104,24 @@ impl Commands for Commanded {
 impl Commanded {
     fn status(&self) -> Value {
         json!({ "sealed": self.gate.deployment().is_none() })
+    }
+
+    async fn backup(&self, by: Operator, to: &Path) -> Result<Value, Failure> {
+        let deployment = self.gate.deployment().ok_or_else(sealed)?;
+        let stop = || self.gate.deployment().is_none();
+        let made = backup::make(&deployment, &self.opening, to, said_by(by), &stop).await?;
+        tracing::info!(uid = by.uid, path = %made.path.display(), head = made.head, "backed up");
+        Ok(made.to_json())
+    }
+
+    async fn verify(&self, by: Operator, contains: &[String]) -> Result<Value, Failure> {
+        let deployment = self.gate.deployment().ok_or_else(sealed)?;
+        deployment
+            .record_operator("Verify", said_by(by))
+            .await
+            .map_err(|fault| Failure(fault.for_operator()))?;
+        let stop = || self.gate.deployment().is_none();
+        Ok(serde_json::to_value(verify::verify_running(&deployment, contains, &stop).await?)?)
     }
 
     async fn seal(&self, by: Operator) -> Result<Value, Failure> {
@@ -122,6 +158,10 @@ impl Commanded {
         tracing::info!(uid = by.uid, "unsealed");
         Ok(self.status())
     }
+}
+
+fn sealed() -> Failure {
+    Failure("it is sealed: unseal it first".to_owned())
 }
 
 /// Who gave a command, for its record.

@@ -61,6 +61,16 @@ impl Data {
         ))
     }
 
+    /// One at a given place.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// The files beside the store that belong into a backup.
+    pub(crate) fn backed_up(&self) -> [PathBuf; 3] {
+        [self.keyring(), self.description(), self.root_credentials()]
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod args;
+mod backup;
 mod config;
 mod coverage;
 mod credentials;
@@ -13,6 +14,7 @@ mod seal;
 mod sealing;
 mod serve;
 mod status;
+mod verify;
 
 use clap::Parser as _;
 use std::io::Write as _;
@@ -46,6 +48,9 @@ fn main() -> ExitCode {
         args::Command::Status(args) => status::run(&args),
         args::Command::Seal(args) => sealing::seal(&args),
         args::Command::Unseal(args) => sealing::unseal(&args),
+        args::Command::Backup(args) => backup::run(&args),
+        args::Command::Restore(args) => backup::restore(&args),
+        args::Command::Verify(args) => verify::run(&args),
         args::Command::Coverage(args) => coverage::run(&args),
     };
     match result {

@@ -8,7 +8,7 @@ use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Seal, SystemRandom};
 use kms::Kms;
-use platform::{Directory, Env, Service};
+use platform::{Directory, Env, Service, Vouching};
 use server::{Deployment, SystemClock};
 use std::sync::Arc;
 use store::{Embedded, Store, StoreError};
@@ -63,7 +63,7 @@ impl Opening {
     /// Opens it with this seal.
     pub(crate) fn with(&self, seal: &dyn Seal) -> Result<Arc<Deployment>, Unopened> {
         let keyring = Keyring::open(&self.data.keyring(), &[seal], Arc::new(SystemRandom))?;
-        let store = Store::open(Embedded::open(&self.data.store())?)?;
+        let store = Store::open(Embedded::open(&self.data.store(), Arc::new(Vouching::new(&keyring)))?)?;
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
         let env = Env { keyring, random: Arc::new(SystemRandom), directory };

@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kms", &["keyring", "platform", "policy", "wire"]),
     ("sts", &["platform", "policy", "wire"]),
     ("server", &["platform", "store", "wire"]),
-    ("fastness", &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "store", "sts"]),
+    ("fastness", &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "store", "sts", "wire"]),
     ("load", &["wire"]),
     ("xtask", &[]),
 ];

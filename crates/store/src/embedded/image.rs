@@ -84,8 +84,7 @@ impl Image {
     ) -> Result<(Image, Vec<Finding>), StoreError> {
         let mut findings = Vec::new();
         let (tables, base) = match Tables::check(&Overlay::new(disk.clone()), witness.clone()) {
-            Ok(Some((tables, base))) => (Some(tables), base),
-            Ok(None) => (None, None),
+            Ok(checked) => checked,
             Err(error) => {
                 findings.push(Finding::of(&error)?);
                 (None, None)

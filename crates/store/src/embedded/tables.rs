@@ -133,9 +133,9 @@ impl Tables {
     pub(super) fn check(
         disk: &dyn Disk,
         witness: Arc<dyn Witness>,
-    ) -> Result<Option<(Tables, Option<Arc<Base>>)>, StoreError> {
+    ) -> Result<(Option<Tables>, Option<Arc<Base>>), StoreError> {
         let mut tables = match disk.open(TABLES_NAME) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((None, None)),
             _ => Tables::open(disk, CHECK_CACHE_BYTES, witness)?,
         };
         let checking = AssertUnwindSafe(|| tables.database.check_integrity());
@@ -146,7 +146,7 @@ impl Tables {
             return Err(StoreError::damaged(TABLES_NAME, 0, "checksums of its pages are wrong"));
         }
         let base = tables.base()?;
-        Ok(Some((tables, base)))
+        Ok((Some(tables), base))
     }
 
     /// Makes the rows that changed up to a mark durable, all of them or none.

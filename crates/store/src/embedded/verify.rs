@@ -22,6 +22,10 @@ pub trait Inspector {
     fn row(&mut self, key: &[u8], value: &[u8]) -> Result<(), String>;
     /// What a log record is called by, if it is one that was stored in its log; if not, why.
     fn record(&mut self, log: LogId, record: &[u8]) -> Result<String, String>;
+    /// Whether to give up; asked again and again.
+    fn stop(&self) -> bool {
+        false
+    }
 }
 
 /// Something that is not as it was written.
@@ -99,7 +103,8 @@ impl Image {
     /// in the history that were kept elsewhere.
     ///
     /// # Errors
-    /// Those of the file system. Damage is not an error, but a finding.
+    /// Those of the file system, and [`StoreError::Closed`] if the inspector said to stop. Damage is not an error, but a
+    /// finding.
     pub fn verify(
         &self,
         inspector: &mut dyn Inspector,
@@ -208,6 +213,9 @@ impl<'a> Walk<'a> {
         let mut found = Contents::new(&segment.header);
         let mut frames = segment.frames();
         loop {
+            if self.inspector.stop() {
+                return Err(StoreError::Closed);
+            }
             let offset = frames.offset;
             match frames.next()? {
                 Some(frame) => {
@@ -429,6 +437,9 @@ impl<'a> Walk<'a> {
         // On some damage, redb panics when it reads. What was found until then stays.
         let walked = catch_unwind(AssertUnwindSafe(|| -> Result<(), StoreError> {
             for row in base.range(&KeyRange::all(), Order::Forward)? {
+                if self.inspector.stop() {
+                    return Err(StoreError::Closed);
+                }
                 let (key, value) = row?;
                 self.row(&key, &value.unwrap_or_default());
             }
