@@ -3,7 +3,7 @@
 use crate::Choices;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use keyring::{KeyFile, Keyring};
+use keyring::{Access, KeyFile, Keyring};
 use platform::{
     AccessKey, Call, Caller, Cx, Directory, Env, Fault, Permissions, Principal, Role, Session, Tx,
 };
@@ -217,7 +217,7 @@ static FILE: LazyLock<File> = LazyLock::new(|| {
     let scratch = tempfile::tempdir().unwrap();
     let (keyring, path) = new_keyring(&scratch);
     keyring.rotate().unwrap();
-    let seal = KeyFile::open(&scratch.path().join("root.key")).unwrap();
+    let seal = KeyFile::open(&scratch.path().join("root.key"), Access::Owner).unwrap();
     let text = std::fs::read(&path).unwrap();
     File { path, seal, text, _scratch: scratch }
 });

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use engines::{Engine, Fjall, Heed, JournalRedb, Pair, Reader, Redb, Result, Sqlite};
-use store::{Directory, Disk, DiskFile, Embedded, LogId, Sizes, Store};
+use keyring::{KeyFile, Keyring, SystemRandom};
+use store::{Directory, Disk, DiskFile, Embedded, LogId, Sizes, Store, Witness};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -300,8 +301,39 @@ fn thread_time() -> u64 {
     stat.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0)
 }
 
+/// A keyring that vouches for the store, as in the product.
+#[derive(Debug)]
+struct Vouching(Keyring);
+
+impl Witness for Vouching {
+    fn attest(&self, statement: &[u8]) -> std::result::Result<Vec<u8>, String> {
+        self.0.seal(statement, &[]).map_err(|error| error.to_string())
+    }
+    fn confirms(&self, statement: &[u8], proof: &[u8]) -> bool {
+        self.0.open_sealed(statement, proof).is_ok()
+    }
+}
+
+/// The witness of the store at a path, with its keyring beside the store.
+fn witness(path: &Path) -> Result<Arc<dyn Witness>> {
+    let keys = path.with_extension("keys");
+    std::fs::create_dir_all(&keys)?;
+    let (file, seal) = (keys.join("keyring.json"), path.with_extension("key"));
+    let random = Arc::new(SystemRandom);
+    let keyring = if seal.exists() {
+        Keyring::open(&file, &[&KeyFile::open(&seal)?], random)?
+    } else {
+        Keyring::create(&file, &KeyFile::create(&seal, &SystemRandom)?, random)?
+    };
+    Ok(Arc::new(Vouching(keyring)))
+}
+
 fn ours(runtime: &Runtime, path: &Path) -> Result<()> {
-    let open = |path: &Path| -> Result<Store> { Ok(Store::open(Embedded::open(path)?)?) };
+    let witness = witness(path)?;
+    let open = |path: &Path| -> Result<Store> {
+        let disk = Arc::new(Directory::open(path)?);
+        Ok(Store::open(Embedded::open_on(disk, Sizes::default(), witness.clone())?)?)
+    };
     let fill = |store: &Store| {
         fill(|pairs| {
             let mut txn = store.begin();
@@ -358,7 +390,7 @@ fn ours(runtime: &Runtime, path: &Path) -> Result<()> {
 fn audited(runtime: &Runtime, path: &Path) -> Result<()> {
     let meter = Arc::new(Meter::default());
     let disk = Metered(Directory::open(path)?, meter.clone());
-    let store = Store::open(Embedded::open_on(Arc::new(disk), Sizes::default())?)?;
+    let store = Store::open(Embedded::open_on(Arc::new(disk), Sizes::default(), witness(path)?)?)?;
     let keys: Arc<[Vec<u8>]> = (0..64).map(key).collect();
     let mut txn = store.begin();
     keys.iter().for_each(|key| txn.put(key, vec![7; 200]));
@@ -413,8 +445,11 @@ fn audited(runtime: &Runtime, path: &Path) -> Result<()> {
 /// Opening a directory whose journal has many segments.
 fn many_segments(path: &Path) -> Result<()> {
     let sizes = Sizes { segment_bytes: 64 << 10, ..Sizes::default() };
-    let open =
-        || -> Result<Store> { Ok(Store::open(Embedded::open_on(Arc::new(Directory::open(path)?), sizes)?)?) };
+    let witness = witness(path)?;
+    let open = || -> Result<Store> {
+        let disk = Arc::new(Directory::open(path)?);
+        Ok(Store::open(Embedded::open_on(disk, sizes, witness.clone())?)?)
+    };
     let store = open()?;
     for _ in 0..1000 {
         let mut txn = store.begin();
@@ -422,7 +457,7 @@ fn many_segments(path: &Path) -> Result<()> {
         store.commit_blocking(txn)?;
     }
     store.close_blocking()?;
-    let segments = path.read_dir()?.count() - 2;
+    let segments = path.read_dir()?.count() - 3;
     let time = timed(open);
     println!("opening {segments} segments: {:.1} ms", time.as_secs_f64() * 1e3);
     Ok(())

@@ -3,7 +3,7 @@
 use crate::changes::{self, Given, KeyText, New, Plan};
 use crate::deployment::Data;
 use crate::opening::{Opening, Unopened};
-use crate::{Failure, failure};
+use crate::{Failure, backup, failure, verify};
 use keyring::{Keyring, Passphrase};
 use seals::Shares;
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,15 @@ use server::{Commands, Gate, Operator, SealError};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use zeroize::Zeroizing;
 
-/// How long a server may take over a command.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a server may take over a command: a backup of very much data.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// The longest answer, in bytes.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
@@ -52,18 +53,33 @@ pub(crate) enum Command {
     RemoveSlot { given: Given, number: u32 },
     /// Gives the keyring a new root key.
     Rekey { given: Given, new: New, drop: BTreeSet<u32> },
+    /// Writes a backup.
+    Backup { to: PathBuf },
+    /// Walks everything that is stored.
+    Verify { contains: Vec<String> },
 }
 
 /// Sends a command to the server of a data directory and waits for its answer.
 pub(crate) fn ask(data: &Data, command: &Command) -> Result<Value, Failure> {
+    ask_running(data, command)?.ok_or_else(|| failure(data.path().display(), "no server is running here"))
+}
+
+/// Sends a command to the server of a data directory, if one is running, and waits for its answer.
+pub(crate) fn ask_running(data: &Data, command: &Command) -> Result<Option<Value>, Failure> {
     let path = data.admin_socket();
-    let absent = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-            failure(data.path().display(), "no server is running here")
+    let connected = server::reachable(&path).and_then(|reachable| UnixStream::connect(reachable.path()));
+    let mut stream = match connected {
+        Ok(stream) => stream,
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Ok(None);
         }
-        _ => failure(path.display(), error),
+        Err(error) => return Err(failure(path.display(), error)),
     };
-    let mut stream = UnixStream::connect(server::reachable(&path).map_err(absent)?.path()).map_err(absent)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut line = Zeroizing::new(serde_json::to_vec(command)?);
     line.push(b'\n');
@@ -74,7 +90,7 @@ pub(crate) fn ask(data: &Data, command: &Command) -> Result<Value, Failure> {
         serde_json::from_str(&answer).map_err(|_| Failure("the server ended before it answered".into()))?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => Err(Failure(error.to_owned())),
-        None => Ok(answer.get_mut("ok").map(Value::take).unwrap_or_default()),
+        None => Ok(Some(answer.get_mut("ok").map(Value::take).unwrap_or_default())),
     }
 }
 
@@ -111,6 +127,8 @@ impl Commanded {
                 Some(deployment) => explain(&deployment, request_id, Some(by)).await,
                 None => Err(SealError::Sealed.into()),
             },
+            Command::Backup { to } => self.backup(by, to).await,
+            Command::Verify { contains } => self.verify(by, contains).await,
             Command::Unseal {} => self.unseal(by, |opening, _| opening.configured()).await,
             Command::UnsealWithPassphrase { passphrase } => {
                 let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());
@@ -155,7 +173,6 @@ impl Commanded {
         carry_out: impl FnOnce(&Keyring, &P) -> Result<Value, Failure>,
     ) -> Result<Value, Failure> {
         let _sealing = self.sealing.lock().await;
-        let sealed = || Failure("it is sealed: unseal it first".to_owned());
         let deployment = self.gate.deployment().ok_or_else(sealed)?;
         let (plan, planned) = tokio::task::block_in_place(plan)?;
         let record = async |name, more: Value| {
@@ -197,6 +214,24 @@ impl Commanded {
 
     fn status(&self) -> Value {
         json!({ "sealed": self.gate.deployment().is_none(), "pid": std::process::id() })
+    }
+
+    async fn backup(&self, by: Operator, to: &Path) -> Result<Value, Failure> {
+        let deployment = self.gate.deployment().ok_or_else(sealed)?;
+        let stop = || self.gate.deployment().is_none();
+        let made = backup::into_outbox(&deployment, &self.opening, to, said_by(by), &stop).await?;
+        tracing::info!(uid = by.uid, path = %made.path.display(), head = made.head, "backed up");
+        Ok(made.to_json())
+    }
+
+    async fn verify(&self, by: Operator, contains: &[String]) -> Result<Value, Failure> {
+        let deployment = self.gate.deployment().ok_or_else(sealed)?;
+        deployment
+            .record_operator("Verify", said_by(by))
+            .await
+            .map_err(|fault| Failure(fault.for_operator()))?;
+        let stop = || self.gate.deployment().is_none();
+        Ok(serde_json::to_value(verify::verify_running(&deployment, contains, &stop).await?)?)
     }
 
     async fn seal(&self, by: Operator) -> Result<Value, Failure> {
@@ -258,6 +293,10 @@ pub(crate) async fn explain(
     // The whole trail may have to be read.
     let known = tokio::task::block_in_place(|| deployment.explain_request(request_id));
     known.map_err(|fault| Failure(fault.for_operator()))
+}
+
+fn sealed() -> Failure {
+    Failure("it is sealed: unseal it first".to_owned())
 }
 
 /// Who gave a command, for its record.

@@ -48,6 +48,12 @@ pub(crate) enum Command {
     Slots(SlotsArgs),
     /// Give the keyring a new root key, while the server serves or not: old copies of its file and what opened them are worth nothing
     Rekey(RekeyArgs),
+    /// Write a backup to one file, while serving or not
+    Backup(BackupArgs),
+    /// Make a deployment of a backup, in a directory that is empty or does not exist
+    Restore(RestoreArgs),
+    /// Walk the whole store and the audit trail, and prove them whole or name what is not
+    Verify(VerifyArgs),
     /// List, per service, how many of AWS's operations are implemented
     Coverage(CoverageArgs),
 }
@@ -316,6 +322,40 @@ pub(crate) struct PolicyTestArgs {
     /// Files of cases (YAML, or JSON where the name ends in .json)
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BackupArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// File to write, which must not exist yet, or a directory to write one in
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) to: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// The backup
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: PathBuf,
+
+    /// Put all rows back to what they were at this time (RFC 3339) or version; the audit trail stays whole
+    #[arg(long, value_name = "TIME|VERSION")]
+    pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// A head that was printed earlier and kept elsewhere: also prove that today's history continues it
+    #[arg(long, value_name = "VERSION:LINK")]
+    pub(crate) contains: Vec<store::Head>,
 }
 
 #[derive(Debug, ClapArgs)]

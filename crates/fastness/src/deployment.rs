@@ -68,6 +68,21 @@ impl Data {
         ))
     }
 
+    /// One at a given place.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// The files beside the store that belong into a backup.
+    pub(crate) fn backed_up(&self) -> [PathBuf; 3] {
+        [self.keyring(), self.description(), self.root_credentials()]
+    }
+
+    /// Where a running server leaves what an operator is to take elsewhere: it cannot write elsewhere itself.
+    pub(crate) fn outbox(&self) -> PathBuf {
+        self.0.join("outbox")
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }

@@ -6,7 +6,7 @@ use crate::credentials::RootKey;
 use crate::deployment::{Data, SealPlace};
 use crate::{Failure, failure, seal, shares};
 use keyring::{Keyring, Random, Seal, SlotInfo, SystemRandom, Wrapping};
-use platform::{Tx, ids};
+use platform::{Tx, Vouching, ids};
 use server::{Clock as _, SystemClock};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -78,7 +78,7 @@ pub(crate) fn create(
         keyring.add_slot(seal).map_err(|error| failure("the keyring", error))?;
     }
     let now = SystemClock.now();
-    let store = Store::open(Embedded::open(&data.store())?)?;
+    let store = Store::open(Embedded::create(&data.store(), Arc::new(Vouching::new(&keyring)))?)?;
     let mut tx = Tx::begin(&store, &keyring);
     iam::bootstrap(&mut tx, &keyring, &account, &root.access_key_id, &root.secret_access_key, now)
         .map_err(|fault| Failure(fault.for_operator()))?;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod args;
+mod backup;
 mod changes;
 mod config;
 mod coverage;
@@ -19,6 +20,7 @@ mod serve;
 mod shares;
 mod slots;
 mod status;
+mod verify;
 mod why;
 
 use clap::Parser as _;
@@ -57,6 +59,9 @@ fn main() -> ExitCode {
         args::Command::Policy(args) => policies::run(&args),
         args::Command::Slots(args) => slots::run(&args),
         args::Command::Rekey(args) => rekey::run(&args),
+        args::Command::Backup(args) => backup::run(&args),
+        args::Command::Restore(args) => backup::restore(&args),
+        args::Command::Verify(args) => verify::run(&args),
         args::Command::Coverage(args) => coverage::run(&args),
     });
     match result {

@@ -9,7 +9,7 @@ use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
 use kms::Kms;
-use platform::{Directory, Env, Service};
+use platform::{Directory, Env, Service, Vouching};
 use server::{Deployment, SystemClock};
 use std::sync::Arc;
 use store::{Embedded, Store, StoreError};
@@ -129,7 +129,7 @@ impl Opening {
     }
 
     fn deployment(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
-        let store = Store::open(Embedded::open(&self.data.store())?)?;
+        let store = Store::open(Embedded::open(&self.data.store(), Arc::new(Vouching::new(&keyring)))?)?;
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
         let env = Env { keyring, random: Arc::new(SystemRandom), directory };

@@ -56,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
+    ("fastness", &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "store", "sts", "wire"]),
     ("load", &["wire"]),
     ("xtask", &[]),
 ];

@@ -17,6 +17,7 @@ pub mod session;
 mod table;
 mod timer;
 pub mod trail;
+mod vouch;
 
 pub use access::Access;
 pub use caller::{Call, Caller, Principal, Session};
@@ -27,3 +28,4 @@ pub use fault::{Blame, Fault};
 pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts, bind};
 pub use table::{Log, LogEntry, TRAIL, Table, Tx};
 pub use timer::Timer;
+pub use vouch::{Opener, Vouching};

@@ -82,6 +82,17 @@ pub struct Log {
     place: &'static [u8],
 }
 
+impl Log {
+    pub(crate) fn id(self) -> store::LogId {
+        self.id
+    }
+
+    /// Where its entries are sealed.
+    pub(crate) fn place(self) -> &'static [u8] {
+        self.place
+    }
+}
+
 /// The audit records of every call, in AWS's CloudTrail form, oldest first.
 pub const TRAIL: Log = Log { id: store::LogId(1), place: b"log\0trail" };
 

@@ -4,11 +4,21 @@ use crate::Deployment;
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Fault, TRAIL, Tx};
 use serde_json::Value;
+use store::{Image, StoreError};
 
 /// Where records of operators' commands come from.
 const OPERATOR_SOURCE: &str = "fastness.amazonaws.com";
 
 impl Deployment {
+    /// Everything that is stored, as of now, to be copied or verified while calls are served. Whoever keeps it keeps the
+    /// deployment from being sealed.
+    ///
+    /// # Errors
+    /// The store is closed, or takes no more writes.
+    pub async fn image(&self) -> Result<Image, StoreError> {
+        self.store.image().await
+    }
+
     /// Records what an operator did, beside what callers did. `name` is the command's, such as `Seal`; `details` say more about it.
     ///
     /// # Errors

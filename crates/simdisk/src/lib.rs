@@ -124,6 +124,24 @@ impl SimDisk {
         file.durable[at as usize] ^= flip;
     }
 
+    /// Puts other bytes into a file for good.
+    pub fn replace(&self, name: &str, bytes: Vec<u8>) {
+        let mut state = self.state();
+        let file = state.names[name];
+        state.files[file] = Contents { now: bytes.clone(), durable: bytes, pending: Vec::new() };
+    }
+
+    /// Another disk with the same files.
+    pub fn copy(&self) -> SimDisk {
+        let state = self.state();
+        let copy = SimDisk::new(0);
+        let mut to = copy.state();
+        (to.names, to.durable_names, to.files) =
+            (state.names.clone(), state.durable_names.clone(), state.files.clone());
+        drop(to);
+        copy
+    }
+
     /// Takes a file away for good.
     pub fn lose(&self, name: &str) {
         let mut state = self.state();

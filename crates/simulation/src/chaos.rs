@@ -86,7 +86,9 @@ struct Chaos {
 pub fn run(seed: u64, steps: usize) -> Report {
     let mut random = Random(seed);
     let (world, disk) = (World::new(random.draw()), SimDisk::new(random.draw()));
-    let server = Some(world.start(Settled(Embedded::open_on(Arc::new(disk.clone()), SIZES).unwrap())));
+    let server = Some(
+        world.start(Settled(Embedded::open_on(Arc::new(disk.clone()), SIZES, world.witness()).unwrap())),
+    );
     let mut chaos = Chaos {
         random,
         world,
@@ -278,7 +280,7 @@ impl Chaos {
     /// The server comes back and is looked at.
     fn restart(&mut self) {
         let engine = loop {
-            match Embedded::open_on(Arc::new(self.disk.clone()), SIZES) {
+            match Embedded::open_on(Arc::new(self.disk.clone()), SIZES, self.world.witness()) {
                 Ok(engine) => break engine,
                 // A failure that was still to come hit the opening; it hits only once.
                 Err(StoreError::Io { .. }) => self.disk = self.disk.crash(),

@@ -1,14 +1,14 @@
 //! A whole server without threads, sockets, a wall clock or chance: whatever it does is decided by whoever drives it.
 
-use keyring::{KeyFile, Keyring, Random as _};
-use platform::{Env, LogEntry, Service, TRAIL, Tx};
+use keyring::{Access, KeyFile, Keyring, Random as _};
+use platform::{Env, LogEntry, Service, TRAIL, Tx, Vouching};
 use server::{Clock, Deployment, Peer};
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use store::{Engine, KeyRange, Limits, Stepper, Store};
+use store::{Engine, KeyRange, Limits, Stepper, Store, Witness};
 use wire::{Answer, Timestamp};
 
 /// The only account.
@@ -109,9 +109,7 @@ impl World {
     /// Starts the server over what an engine holds. Over nothing, the account is made.
     pub fn start<E: Engine>(&self, engine: E) -> Server<E> {
         let (store, mut stepper) = Store::open_stepped(engine, Limits::default());
-        let seal = KeyFile::open(&self.scratch.path().join("keys/root.key")).unwrap();
-        let path = self.scratch.path().join("data/keyring.json");
-        let keyring = Keyring::open(&path, &[&seal], Arc::clone(&self.random) as _).unwrap();
+        let keyring = self.keyring();
         if store.begin().version() == 0 {
             let mut tx = Tx::begin(&store, &keyring);
             iam::bootstrap(&mut tx, &keyring, ACCOUNT, ROOT_ID, ROOT_SECRET, self.now()).unwrap();
@@ -132,6 +130,17 @@ impl World {
         let clock = Arc::new(Hand(Arc::clone(&self.time)));
         let deployment = Arc::new(Deployment::new(store.clone(), env, clock, ACCOUNT, REGION, services));
         Server { deployment, stepper, store, keyring }
+    }
+
+    fn keyring(&self) -> Keyring {
+        let seal = KeyFile::open(&self.scratch.path().join("keys/root.key"), Access::Owner).unwrap();
+        let path = self.scratch.path().join("data/keyring.json");
+        Keyring::open(&path, &[&seal], Arc::clone(&self.random) as _).unwrap()
+    }
+
+    /// What vouches for the store's history.
+    pub fn witness(&self) -> Arc<dyn Witness> {
+        Arc::new(Vouching::new(&self.keyring()))
     }
 
     /// The time now.

@@ -12,7 +12,7 @@ use crate::cache::Decoded;
 use crate::limits::{GROUP_BYTES_MAX, GROUP_TXNS_MAX};
 use crate::store::{Published, Shared};
 use crate::txn::Intent;
-use crate::{CommitError, Committed, Engine, Group, Limits, LogId, Op, StoreError};
+use crate::{CommitError, Committed, Engine, Group, Image, Limits, LogId, Op, StoreError};
 
 /// How long a group waits for more transactions when many come.
 const LINGER: Duration = Duration::from_micros(400);
@@ -24,6 +24,7 @@ pub(crate) type Reply = oneshot::Sender<Result<Committed, CommitError>>;
 
 pub(crate) enum Request {
     Commit(Intent, Reply),
+    Image(oneshot::Sender<Result<Image, StoreError>>),
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
@@ -78,9 +79,11 @@ impl<E: Engine> Committer<E> {
             }
             (last, began) = (requests.len() as u128, Instant::now());
             let mut commits = Vec::with_capacity(requests.len());
+            let mut images = Vec::new();
             for request in requests.drain(..) {
                 match request {
                     Request::Commit(intent, reply) => commits.push((intent, reply)),
+                    Request::Image(reply) => images.push(reply),
                     Request::Close(reply) => {
                         // Lets in nothing more; what came before is still handed out.
                         incoming.close();
@@ -89,10 +92,17 @@ impl<E: Engine> Committer<E> {
                 }
             }
             self.commit_all(commits);
+            images.into_iter().for_each(|reply| self.hand_out_image(reply));
         }
         if let Some(reply) = closing {
             let _ = reply.send(self.close()); // nobody to tell if the caller went away
         }
+    }
+
+    /// Answers with an image of what is durable now.
+    pub(crate) fn hand_out_image(&mut self, reply: oneshot::Sender<Result<Image, StoreError>>) {
+        let image = self.poisoned.clone().map_or_else(|| self.engine.image(), Err);
+        let _ = reply.send(image); // nobody to tell if the caller went away
     }
 
     /// Brings the engine to its end.

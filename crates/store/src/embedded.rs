@@ -5,14 +5,21 @@
 //! the map goes into the tables, in the background: a checkpoint. Opening reads the checkpoint and what the journal
 //! has after it.
 
+mod anchor;
 mod checkpoint;
 mod disk;
 mod frame;
+mod image;
 mod journal;
 mod logs;
+mod overlay;
+mod past;
 mod recover;
+mod restore;
+mod rows;
 mod segment;
 mod tables;
+mod verify;
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,17 +27,26 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 
 pub use self::disk::{Directory, Disk, DiskFile};
+pub use self::image::{Image, ROWS_PART};
+pub use self::past::{Moment, Past};
+pub use self::restore::Restoration;
+pub use self::verify::{Containment, FINDINGS_MAX, Finding, Inspector, Report};
 
+use self::anchor::{ANCHOR_NAME, Anchor};
 use self::checkpoint::{Checkpointer, Job};
+use self::image::Pin;
 use self::journal::Journal;
 use self::logs::{Index, LogFiles};
+use self::segment::segment_name;
 use self::tables::{Base, Mark, RowIter, Tables};
 use crate::versions::Versions;
-use crate::{Engine, Group, KeyRange, Logs, Order, Snapshot, StoreError, Visit};
+use crate::{Engine, Group, KeyRange, Logs, Order, Snapshot, StoreError, Visit, Witness};
 
 /// Keeps rows and logs in a directory.
 #[derive(Debug)]
 pub struct Embedded {
+    disk: Arc<dyn Disk>,
+    witness: Arc<dyn Witness>,
     sizes: Sizes,
     journal: Journal,
     index: Arc<RwLock<Index>>,
@@ -80,26 +96,52 @@ struct RowsAt {
 }
 
 impl Embedded {
-    /// Opens a data directory, and creates it if its parent exists.
+    /// Makes a data directory in an existing one.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if it is open elsewhere, and [`StoreError::Damaged`] if a store is there already.
+    pub fn create(path: &Path, witness: Arc<dyn Witness>) -> Result<Embedded, StoreError> {
+        let disk = Directory::open(path)?;
+        if Anchor::read(&disk)?.is_some() {
+            return Err(StoreError::damaged(ANCHOR_NAME, 0, "there is a store already"));
+        }
+        Embedded::open_on(Arc::new(disk), Sizes::default(), witness)
+    }
+
+    /// Opens a data directory.
     ///
     /// # Errors
     /// [`StoreError::Locked`] if it is open elsewhere, [`StoreError::Damaged`] if anything but the end of the
-    /// journal, where a crash may leave a group half written, is not as it was written.
-    pub fn open(path: &Path) -> Result<Embedded, StoreError> {
-        Embedded::open_on(Arc::new(Directory::open(path)?), Sizes::default())
+    /// journal, where a crash may leave a group half written, is not as it was written, or if there is nothing.
+    pub fn open(path: &Path, witness: Arc<dyn Witness>) -> Result<Embedded, StoreError> {
+        Embedded::start(Arc::new(Directory::open(path)?), Sizes::default(), witness, false)
     }
 
-    /// Opens whatever acts as the data directory.
-    pub fn open_on(disk: Arc<dyn Disk>, sizes: Sizes) -> Result<Embedded, StoreError> {
-        let tables = Tables::open(&*disk, sizes.table_cache_bytes)?;
-        let recovered = recover::recover(&*disk, &tables)?;
+    /// Opens whatever acts as the data directory, or begins a store where there is nothing.
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        sizes: Sizes,
+        witness: Arc<dyn Witness>,
+    ) -> Result<Embedded, StoreError> {
+        Embedded::start(disk, sizes, witness, true)
+    }
+
+    fn start(
+        disk: Arc<dyn Disk>,
+        sizes: Sizes,
+        witness: Arc<dyn Witness>,
+        may_begin: bool,
+    ) -> Result<Embedded, StoreError> {
+        let tables = Tables::open(&*disk, sizes.table_cache_bytes, witness.clone())?;
+        let base = tables.base()?;
+        let recovered = recover::recover(&*disk, base.as_deref(), &*witness, may_begin)?;
         let index = recovered.index;
-        let layers =
-            Layers { active: Arc::new(RwLock::new(recovered.changed)), frozen: None, base: tables.base()? };
-        let (version, next_segment) = (recovered.version, recovered.next_segment);
+        let layers = Layers { active: Arc::new(RwLock::new(recovered.changed)), frozen: None, base };
         Ok(Embedded {
+            disk: disk.clone(),
+            witness: witness.clone(),
             sizes,
-            journal: Journal::new(disk.clone(), index.clone(), sizes.segment_bytes, next_segment, version),
+            journal: Journal::new(disk.clone(), index.clone(), witness, sizes.segment_bytes, recovered.from)?,
             logs: Arc::new(LogFiles { disk: disk.clone(), index: index.clone() }),
             checkpointer: Checkpointer::start(disk, tables, index.clone())?,
             index,
@@ -125,8 +167,9 @@ impl Embedded {
         let (segment, offset) = self.journal.place();
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         let oldest_segment = index.oldest_needed(segment).max(self.mark.oldest_segment);
-        self.mark = Mark { version: self.journal.version(), segment, offset, oldest_segment };
-        let job = Job { changed: self.layers.active.clone(), mark: self.mark, logs: index.bounds() };
+        self.mark = Mark { head: self.journal.head(), segment, offset, oldest_segment };
+        let (changed, anchor) = (self.layers.active.clone(), self.journal.anchor_file());
+        let job = Job { changed, mark: self.mark, logs: index.bounds(), anchor };
         drop(index);
         self.layers = Arc::new(Layers {
             active: Arc::default(),
@@ -151,11 +194,11 @@ impl Embedded {
 
 impl Engine for Embedded {
     fn version(&self) -> u64 {
-        self.journal.version()
+        self.journal.head().version
     }
 
     fn snapshot(&self) -> Arc<dyn Snapshot> {
-        Arc::new(RowsAt { version: self.journal.version(), layers: self.layers.clone() })
+        Arc::new(RowsAt { version: self.journal.head().version, layers: self.layers.clone() })
     }
 
     fn logs(&self) -> Arc<dyn Logs> {
@@ -177,6 +220,25 @@ impl Engine for Embedded {
             self.begin_checkpoint()?;
         }
         Ok(())
+    }
+
+    fn image(&mut self) -> Result<Image, StoreError> {
+        self.end_checkpoint(false)?;
+        loop {
+            let base = self.layers.base.clone();
+            let first = base.as_ref().map_or(Mark::START, |base| base.mark).oldest_segment;
+            let (pin, all) = Pin::new(&self.index, first);
+            if all {
+                let (place, head, witness) =
+                    (self.journal.place(), self.journal.head(), self.witness.clone());
+                return Ok(Image::running(self.disk.clone(), base, pin, place, head, witness));
+            }
+            // A checkpoint has just been finished, and removed segments that the one before it goes on from.
+            if self.layers.frozen.is_none() {
+                return Err(StoreError::damaged(&segment_name(first), 0, "the segment is missing"));
+            }
+            self.end_checkpoint(true)?;
+        }
     }
 
     fn close(&mut self) -> Result<(), StoreError> {

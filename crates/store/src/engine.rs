@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{KeyRange, Order, StoreError};
+use crate::{Image, KeyRange, Order, StoreError};
 
 /// Names one append-only log of a store. Every log exists, empty, from the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +78,10 @@ pub trait Engine: Send + 'static {
     /// is the oldest version whose snapshot is still in use. After an error the engine is not called again except
     /// for reading.
     fn commit(&mut self, group: &Group, oldest: u64) -> Result<(), StoreError>;
+    /// Everything there is as of [`version`](Self::version), to be copied while commits go on.
+    fn image(&mut self) -> Result<Image, StoreError> {
+        Err(StoreError::Unsupported("be copied"))
+    }
     /// Brings the stored form in order so that the next opening is quick, and lets go of it.
     fn close(&mut self) -> Result<(), StoreError>;
 }

@@ -22,14 +22,14 @@ pub enum StoreError {
         /// What is wrong there.
         what: Arc<str>,
     },
-    /// The files were written by a version that this one does not know.
-    #[error("`{file}` has format version {found}, this program reads versions up to {known}")]
+    /// The files were written by a version whose format this one does not read.
+    #[error("`{file}` has format version {found}, but this program reads version {known} only")]
     Format {
         /// The file's name within the data directory.
         file: Arc<str>,
         /// The version found.
         found: u32,
-        /// The newest version understood.
+        /// The version understood.
         known: u32,
     },
     /// Another process has the data directory open.
@@ -45,6 +45,15 @@ pub enum StoreError {
         /// The limit in bytes.
         max: usize,
     },
+    /// The witness gives no proof of what is to be written.
+    #[error("no proof of what is to be written can be made: {0}")]
+    NoProof(Arc<str>),
+    /// The store cannot tell what its rows were then.
+    #[error("the rows of that moment cannot be restored: {0}")]
+    Unreachable(Arc<str>),
+    /// The engine cannot do this.
+    #[error("this store cannot {0}")]
+    Unsupported(&'static str),
     /// [`Store::close`](crate::Store::close) was called, or the committing thread ended.
     #[error("the store is closed")]
     Closed,
@@ -58,6 +67,10 @@ impl StoreError {
     /// An error of the file system, with what was being done.
     pub fn io(context: impl Into<String>, source: std::io::Error) -> StoreError {
         StoreError::Io { context: context.into().into(), source: Arc::new(source) }
+    }
+
+    pub(crate) fn no_proof(why: impl Into<String>) -> StoreError {
+        StoreError::NoProof(why.into().into())
     }
 
     pub(crate) fn damaged(file: &str, offset: u64, what: impl Into<String>) -> StoreError {

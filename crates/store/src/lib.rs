@@ -38,9 +38,13 @@ mod stepper;
 mod store;
 mod txn;
 mod versions;
+mod witness;
 
 pub use bytes::Bytes;
-pub use embedded::{CHANGED_FACTOR_MAX, Directory, Disk, DiskFile, Embedded, Sizes};
+pub use embedded::{
+    CHANGED_FACTOR_MAX, Containment, Directory, Disk, DiskFile, Embedded, FINDINGS_MAX, Finding, Image,
+    Inspector, Moment, Past, ROWS_PART, Report, Restoration, Sizes,
+};
 pub use engine::{Engine, Group, LogId, LogRead, Logs, Op, Snapshot, Visit};
 pub use error::{CommitError, StoreError};
 pub use limits::{
@@ -51,3 +55,4 @@ pub use range::{KeyRange, Order};
 pub use stepper::Stepper;
 pub use store::{Committed, LogReader, Stats, Store};
 pub use txn::Txn;
+pub use witness::{Head, InvalidHead, PROOF_BYTES_MAX, Witness};

@@ -11,7 +11,7 @@ use crate::cache::Cache;
 use crate::commit::{Committer, Request};
 use crate::recent::Recent;
 use crate::stepper::Stepper;
-use crate::{CommitError, Engine, Limits, LogId, LogRead, Logs, Snapshot, StoreError, Txn};
+use crate::{CommitError, Engine, Image, Limits, LogId, LogRead, Logs, Snapshot, StoreError, Txn};
 
 /// A store: rows by key, and logs. Clones share one store; when the last one goes, its thread ends, and what was
 /// committed stays.
@@ -150,6 +150,18 @@ impl Store {
     /// The logs.
     pub fn log(&self) -> LogReader {
         LogReader(self.inner.shared.logs.clone())
+    }
+
+    /// Everything that was committed before this call, as of one version, to be copied or verified while commits go on.
+    pub async fn image(&self) -> Result<Image, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Image(reply)).await?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// [`image`](Self::image) for a thread that may block.
+    pub fn image_blocking(&self) -> Result<Image, StoreError> {
+        block_on(self.image())
     }
 
     /// Ends the store: what was sent before is committed, later commits are refused, and the engine is left so that

@@ -2,12 +2,13 @@
 
 use bytes::{Buf, BufMut, Bytes};
 
-use crate::{Group, LogId, Op};
+use crate::witness::LINK_BYTES;
+use crate::{Group, Head, LogId, Op, PROOF_BYTES_MAX, Witness};
 
 /// "FGRP" as it stands in the file.
 const MAGIC: u32 = u32::from_le_bytes(*b"FGRP");
 /// Bytes in front of a frame's payload.
-pub(super) const HEADER_BYTES: usize = 32;
+pub(super) const HEADER_BYTES: usize = 72;
 /// Frames start at multiples of this.
 pub(super) const ALIGNMENT: usize = 8;
 /// No frame is longer: the longest is a group that was nearly full when the largest transaction joined it.
@@ -22,11 +23,14 @@ const RETAIN: u8 = 4;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Header {
     payload_len: u32,
+    proof_len: u32,
     checksum: u32,
-    /// The version of the group before.
-    pub(super) previous: u64,
+    /// The place in the history that the group follows on.
+    pub(super) previous: Head,
     /// The version of this group.
     pub(super) version: u64,
+    /// When it was committed, in milliseconds since 1970 by the clock of that time.
+    pub(super) time: u64,
 }
 
 impl Header {
@@ -35,45 +39,58 @@ impl Header {
         if bytes.len() < HEADER_BYTES || bytes.get_u32_le() != MAGIC {
             return None;
         }
-        let (payload_len, checksum, reserved) = (bytes.get_u32_le(), bytes.get_u32_le(), bytes.get_u32_le());
-        let header =
-            Header { payload_len, checksum, previous: bytes.get_u64_le(), version: bytes.get_u64_le() };
-        let sound =
-            reserved == 0 && header.previous < header.version && header.frame_len() <= FRAME_BYTES_MAX;
+        let (payload_len, checksum, proof_len) = (bytes.get_u32_le(), bytes.get_u32_le(), bytes.get_u32_le());
+        let (previous, version, time) = (bytes.get_u64_le(), bytes.get_u64_le(), bytes.get_u64_le());
+        let previous = Head { version: previous, link: *bytes.first_chunk::<LINK_BYTES>()? };
+        let header = Header { payload_len, proof_len, checksum, previous, version, time };
+        let sound = header.proof_len as usize <= PROOF_BYTES_MAX
+            && header.previous.version < header.version
+            && header.frame_len() <= FRAME_BYTES_MAX;
         sound.then_some(header)
     }
 
     /// Bytes of the frame, header and padding included.
     pub(super) fn frame_len(&self) -> usize {
-        (HEADER_BYTES + self.payload_len as usize).next_multiple_of(ALIGNMENT)
+        self.whole_len().next_multiple_of(ALIGNMENT)
     }
 
-    /// The payload of a frame whose bytes are at hand, if they are what was written.
-    pub(super) fn payload(&self, frame: &Bytes, salt: u64) -> Option<Bytes> {
-        if frame.len() < HEADER_BYTES + self.payload_len as usize {
+    fn whole_len(&self) -> usize {
+        HEADER_BYTES + self.payload_len as usize + self.proof_len as usize
+    }
+
+    /// The payload and the proof of a frame whose bytes are at hand, if they are what was written.
+    pub(super) fn parts(&self, frame: &Bytes, salt: u64) -> Option<(Bytes, Bytes)> {
+        let (whole, padding) = frame.split_at_checked(self.whole_len())?;
+        let (head, rest) = whole.split_at_checked(HEADER_BYTES)?;
+        if checksum(salt, head, rest) != self.checksum || padding.iter().any(|byte| *byte != 0) {
             return None;
         }
-        let payload = frame.slice(HEADER_BYTES..HEADER_BYTES + self.payload_len as usize);
-        let checksum = checksum(salt, self.payload_len, self.previous, self.version, &payload);
-        (checksum == self.checksum).then_some(payload)
+        let mut payload = frame.slice(HEADER_BYTES..whole.len());
+        let proof = payload.split_off(self.payload_len as usize);
+        Some((payload, proof))
     }
 }
+
+/// Where the checksum stands in a header.
+const CHECKSUM_AT: std::ops::Range<usize> = 8..12;
 
 /// The salt, random for each segment, keeps anyone who chooses what is stored from forging a frame, and what is left
 /// of another file from passing for one.
-fn checksum(salt: u64, payload_len: u32, previous: u64, version: u64, payload: &[u8]) -> u32 {
-    let mut head = [0; 28];
-    let mut rest = &mut head[..];
-    rest.put_u64_le(salt);
-    rest.put_u32_le(payload_len);
-    rest.put_u64_le(previous);
-    rest.put_u64_le(version);
-    crc32c::crc32c_append(crc32c::crc32c(&head), payload)
+fn checksum(salt: u64, head: &[u8], rest: &[u8]) -> u32 {
+    let (before, after) = (head.get(..CHECKSUM_AT.start), head.get(CHECKSUM_AT.end..));
+    let parts = [before.unwrap_or_default(), after.unwrap_or_default(), rest];
+    parts.iter().fold(crc32c::crc32c(&salt.to_le_bytes()), |sum, part| crc32c::crc32c_append(sum, part))
 }
 
-/// Writes the frame of a group to the end of `out`, whose length is a multiple of the alignment.
-pub(super) fn encode(out: &mut Vec<u8>, salt: u64, previous: u64, group: &Group) -> Result<(), TooLong> {
-    let start = out.len();
+/// Writes the frame of a group to the empty `out`, and gives the place in the history after it, with its proof.
+pub(super) fn encode(
+    out: &mut Vec<u8>,
+    salt: u64,
+    previous: &Head,
+    time: u64,
+    group: &Group,
+    witness: &dyn Witness,
+) -> Result<(Head, Vec<u8>), EncodeError> {
     out.put_bytes(0, HEADER_BYTES);
     for op in &group.ops {
         match op {
@@ -99,29 +116,46 @@ pub(super) fn encode(out: &mut Vec<u8>, salt: u64, previous: u64, group: &Group)
             }
         }
     }
-    let (head, payload) = out.split_at_mut(start + HEADER_BYTES);
-    if payload.len() > FRAME_BYTES_MAX - HEADER_BYTES - ALIGNMENT {
-        return Err(TooLong);
+    let payload = out.get(HEADER_BYTES..).unwrap_or_default();
+    if payload.len() > FRAME_BYTES_MAX - HEADER_BYTES - PROOF_BYTES_MAX - ALIGNMENT {
+        return Err(EncodeError::TooLong);
     }
-    let payload_len = u32::try_from(payload.len()).map_err(|_| TooLong)?;
-    let checksum = checksum(salt, payload_len, previous, group.version, payload);
-    let mut head = head.split_at_mut(start).1;
-    head.put_u32_le(MAGIC);
-    head.put_u32_le(payload_len);
-    head.put_u32_le(checksum);
-    head.put_u32_le(0);
-    head.put_u64_le(previous);
-    head.put_u64_le(group.version);
+    let payload_len = u32::try_from(payload.len()).map_err(|_| EncodeError::TooLong)?;
+    let head = previous.after(group.version, time, payload);
+    let proof = witness.attest(&head.statement()).map_err(EncodeError::NoProof)?;
+    let proof_len = u32::try_from(proof.len()).ok().filter(|_| proof.len() <= PROOF_BYTES_MAX);
+    out.put_slice(&proof);
+    let (mut fields, rest) = out.split_at_mut(HEADER_BYTES);
+    let mut header = [0; HEADER_BYTES];
+    let mut to = &mut header[..];
+    to.put_u32_le(MAGIC);
+    to.put_u32_le(payload_len);
+    to.put_u32_le(0);
+    to.put_u32_le(proof_len.ok_or_else(|| EncodeError::NoProof("it is too long".into()))?);
+    to.put_u64_le(previous.version);
+    to.put_u64_le(group.version);
+    to.put_u64_le(time);
+    to.put_slice(&previous.link);
+    let checksum = checksum(salt, &header, rest);
+    fields.put_slice(&header);
+    if let Some(mut at) = out.get_mut(CHECKSUM_AT) {
+        at.put_u32_le(checksum);
+    }
     out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
-    Ok(())
+    Ok((head, proof))
 }
 
-/// A group does not fit into a frame. The store's limits keep this from happening.
+/// Why a group cannot be written as a frame.
 #[derive(Debug)]
-pub(super) struct TooLong;
+pub(super) enum EncodeError {
+    /// It does not fit. The store's limits keep this from happening.
+    TooLong,
+    /// The witness gives no proof.
+    NoProof(String),
+}
 
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), TooLong> {
-    out.put_u32_le(u32::try_from(bytes.len()).map_err(|_| TooLong)?);
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), EncodeError> {
+    out.put_u32_le(u32::try_from(bytes.len()).map_err(|_| EncodeError::TooLong)?);
     out.put_slice(bytes);
     Ok(())
 }
@@ -184,9 +218,26 @@ mod tests {
 
     use super::*;
 
+    /// Proves a statement by its own end.
+    #[derive(Debug)]
+    struct Last;
+
+    impl Witness for Last {
+        fn attest(&self, statement: &[u8]) -> Result<Vec<u8>, String> {
+            Ok(statement[statement.len() - 5..].to_vec())
+        }
+
+        fn confirms(&self, statement: &[u8], proof: &[u8]) -> bool {
+            statement.ends_with(proof)
+        }
+    }
+
     fn decode(frame: &Bytes, salt: u64) -> Option<(Header, Vec<Op>)> {
         let header = Header::parse(frame)?;
-        let ops = Ops::new(header.payload(frame, salt)?).collect::<Result<_, _>>().ok()?;
+        let (payload, proof) = header.parts(frame, salt)?;
+        let head = header.previous.after(header.version, header.time, &payload);
+        assert!(Last.confirms(&head.statement(), &proof));
+        let ops = Ops::new(payload).collect::<Result<_, _>>().ok()?;
         Some((header, ops))
     }
 
@@ -208,18 +259,21 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_and_nothing_else(group in group(), salt: u64, at: prop::sample::Index, bit in 0..8) {
-            let mut out = vec![0; ALIGNMENT];
-            encode(&mut out, salt, 9, &group).unwrap();
-            let frame = Bytes::from(out.split_off(ALIGNMENT));
+            let mut out = Vec::new();
+            let previous = Head { version: 9, link: [3; LINK_BYTES] };
+            encode(&mut out, salt, &previous, 77, &group, &Last).unwrap();
+            let frame = Bytes::from(out);
             let (header, ops) = decode(&frame, salt).unwrap();
-            prop_assert_eq!((header.previous, header.version, header.frame_len()), (9, group.version, frame.len()));
+            prop_assert_eq!((header.previous, header.time), (previous, 77));
+            prop_assert_eq!((header.version, header.frame_len()), (group.version, frame.len()));
             prop_assert_eq!(&ops, &group.ops);
             prop_assert!(decode(&frame, salt ^ 1).is_none());
-            let at = at.index(HEADER_BYTES + header.payload_len as usize);
+            let at = at.index(frame.len());
             let mut flipped = frame.to_vec();
             flipped[at] ^= 1u8 << bit;
             prop_assert!(decode(&flipped.into(), salt).is_none(), "bit {} of byte {}", bit, at);
-            prop_assert!(decode(&frame.slice(..at), salt).is_none());
+            let cut = at.min(header.whole_len() - 1);
+            prop_assert!(decode(&frame.slice(..cut), salt).is_none());
         }
 
         #[test]

@@ -2,12 +2,14 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::anchor::Anchor;
 use super::disk::{Disk, DiskFile};
-use super::frame;
+use super::frame::{self, EncodeError};
 use super::logs::Index;
 use super::segment::{Contents, SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
-use crate::{Group, StoreError};
+use crate::{Group, Head, StoreError, Witness};
 
 /// How far the file is extended by zeros at a time: to write over existing blocks is much quicker to make durable
 /// than to add blocks, because the file system has nothing of its own to write down.
@@ -19,13 +21,15 @@ const BUFFER_BYTES_KEPT: usize = 4 << 20;
 pub(super) struct Journal {
     disk: Arc<dyn Disk>,
     index: Arc<RwLock<Index>>,
+    witness: Arc<dyn Witness>,
+    anchor: Anchor,
     segment_bytes: u64,
     /// The segment being written; the next group begins one if there is none.
     writing: Option<Writing>,
     /// The number of the next segment.
     next_segment: u64,
-    /// The version of the last group.
-    version: u64,
+    /// The place in the history after the last group.
+    head: Head,
     buffer: Vec<u8>,
 }
 
@@ -40,20 +44,40 @@ struct Writing {
     extended: u64,
 }
 
+/// Where a journal goes on.
+#[derive(Debug)]
+pub(super) struct Continuation {
+    /// The place in the history after the last group.
+    pub(super) head: Head,
+    /// Its proof.
+    pub(super) proof: Vec<u8>,
+    /// The number of the next segment.
+    pub(super) next_segment: u64,
+}
+
 impl Journal {
+    /// Goes on with a journal, once it is known durably how far it has come.
     pub(super) fn new(
         disk: Arc<dyn Disk>,
         index: Arc<RwLock<Index>>,
+        witness: Arc<dyn Witness>,
         segment_bytes: u64,
-        next_segment: u64,
-        version: u64,
-    ) -> Journal {
-        Journal { disk, index, segment_bytes, writing: None, next_segment, version, buffer: Vec::new() }
+        from: Continuation,
+    ) -> Result<Journal, StoreError> {
+        let Continuation { head, proof, next_segment } = from;
+        let anchor = Anchor::resume(&*disk, &head, &proof)?;
+        let (writing, buffer) = (None, Vec::new());
+        Ok(Journal { disk, index, witness, anchor, segment_bytes, writing, next_segment, head, buffer })
     }
 
-    /// The version of the last group.
-    pub(super) fn version(&self) -> u64 {
-        self.version
+    /// The place in the history after the last group.
+    pub(super) fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The file that tells up to where groups are durable.
+    pub(super) fn anchor_file(&self) -> Arc<dyn DiskFile> {
+        self.anchor.file()
     }
 
     /// The segment and offset of the next frame; offset 0 stands for the first frame of a segment yet to come.
@@ -72,18 +96,25 @@ impl Journal {
             None => self.begin()?,
         };
         self.buffer.clear();
-        frame::encode(&mut self.buffer, writing.header.salt, self.version, group).map_err(|_| {
-            StoreError::TooLarge {
+        // A clock before 1970 tells nothing; the order of groups does not depend on it.
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let time = u64::try_from(time).unwrap_or(u64::MAX);
+        let encoded =
+            frame::encode(&mut self.buffer, writing.header.salt, &self.head, time, group, &*self.witness);
+        let (head, proof) = encoded.map_err(|error| match error {
+            EncodeError::TooLong => StoreError::TooLarge {
                 what: "a group of transactions",
                 size: self.buffer.len(),
                 max: frame::FRAME_BYTES_MAX,
-            }
+            },
+            EncodeError::NoProof(why) => StoreError::no_proof(why),
         })?;
         let frame_len = self.buffer.len() as u64;
         writing.write(&mut self.buffer, self.segment_bytes)?;
-        self.version = group.version;
+        self.anchor.write(&head, &proof)?;
+        self.head = head;
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        let follows = index.add_frame(writing.header.id, group.version, frame_len, &group.ops);
+        let follows = index.add_frame(writing.header.id, head, frame_len, &group.ops);
         drop(index);
         if !follows {
             return Err(StoreError::damaged(
@@ -102,7 +133,7 @@ impl Journal {
 
     fn begin(&mut self) -> Result<Writing, StoreError> {
         let salt = RandomState::new().build_hasher().finish();
-        let header = SegmentHeader { id: self.next_segment, salt, previous: self.version };
+        let header = SegmentHeader { id: self.next_segment, salt, previous: self.head };
         let name = segment_name(header.id);
         let create = || {
             let file = self.disk.create(&name)?;

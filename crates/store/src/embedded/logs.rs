@@ -8,13 +8,15 @@ use bytes::Bytes;
 
 use super::disk::{Disk, DiskFile};
 use super::segment::{Contents, Frames, SegmentHeader, segment_name};
-use crate::{LogId, LogRead, Logs, Op, Order, StoreError};
+use crate::{Head, LogId, LogRead, Logs, Op, Order, StoreError};
 
 /// What is known of every segment and log.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     segments: BTreeMap<u64, Segment>,
     logs: HashMap<LogId, Log>,
+    /// From which segment on whoever reads all of them still needs them, and how many do.
+    pinned: BTreeMap<u64, usize>,
 }
 
 /// How far one log reaches.
@@ -84,7 +86,7 @@ impl Index {
     }
 
     /// Notes a frame that became durable in the segment being written.
-    pub(super) fn add_frame(&mut self, segment: u64, version: u64, frame_len: u64, ops: &[Op]) -> bool {
+    pub(super) fn add_frame(&mut self, segment: u64, head: Head, frame_len: u64, ops: &[Op]) -> bool {
         let Some(writing) = self.segments.get_mut(&segment) else { return false };
         for op in ops {
             match op {
@@ -99,7 +101,7 @@ impl Index {
                 Op::Put(..) | Op::Delete(..) => {}
             }
         }
-        writing.contents.add(version, frame_len, ops)
+        writing.contents.add(head, frame_len, ops)
     }
 
     /// Applies what a replayed frame says about the records that are still wanted.
@@ -120,8 +122,12 @@ impl Index {
         }
     }
 
-    /// The oldest segment with a record that is still wanted, or `before` if every one older than that has none.
+    /// The oldest segment with a record that is still wanted, or `before` if every one older than that has none. While
+    /// no record of any log was let go of, all segments are wanted: they are the history of the rows, too.
     pub(super) fn oldest_needed(&self, before: u64) -> u64 {
+        if self.logs.values().all(|log| log.first == 0) {
+            return self.first_segment().unwrap_or(before);
+        }
         let wanted = |segment: &Segment| {
             let mut parts = segment.contents.logs.iter();
             parts.any(|(id, part)| self.logs.get(id).is_none_or(|log| log.first < part.next))
@@ -129,8 +135,29 @@ impl Index {
         self.segments.range(..before).find(|(_, segment)| wanted(segment)).map_or(before, |(id, _)| *id)
     }
 
-    /// Forgets the segments older than `before`, and gives their numbers.
+    /// The oldest segment there is.
+    pub(super) fn first_segment(&self) -> Option<u64> {
+        self.segments.first_key_value().map(|(id, _)| *id)
+    }
+
+    /// Keeps the segments from `first` on until [`unpin`](Self::unpin).
+    pub(super) fn pin(&mut self, first: u64) {
+        *self.pinned.entry(first).or_default() += 1;
+    }
+
+    /// Undoes one [`pin`](Self::pin).
+    pub(super) fn unpin(&mut self, first: u64) {
+        if let Some(count) = self.pinned.get_mut(&first) {
+            *count -= 1;
+            if *count == 0 {
+                self.pinned.remove(&first);
+            }
+        }
+    }
+
+    /// Forgets the segments older than `before` that nobody keeps, and gives their numbers.
     pub(super) fn forget(&mut self, before: u64) -> Vec<u64> {
+        let before = self.pinned.first_key_value().map_or(before, |(first, _)| before.min(*first));
         let kept = self.segments.split_off(&before);
         let gone = std::mem::replace(&mut self.segments, kept);
         for (id, segment) in &gone {

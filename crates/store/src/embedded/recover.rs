@@ -4,34 +4,53 @@ use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
 
+use super::anchor::{self, ANCHOR_NAME, Anchor};
 use super::disk::{Disk, DiskFile};
-use super::journal::write_seal;
+use super::journal::{Continuation, write_seal};
 use super::logs::Index;
 use super::segment::{Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, read, segment_id, segment_name};
-use super::tables::{Mark, Tables};
+use super::tables::{Base, Mark};
 use crate::versions::Versions;
-use crate::{Op, StoreError};
+use crate::{Head, Op, StoreError, Witness};
 
 /// What was found.
 #[derive(Debug)]
 pub(super) struct Recovered {
     pub(super) mark: Mark,
-    /// The version of the last durable group.
-    pub(super) version: u64,
     /// The rows changed since the checkpoint.
     pub(super) changed: Versions,
     pub(super) index: Arc<RwLock<Index>>,
-    /// The number of the next segment.
-    pub(super) next_segment: u64,
+    /// Where the journal goes on.
+    pub(super) from: Continuation,
 }
 
-pub(super) fn recover(disk: &dyn Disk, tables: &Tables) -> Result<Recovered, StoreError> {
-    let start = Mark { version: 0, segment: 1, offset: 0, oldest_segment: 1 };
-    let (mark, saved) = tables.mark()?.unwrap_or((start, Vec::new()));
-    let mut recovery =
-        Recovery { disk, mark, version: mark.version, changed: Versions::default(), index: Index::default() };
+pub(super) fn recover(
+    disk: &dyn Disk,
+    base: Option<&Base>,
+    witness: &dyn Witness,
+    may_begin: bool,
+) -> Result<Recovered, StoreError> {
+    let mark = base.map_or(Mark::START, |base| base.mark);
+    let saved = base.map(|base| base.logs.as_slice()).unwrap_or_default();
+    let anchor = Anchor::read(disk)?;
+    let (head, proof) = anchor::beginning(witness)?;
+    let mut recovery = Recovery {
+        disk,
+        witness,
+        mark,
+        anchor: anchor.as_ref().map_or(head, |(head, _)| *head),
+        anchored: false,
+        head: mark.head,
+        proof: if base.is_none() { proof } else { Vec::new() },
+        changed: Versions::default(),
+        index: Index::default(),
+    };
+    recovery.anchored = recovery.anchor == mark.head;
     saved.iter().for_each(|log| recovery.index.restore(log));
     let segments = recovery.segments()?;
+    if !may_begin || base.is_some() || !segments.is_empty() {
+        check_anchor(anchor.as_ref(), &mark, witness)?;
+    }
     let mut previous = None;
     for (at, id) in segments.iter().enumerate() {
         previous = recovery.segment(*id, previous, at + 1 == segments.len())?.or(previous);
@@ -47,14 +66,45 @@ pub(super) fn recover(disk: &dyn Disk, tables: &Tables) -> Result<Recovered, Sto
             log.log.0, log.next
         ));
     }
-    let Recovery { version, changed, index, .. } = recovery;
-    Ok(Recovered { mark, version, changed, index: Arc::new(RwLock::new(index)), next_segment })
+    recovery.reaches_anchor(next_segment)?;
+    let Recovery { head, mut proof, changed, index, .. } = recovery;
+    if proof.is_empty() {
+        // Nothing came after the checkpoint, whose own proof was confirmed.
+        proof = anchor::attest(witness, &head.statement())?;
+    }
+    let from = Continuation { head, proof, next_segment };
+    Ok(Recovered { mark, changed, index: Arc::new(RwLock::new(index)), from })
+}
+
+/// Checks what is known of how far the journal had come. It is synchronized before each checkpoint.
+fn check_anchor(
+    anchor: Option<&(Head, Vec<u8>)>,
+    mark: &Mark,
+    witness: &dyn Witness,
+) -> Result<(), StoreError> {
+    let wrong = |what: &str| Err(StoreError::damaged(ANCHOR_NAME, 0, what));
+    match anchor {
+        None => wrong("the file, which tells how far the journal had come, is missing or damaged"),
+        Some((head, proof)) if !witness.confirms(&head.statement(), proof) => {
+            wrong("the place it names was altered, or is another store's: its proof does not fit")
+        }
+        Some((head, _)) if head.version < mark.head.version => {
+            wrong("the file is older than the last checkpoint")
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 struct Recovery<'a> {
     disk: &'a dyn Disk,
+    witness: &'a dyn Witness,
     mark: Mark,
-    version: u64,
+    /// Up to where groups are known to have been durable, and whether that place was passed.
+    anchor: Head,
+    anchored: bool,
+    /// The place in the history that was reached, and its proof.
+    head: Head,
+    proof: Vec<u8>,
     changed: Versions,
     index: Index,
 }
@@ -82,9 +132,9 @@ impl Recovery<'_> {
     fn segment(
         &mut self,
         id: u64,
-        previous: Option<(u64, u64)>,
+        previous: Option<(u64, Head)>,
         is_last: bool,
-    ) -> Result<Option<(u64, u64)>, StoreError> {
+    ) -> Result<Option<(u64, Head)>, StoreError> {
         let name = segment_name(id);
         let file = self.disk.open(&name).map_err(|e| StoreError::io(format!("opening `{name}`"), e))?;
         let Some(header) = self.header(&*file, &name, is_last)? else {
@@ -93,10 +143,11 @@ impl Recovery<'_> {
             return Ok(None);
         };
         let expected = match previous {
-            None if id == self.mark.segment && self.mark.offset == 0 => Some(self.mark.version),
-            previous => previous.map(|(_, version)| version),
+            None if id == self.mark.segment && self.mark.offset == 0 => Some(self.mark.head),
+            None if id == Mark::START.segment => Some(Mark::START.head),
+            previous => previous.map(|(_, head)| head),
         };
-        if header.id != id || expected.is_some_and(|version| version != header.previous) {
+        if header.id != id || expected.is_some_and(|head| head != header.previous) {
             return Err(StoreError::damaged(&name, 0, "the segment does not follow on the one before"));
         }
         let contents = match Contents::load(&*file, &name, header.salt)? {
@@ -122,7 +173,7 @@ impl Recovery<'_> {
             }
             None => return Err(StoreError::damaged(&name, 0, "the segment's index is missing or damaged")),
         };
-        let version = contents.version;
+        let head = contents.head;
         if id == self.mark.segment && self.mark.offset > contents.frames_end {
             return Err(StoreError::damaged(
                 &name,
@@ -137,7 +188,7 @@ impl Recovery<'_> {
                 "log records are missing between this segment and the one before",
             ));
         }
-        Ok(Some((id, version)))
+        Ok(Some((id, head)))
     }
 
     /// The header of a segment. None if it was never whole, which only happens to the last one, before it has frames.
@@ -170,7 +221,7 @@ impl Recovery<'_> {
         if !frames.is_at_end() {
             let damage = frames.damage();
             // What is cut off here was never acknowledged, unless a later frame shows that it once was whole.
-            if frames.any_later()? {
+            if frames.skip_to_whole()? {
                 return Err(damage);
             }
         }
@@ -194,11 +245,11 @@ impl Recovery<'_> {
         &mut self,
         frames: &mut Frames<'_>,
         name: &str,
-        mut previous: u64,
+        mut previous: Head,
         mut contents: Option<&mut Contents>,
     ) -> Result<(), StoreError> {
         if frames.offset > SEGMENT_HEADER_BYTES {
-            previous = self.mark.version;
+            previous = self.mark.head;
         }
         loop {
             let offset = frames.offset;
@@ -206,17 +257,45 @@ impl Recovery<'_> {
             if frame.header.previous != previous {
                 return Err(StoreError::damaged(name, offset, "the frame does not follow on the one before"));
             }
-            previous = frame.header.version;
+            let Some(head) = frame.proven(self.witness) else {
+                return Err(StoreError::damaged(
+                    name,
+                    offset,
+                    "the frame was altered: its proof does not fit",
+                ));
+            };
+            previous = head;
+            self.anchored |= head == self.anchor;
             let ops = frame.ops(name)?;
             if let Some(contents) = contents.as_deref_mut()
-                && !contents.add(previous, frames.offset - offset, &ops)
+                && !contents.add(head, frames.offset - offset, &ops)
             {
                 return Err(StoreError::damaged(name, offset, "log positions do not follow each other"));
             }
-            if previous > self.mark.version {
-                self.apply(ops, previous);
+            if head.version > self.mark.head.version {
+                self.apply(ops, head.version);
+                (self.head, self.proof) = (head, frame.proof().to_vec());
             }
         }
+    }
+
+    /// Refuses a journal that ends before what is known to have been durable.
+    fn reaches_anchor(&self, next_segment: u64) -> Result<(), StoreError> {
+        if self.anchored {
+            return Ok(());
+        }
+        let (last, anchor) = (self.head.version, self.anchor.version);
+        let name = segment_name(next_segment.saturating_sub(u64::from(last > 0)).max(1));
+        let what = if last < anchor {
+            format!(
+                "the end of the journal is missing: it ends at version {last}, but version {anchor} was durable"
+            )
+        } else {
+            format!(
+                "the journal does not continue what was durable at version {anchor}: it has another history"
+            )
+        };
+        Err(StoreError::damaged(&name, 0, what))
     }
 
     fn apply(&mut self, ops: Vec<Op>, version: u64) {
@@ -232,7 +311,6 @@ impl Recovery<'_> {
             Op::Append(..) => None,
         });
         self.changed.apply(&rows.collect::<Vec<_>>(), version, version);
-        self.version = version;
     }
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {

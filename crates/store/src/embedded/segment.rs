@@ -6,12 +6,15 @@ use bytes::{Buf, BufMut, Bytes};
 
 use super::disk::DiskFile;
 use super::frame::{ALIGNMENT, FRAME_BYTES_MAX, HEADER_BYTES, Header, Ops};
-use crate::{LogId, Op, StoreError};
+use crate::witness::LINK_BYTES;
+use crate::{Head, LogId, Op, StoreError, Witness};
 
 /// The version of the files' format.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 /// Bytes of a segment's header; the first frame follows.
-pub(super) const SEGMENT_HEADER_BYTES: u64 = 64;
+pub(super) const SEGMENT_HEADER_BYTES: u64 = 96;
+/// How much of it is covered by its checksum, which follows.
+const SEGMENT_HEADER_CHECKED_BYTES: usize = 72;
 
 const MAGIC: &[u8; 8] = b"FASTJRNL";
 const SEAL_MAGIC: &[u8; 8] = b"FASTSEAL";
@@ -28,15 +31,15 @@ pub(super) struct SegmentHeader {
     pub(super) id: u64,
     /// Goes into the checksums of everything in the segment.
     pub(super) salt: u64,
-    /// The version of the last group of the segment before.
-    pub(super) previous: u64,
+    /// The place in the history after the last group of the segment before.
+    pub(super) previous: Head,
 }
 
 /// What a segment contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Contents {
-    /// The version of its last group, or that of the segment before if it has none.
-    pub(super) version: u64,
+    /// The place in the history after its last group, or after the segment before if it has none.
+    pub(super) head: Head,
     /// Where its frames end.
     pub(super) frames_end: u64,
     /// Where its records of each log are.
@@ -67,46 +70,54 @@ pub(super) fn segment_id(name: &str) -> Option<u64> {
 
 impl SegmentHeader {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64);
+        let mut out = Vec::with_capacity(96);
         out.put_slice(MAGIC);
         out.put_u32_le(FORMAT);
         out.put_u32_le(0);
         out.put_u64_le(self.id);
         out.put_u64_le(self.salt);
-        out.put_u64_le(self.previous);
+        out.put_u64_le(self.previous.version);
+        out.put_slice(&self.previous.link);
         out.put_u32_le(crc32c::crc32c(&out));
-        out.resize(64, 0);
+        out.resize(96, 0);
         out
     }
 
     /// Reads a header; none if these bytes are not one.
     pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Option<SegmentHeader>, StoreError> {
-        let (Some(checked), Some(mut rest)) = (bytes.get(..40), bytes.get(8..)) else { return Ok(None) };
         if !bytes.starts_with(MAGIC) {
             return Ok(None);
         }
-        let format = rest.get_u32_le();
-        if format > FORMAT {
+        let Some(mut format) = bytes.get(8..12) else { return Ok(None) };
+        let format = format.get_u32_le();
+        if format != FORMAT {
             return Err(StoreError::Format { file: name.into(), found: format, known: FORMAT });
         }
-        rest.advance(4);
-        let header =
-            SegmentHeader { id: rest.get_u64_le(), salt: rest.get_u64_le(), previous: rest.get_u64_le() };
-        Ok((rest.try_get_u32_le() == Ok(crc32c::crc32c(checked))).then_some(header))
+        let (Some((checked, mut checksum)), Some(mut rest)) =
+            (bytes.split_at_checked(SEGMENT_HEADER_CHECKED_BYTES), bytes.get(16..))
+        else {
+            return Ok(None);
+        };
+        let (id, salt, version) = (rest.get_u64_le(), rest.get_u64_le(), rest.get_u64_le());
+        let Some(link) = rest.first_chunk::<LINK_BYTES>() else { return Ok(None) };
+        let header = SegmentHeader { id, salt, previous: Head { version, link: *link } };
+        let sound = checksum.try_get_u32_le() == Ok(crc32c::crc32c(checked))
+            && checksum.iter().all(|byte| *byte == 0);
+        Ok(sound.then_some(header))
     }
 }
 
 impl Contents {
     /// Of a segment without frames.
     pub(super) fn new(header: &SegmentHeader) -> Contents {
-        Contents { version: header.previous, frames_end: SEGMENT_HEADER_BYTES, logs: BTreeMap::new() }
+        Contents { head: header.previous, frames_end: SEGMENT_HEADER_BYTES, logs: BTreeMap::new() }
     }
 
     /// Notes the frame that was added at `frames_end`. False if a log's positions do not follow each other.
     #[must_use]
     pub(super) fn add<'a>(
         &mut self,
-        version: u64,
+        head: Head,
         frame_len: u64,
         ops: impl IntoIterator<Item = &'a Op>,
     ) -> bool {
@@ -125,7 +136,7 @@ impl Contents {
                 part.marks.push((*position, self.frames_end));
             }
         }
-        self.version = version;
+        self.head = head;
         self.frames_end += frame_len;
         true
     }
@@ -141,7 +152,8 @@ impl Contents {
     /// What is put behind the frames of a segment that gets no more.
     pub(super) fn encode_seal(&self, salt: u64) -> Vec<u8> {
         let mut out = Vec::new();
-        out.put_u64_le(self.version);
+        out.put_u64_le(self.head.version);
+        out.put_slice(&self.head.link);
         for (log, part) in &self.logs {
             out.put_u32_le(log.0);
             out.put_u32_le(u32::try_from(part.marks.len()).unwrap_or(u32::MAX));
@@ -181,7 +193,8 @@ impl Contents {
     }
 
     fn parse(mut payload: Bytes, frames_end: u64) -> Result<Contents, bytes::TryGetError> {
-        let version = payload.try_get_u64_le()?;
+        let mut head = Head { version: payload.try_get_u64_le()?, link: [0; LINK_BYTES] };
+        payload.try_copy_to_slice(&mut head.link)?;
         let mut logs = BTreeMap::new();
         while !payload.is_empty() {
             let (log, count) = (payload.try_get_u32_le()?, payload.try_get_u32_le()?);
@@ -192,7 +205,7 @@ impl Contents {
             }
             logs.insert(LogId(log), Part { first, next, marks });
         }
-        Ok(Contents { version, frames_end, logs })
+        Ok(Contents { head, frames_end, logs })
     }
 }
 
@@ -218,7 +231,8 @@ pub(super) struct Frames<'a> {
 pub(super) struct Frame {
     pub(super) header: Header,
     payload: Bytes,
-    offset: u64,
+    proof: Bytes,
+    pub(super) offset: u64,
 }
 
 impl<'a> Frames<'a> {
@@ -236,10 +250,10 @@ impl<'a> Frames<'a> {
         if self.buffer.len() < frame_len {
             return Ok(None);
         }
-        let Some(payload) = header.payload(&self.buffer.slice(..frame_len), self.salt) else {
+        let Some((payload, proof)) = header.parts(&self.buffer.slice(..frame_len), self.salt) else {
             return Ok(None);
         };
-        let frame = Frame { header, payload, offset: self.offset };
+        let frame = Frame { header, payload, proof, offset: self.offset };
         self.buffer.advance(frame_len);
         self.offset += frame_len as u64;
         Ok(Some(frame))
@@ -263,15 +277,20 @@ impl<'a> Frames<'a> {
         StoreError::damaged(self.name, self.offset, "there is no whole frame, or its checksum is wrong")
     }
 
-    /// Whether a whole frame begins anywhere after this place. If a frame is damaged and another follows, the
-    /// damaged one was once whole, since a frame is written only when the one before it is durable.
-    pub(super) fn any_later(&mut self) -> Result<bool, StoreError> {
+    /// Goes on to the next whole frame, wherever it begins after this place; false if there is none. If a frame is
+    /// damaged and another follows, the damaged one was once whole, since a frame is written only when the one before
+    /// it is durable.
+    pub(super) fn skip_to_whole(&mut self) -> Result<bool, StoreError> {
         while self.offset + ((ALIGNMENT + HEADER_BYTES) as u64) < self.end {
             self.buffer_up_to(ALIGNMENT + HEADER_BYTES)?;
             self.buffer.advance(ALIGNMENT.min(self.buffer.len()));
             self.offset += ALIGNMENT as u64;
-            if Header::parse(&self.buffer).is_some() && self.next()?.is_some() {
-                return Ok(true);
+            if Header::parse(&self.buffer).is_some() {
+                let (offset, buffer) = (self.offset, self.buffer.clone());
+                if self.next()?.is_some() {
+                    (self.offset, self.buffer) = (offset, buffer);
+                    return Ok(true);
+                }
             }
         }
         Ok(false)
@@ -287,6 +306,28 @@ impl<'a> Frames<'a> {
 }
 
 impl Frame {
+    /// Bytes of the frame, header and padding included.
+    pub(super) fn len(&self) -> u64 {
+        self.header.frame_len() as u64
+    }
+
+    /// The place in the history after it, as its contents make it.
+    pub(super) fn head(&self) -> Head {
+        self.header.previous.after(self.header.version, self.header.time, &self.payload)
+    }
+
+    /// The place in the history after it, if the witness confirms it: then this is the group that was written, and it
+    /// was written after the one it follows on.
+    pub(super) fn proven(&self, witness: &dyn Witness) -> Option<Head> {
+        let head = self.head();
+        witness.confirms(&head.statement(), &self.proof).then_some(head)
+    }
+
+    /// The proof of the place in the history after it.
+    pub(super) fn proof(&self) -> &[u8] {
+        &self.proof
+    }
+
     /// Its changes.
     pub(super) fn ops(&self, name: &str) -> Result<Vec<Op>, StoreError> {
         let ops: Result<_, _> = Ops::new(self.payload.clone()).collect();
@@ -317,33 +358,41 @@ mod tests {
         {
             assert_eq!(segment_id(other), None, "{other}");
         }
-        let header = SegmentHeader { id: 3, salt: 0xfeed, previous: 77 };
+        let previous = Head { version: 77, link: [5; LINK_BYTES] };
+        let header = SegmentHeader { id: 3, salt: 0xfeed, previous };
         let bytes = header.encode();
         assert_eq!(SegmentHeader::parse("x", &bytes).unwrap(), Some(header));
-        for at in 0..44 {
+        for at in 0..96 {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1;
             assert_ne!(SegmentHeader::parse("x", &flipped).ok().flatten(), Some(header), "byte {at}");
         }
-        assert_eq!(SegmentHeader::parse("x", &bytes[..43]).unwrap(), None);
-        let mut newer = bytes;
-        newer[8] = 2;
-        assert!(matches!(SegmentHeader::parse("x", &newer), Err(StoreError::Format { found: 2, .. })));
+        assert_eq!(SegmentHeader::parse("x", &bytes[..75]).unwrap(), None);
+        for other in [1, 3] {
+            let mut format = bytes.clone();
+            format[8] = other;
+            let found = SegmentHeader::parse("x", &format);
+            assert!(matches!(found, Err(StoreError::Format { found, .. }) if found == u32::from(other)));
+        }
     }
 
     #[test]
     fn a_block_holds_the_record_and_little_else() {
-        let mut contents = Contents::new(&SegmentHeader { id: 1, salt: 0, previous: 0 });
+        let mut contents = Contents::new(&SegmentHeader { id: 1, salt: 0, previous: Head::default() });
         for version in 0..100 {
             let ops = [LogId(1), LogId(2)].map(|log| Op::Append(log, version, Bytes::new()));
-            assert!(contents.add(version + 1, 1000, if version < 10 { &ops[..] } else { &ops[..1] }));
+            let head = Head { version: version + 1, ..Head::default() };
+            assert!(contents.add(head, 1000, if version < 10 { &ops[..] } else { &ops[..1] }));
         }
-        assert_eq!(contents.block(LogId(1), 0), Some((64, 66_064)));
-        assert_eq!(contents.block(LogId(1), 65), Some((64, 66_064)));
-        assert_eq!(contents.block(LogId(1), 66), Some((66_064, 100_064)));
-        assert_eq!(contents.block(LogId(2), 9), Some((64, 100_064)));
+        assert_eq!(contents.block(LogId(1), 0), Some((96, 66_096)));
+        assert_eq!(contents.block(LogId(1), 65), Some((96, 66_096)));
+        assert_eq!(contents.block(LogId(1), 66), Some((66_096, 100_096)));
+        assert_eq!(contents.block(LogId(2), 9), Some((96, 100_096)));
         assert_eq!(contents.block(LogId(3), 0), None);
-        assert!(!contents.add(101, 1000, &[Op::Append(LogId(2), 11, Bytes::new())]), "10 is missing");
+        assert!(
+            !contents.add(Head::default(), 1000, &[Op::Append(LogId(2), 11, Bytes::new())]),
+            "10 is missing"
+        );
         let seal = Bytes::from(contents.encode_seal(5));
         let payload = seal.slice(..seal.len() - TRAILER_BYTES);
         assert_eq!(Contents::parse(payload, contents.frames_end).unwrap(), contents);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proptest::prelude::*;
 use store::{CommitError, Embedded, KeyRange, LogId, LogRead, Order, Store, StoreError};
 
-use crate::TINY;
 use crate::sim::{Failure, SimDisk};
+use crate::{TINY, witness};
 
 /// What should be in a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Model {
 }
 
 fn open(disk: &SimDisk) -> Result<Store, StoreError> {
-    Store::open(Embedded::open_on(Arc::new(disk.clone()), TINY)?)
+    Store::open(Embedded::open_on(Arc::new(disk.clone()), TINY, witness())?)
 }
 
 /// Runs steps, restarting after every failure, and compares what is found with what should be there.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use store::{Disk, Embedded, KeyRange, LogId, LogRead, Order, Sizes, Store, StoreError};
 
 use crate::sim::{Random, SimDisk};
 use crate::suite::commit;
-use crate::{TINY, simulated};
+use crate::{TINY, simulated, witness};
 
 const LOG: LogId = LogId(4);
 
@@ -20,7 +21,7 @@ fn contents(store: &Store) -> Result<Contents, StoreError> {
 }
 
 fn try_open(disk: &SimDisk, sizes: Sizes) -> Result<Store, StoreError> {
-    Store::open(Embedded::open_on(Arc::new(disk.clone()), sizes)?)
+    Store::open(Embedded::open_on(Arc::new(disk.clone()), sizes, witness())?)
 }
 
 /// A disk with some commits of one row and one record each.
@@ -83,22 +84,24 @@ fn damage_before_the_last_group_is_not_taken_for_a_torn_end() {
     let whole = filled(20, JOURNAL_ONLY, false);
     let (rows, records) = contents(&try_open(&whole, JOURNAL_ONLY).unwrap()).unwrap();
     assert_eq!((rows.len(), records.len()), (20, 20));
-    let frame = |n: u64| 64 + n * (32 + 9 + 4 + 100 + 17 + 200_u64).next_multiple_of(8);
+    let frame = |n: u64| 96 + n * (72 + 9 + 4 + 100 + 17 + 200 + 32_u64).next_multiple_of(8);
     for n in 0..20 {
         let disk = filled(20, JOURNAL_ONLY, false);
-        disk.damage(FIRST, frame(n) + 40, 0x10);
+        disk.damage(FIRST, frame(n) + 80, 0x10);
         let opened = try_open(&disk, JOURNAL_ONLY);
-        if n < 19 {
-            match opened.err() {
-                Some(StoreError::Damaged { file, offset, .. }) => {
-                    assert_eq!((&*file, offset), (FIRST, frame(n)))
-                }
-                other => panic!("frame {n}: {other:?}"),
+        match opened.err() {
+            Some(StoreError::Damaged { file, offset, .. }) if n < 19 => {
+                assert_eq!((&*file, offset), (FIRST, frame(n)))
             }
-        } else {
-            // Damage to the very last group cannot be told from a crash that tore it.
-            let found = contents(&opened.unwrap()).unwrap();
-            assert_eq!(found.1.len(), 19);
+            // The very last group looks torn, but is known to have been durable.
+            Some(error) => assert_eq!(
+                error.to_string(),
+                format!(
+                    "`{FIRST}` is damaged at byte 0: the end of the journal is missing: it ends at version 19, but \
+                     version 20 was durable"
+                )
+            ),
+            None => panic!("frame {n}"),
         }
     }
 }
@@ -151,24 +154,35 @@ fn the_format_is_the_documented_one() {
     let salt: u64 = 0x0123_4567_89ab_cdef;
     let mut header = Vec::new();
     header.extend(b"FASTJRNL");
-    header.extend(1u32.to_le_bytes());
+    header.extend(2u32.to_le_bytes());
     header.extend([0; 4]);
     header.extend(1u64.to_le_bytes()); // the first segment
     header.extend(salt.to_le_bytes());
-    header.extend(0u64.to_le_bytes()); // follows on version 0
+    header.extend([0; 8 + 32]); // follows on version 0 and its link
     header.extend(crc32c::crc32c(&header).to_le_bytes());
-    header.resize(64, 0);
+    header.resize(96, 0);
 
     let bytes = |bytes: &[u8]| [&(bytes.len() as u32).to_le_bytes(), bytes].concat();
     let append = |position: u64, record: &[u8]| {
         [&[3][..], &LOG.0.to_le_bytes(), &position.to_le_bytes(), &bytes(record)].concat()
     };
-    let frame = |previous: u64, version: u64, payload: &[u8]| {
+    let prove = |version: u64, link: &[u8]| {
+        witness().attest(&[b"group\0", &version.to_le_bytes()[..], link].concat()).unwrap()
+    };
+    let mut link = [0; 32];
+    let mut frame = |previous: u64, version: u64, payload: &[u8]| {
         let len = (payload.len() as u32).to_le_bytes();
-        let (previous, version) = (previous.to_le_bytes(), version.to_le_bytes());
-        let checked = [&salt.to_le_bytes()[..], &len, &previous, &version, payload].concat();
-        let checksum = crc32c::crc32c(&checked).to_le_bytes();
-        let mut frame = [b"FGRP", &len[..], &checksum, &[0; 4], &previous, &version, payload].concat();
+        let time = 1_700_000_000_000u64.to_le_bytes();
+        let (previous, number) = (previous.to_le_bytes(), version.to_le_bytes());
+        let before = link;
+        let linked = [&before[..], &previous, &number, &time, payload].concat();
+        link = digest(&SHA256, &linked).as_ref().try_into().unwrap();
+        let proof = prove(version, &link);
+        let proof_len = (proof.len() as u32).to_le_bytes();
+        let head = [&b"FGRP"[..], &len].concat();
+        let rest = [&proof_len[..], &previous, &number, &time, &before, payload, &proof].concat();
+        let checksum = crc32c::crc32c(&[&salt.to_le_bytes()[..], &head, &rest].concat()).to_le_bytes();
+        let mut frame = [&head[..], &checksum, &rest].concat();
         frame.resize(frame.len().next_multiple_of(8), 0);
         frame
     };
@@ -177,26 +191,37 @@ fn the_format_is_the_documented_one() {
     let third = [&[4][..], &LOG.0.to_le_bytes(), &1u64.to_le_bytes()].concat();
     let frames = [frame(0, 3, &first), frame(3, 4, &second), frame(4, 9, &third)].concat();
 
+    let slot = |version: u64, link: &[u8]| {
+        let (proof, number) = (prove(version, link), version.to_le_bytes());
+        let lengths = [2u32.to_le_bytes(), (proof.len() as u32).to_le_bytes()].concat();
+        let mut slot = [&b"FASTHEAD"[..], &lengths, &number, link, &proof].concat();
+        slot.resize(508, 0);
+        slot.extend(crc32c::crc32c(&slot).to_le_bytes());
+        slot
+    };
     let disk = SimDisk::new(1);
     let file = disk.create(FIRST).unwrap();
     file.write_at(0, &header).unwrap();
-    file.write_at(64, &frames).unwrap();
-    file.write_at(64 + frames.len() as u64, &[0; 100]).unwrap();
+    file.write_at(96, &frames).unwrap();
+    file.write_at(96 + frames.len() as u64, &[0; 100]).unwrap();
+    let head = disk.create("head").unwrap();
+    head.write_at(0, &[slot(9, &link), vec![0; 512]].concat()).unwrap();
     let store = simulated(&disk);
     let expected = (vec![(b"key".to_vec(), b"value".to_vec())], vec![(1, b"one".to_vec())]);
     assert_eq!(contents(&store).unwrap(), expected);
     assert_eq!(store.begin().version(), 9);
 
     // Opening has completed the segment.
-    let frames_end = 64 + frames.len() as u64;
+    let frames_end = 96 + frames.len() as u64;
     let index = [
         &9u64.to_le_bytes()[..], // the last version
+        &link,
         &LOG.0.to_le_bytes(),
         &1u32.to_le_bytes(),
         &0u64.to_le_bytes(),
         &2u64.to_le_bytes(),
         &0u64.to_le_bytes(),  // record 0 is in the frame
-        &64u64.to_le_bytes(), // at byte 64
+        &96u64.to_le_bytes(), // at byte 96
     ]
     .concat();
     let checked = [&salt.to_le_bytes()[..], &frames_end.to_le_bytes(), &index].concat();
@@ -209,9 +234,10 @@ fn the_format_is_the_documented_one() {
     ]
     .concat();
     assert_eq!(disk.contents(FIRST), [header.clone(), frames, seal].concat());
+    assert_eq!(disk.contents("head"), slot(9, &link).repeat(2));
     drop(store);
 
     disk.damage(FIRST, 8, 1 ^ 2);
     let error = try_open(&disk, TINY).err();
-    assert!(matches!(error, Some(StoreError::Format { found: 2, known: 1, .. })), "{error:?}");
+    assert!(matches!(error, Some(StoreError::Format { found: 1, known: 2, .. })), "{error:?}");
 }

@@ -1,0 +1,54 @@
+//! Backups: everything that a deployment is, sealed as it is stored, in one file that proves itself whole.
+
+mod container;
+mod deliver;
+mod digest;
+mod make;
+mod restore;
+
+pub(crate) use self::deliver::into_outbox;
+pub(crate) use self::make::run;
+pub(crate) use self::restore::run as restore;
+
+use serde::{Deserialize, Serialize};
+
+/// The newest form of a backup that this program writes and reads.
+const FORMAT: u32 = 1;
+
+/// In front of the names of the store's parts.
+const STORE_PREFIX: &str = "store/";
+
+/// What a backup says of itself, at its end.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: u32,
+    /// The deployment's id.
+    deployment: String,
+    /// Its first account.
+    account: String,
+    /// When the backup was made (RFC 3339).
+    made: String,
+    /// The place in the store's history that it ends with, `VERSION:LINK`.
+    head: String,
+    /// Its parts, in order.
+    parts: Vec<Part>,
+}
+
+/// A part of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    name: String,
+    bytes: u64,
+    sha256: String,
+}
+
+impl Manifest {
+    /// What is attested of it.
+    fn statement(json: &[u8]) -> Vec<u8> {
+        let mut hash = digest::Sha256::default();
+        hash.update(json);
+        [&b"backup\0"[..], hash.finish().as_bytes()].concat()
+    }
+}

@@ -1,0 +1,227 @@
+//! `fastness restore`: a deployment from a backup.
+
+use super::container::read;
+use super::make::{check, close, manifest, own_uid};
+use super::{Manifest, STORE_PREFIX};
+use crate::args::RestoreArgs;
+use crate::config::Config;
+use crate::deployment::{Data, write_private};
+use crate::opening::Opening;
+use crate::verify::{findings_text, verify_stopped};
+use crate::{Failure, failure, seal};
+use keyring::{Keyring, SystemRandom};
+use platform::Vouching;
+use serde_json::{Value, json};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, BufReader, Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use store::{Embedded, Head, Moment, Past, Restoration, Store};
+use wire::Timestamp;
+
+/// The longest file of a backup that is not part of the store, in bytes.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Most that one transaction puts back, in bytes of keys and values.
+const STEP_BYTES: usize = 4 << 20;
+
+pub(crate) fn run(args: &RestoreArgs) -> Result<ExitCode, Failure> {
+    let config = Config::read(&args.place)?;
+    let data = Data::locate(&args.place, &config)?;
+    let from = |error: Failure| failure(args.from.display(), error.0);
+    let stated = stated(&args.from).map_err(from)?;
+    require_empty(&data, &stated)?;
+    let moment = args.at.as_deref().map(moment).transpose()?;
+    // Made beside its place, so that it is there wholly or not at all.
+    let target = std::path::absolute(data.path())?;
+    let building = beside(&target);
+    DirBuilder::new().recursive(true).mode(0o700).create(target.parent().unwrap_or(Path::new("/")))?;
+    DirBuilder::new().mode(0o700).create(&building).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => failure(
+            building.display(),
+            "it is left from a restore that was cut off, or one is under way: remove it",
+        ),
+        _ => failure(building.display(), error),
+    })?;
+    let result = build(args, config, Data::at(building.clone()), moment).and_then(|done| {
+        // Takes the place of an empty directory, too.
+        fs::rename(&building, &target).map_err(|error| failure(target.display(), error))?;
+        File::open(target.parent().unwrap_or(Path::new("/")))?.sync_all()?;
+        Ok(done)
+    });
+    if result.is_err() {
+        let _gone = fs::remove_dir_all(&building);
+    }
+    let done = result?;
+    let mut out = io::stdout();
+    writeln!(out, "Restored to {}", target.display())?;
+    writeln!(out, "  deployment {} of account {}", done.manifest.deployment, done.manifest.account)?;
+    writeln!(out, "  backed up  {}", done.manifest.made)?;
+    writeln!(out, "  head       {}", done.manifest.head)?;
+    if let Some(past) = &done.past {
+        let time = past.time.map_or_else(|| "the beginning".to_owned(), time_text);
+        writeln!(out, "  rows as of {time} (version {}), {} put back", past.head.version, past.rows.len())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was restored.
+struct Done {
+    manifest: Manifest,
+    past: Option<Past>,
+}
+
+/// What a backup says of itself, its parts being as it says. Who says it is not known yet.
+fn stated(path: &Path) -> Result<Manifest, Failure> {
+    let file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    manifest(&read::<io::Error>(file, &mut |_, _| Ok(()))?)
+}
+
+fn require_empty(data: &Data, stated: &Manifest) -> Result<(), Failure> {
+    let path = data.path();
+    let entries = match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(failure(path.display(), error)),
+    };
+    if !entries {
+        return Ok(());
+    }
+    let what = match data.describe() {
+        Ok(Some(found)) if found.id == stated.deployment => {
+            format!("the same deployment, {}, is here already", found.id)
+        }
+        Ok(Some(found)) => {
+            format!("another deployment, {}, is here, and the backup is of {}", found.id, stated.deployment)
+        }
+        _ => "the directory is not empty".to_owned(),
+    };
+    Err(failure(
+        path.display(),
+        format!("{what}; restore into an empty directory, or one that does not exist"),
+    ))
+}
+
+fn build(args: &RestoreArgs, config: Config, data: Data, moment: Option<Moment>) -> Result<Done, Failure> {
+    let from = |error: Failure| failure(args.from.display(), error.0);
+    let open = || Ok::<_, Failure>(BufReader::with_capacity(1 << 20, File::open(&args.from)?));
+    // The files beside the store come first; what opens the keyring tells whether the backup is to be believed.
+    let contents = read::<Failure>(open()?, &mut |name, part| {
+        let Some(path) = data.backed_up().into_iter().find(|path| path.ends_with(name)) else {
+            return Ok(());
+        };
+        let mut bytes = Vec::new();
+        part.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(Failure(format!("its part {name} is too large")));
+        }
+        write_private(&path, &bytes)
+    })
+    .map_err(from)?;
+    let description = data
+        .describe()?
+        .ok_or_else(|| failure(args.from.display(), "it holds no description of a deployment"))?;
+    let seal = seal::existing(&args.place, &config, &description)?;
+    let keyring = Keyring::open(&data.keyring(), &[&*seal], Arc::new(SystemRandom)).map_err(|error| {
+        failure(
+            args.from.display(),
+            format!("its keyring does not open, so it is not known to be genuine: {error}"),
+        )
+    })?;
+    let vouching = Vouching::new(&keyring);
+    let manifest = check(&contents, &vouching).map_err(from)?;
+    let head: Head = manifest.head.parse()?;
+    let vouching = Arc::new(vouching);
+    let restoration = Restoration::create(&data.store(), vouching.clone())?;
+    let again = read::<Failure>(open()?, &mut |name, part| {
+        name.strip_prefix(STORE_PREFIX).map_or(Ok(()), |name| Ok(restoration.part(name, part)?))
+    })
+    .map_err(from)?;
+    if again.parts != contents.parts || again.manifest != contents.manifest {
+        return Err(failure(args.from.display(), "it changed while it was read"));
+    }
+    restoration.finish(&head)?;
+    let report = verify_stopped(&data, &keyring, &[head])?;
+    if !report.findings.is_empty() {
+        return Err(failure(
+            args.from.display(),
+            format!("the store in it is damaged:\n{}", findings_text(&report)),
+        ));
+    }
+    let past = match moment {
+        Some(moment) => Some(go_back(&data, vouching, moment)?),
+        None => None,
+    };
+    drop(keyring);
+    record(args, config, data, &manifest, past.as_ref())?;
+    Ok(Done { manifest, past })
+}
+
+/// Puts every row back to what it was at a moment. The trail stays whole: what happened since is history, and so is this.
+fn go_back(data: &Data, vouching: Arc<Vouching>, moment: Moment) -> Result<Past, Failure> {
+    let store = Store::open(Embedded::open(&data.store(), vouching)?)?;
+    let past = store.image_blocking()?.past(moment)?;
+    let mut rows = past.rows.iter().peekable();
+    while rows.peek().is_some() {
+        let mut txn = store.begin();
+        let mut bytes = 0;
+        while bytes < STEP_BYTES
+            && let Some((key, value)) = rows.next()
+        {
+            bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
+            match value {
+                Some(value) => txn.put(key, value.clone()),
+                None => txn.delete(key),
+            }
+        }
+        store.commit_blocking(txn)?;
+    }
+    store.close_blocking()?;
+    Ok(past)
+}
+
+/// Leaves a record of the restore in the restored trail.
+fn record(
+    args: &RestoreArgs,
+    config: Config,
+    data: Data,
+    manifest: &Manifest,
+    past: Option<&Past>,
+) -> Result<(), Failure> {
+    let description = data.describe()?.ok_or_else(|| Failure("the description is gone".into()))?;
+    let opening = Opening { place: args.place.clone(), config, data, description };
+    let deployment = opening.configured()?;
+    let details = json!({
+        "operator": { "uid": own_uid()?, "pid": std::process::id() },
+        "from": args.from,
+        "backup": { "made": manifest.made, "head": manifest.head },
+        "rowsAsOf": past.map_or(Value::Null, |past| json!({ "head": past.head.to_string(), "time": past.time.map(time_text) })),
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let recorded = runtime.block_on(deployment.record_operator("Restore", details));
+    close(&runtime, deployment)?;
+    recorded.map_err(|fault| Failure(fault.for_operator()))
+}
+
+/// A version, or a time.
+fn moment(text: &str) -> Result<Moment, Failure> {
+    if let Ok(version) = text.parse() {
+        return Ok(Moment::Version(version));
+    }
+    let time = Timestamp::parse_rfc3339(text).ok().and_then(|time| u64::try_from(time.0).ok());
+    time.map(Moment::Time).ok_or_else(|| {
+        Failure(format!("`{text}` is neither a version nor a time such as 2026-11-21T23:07:43Z"))
+    })
+}
+
+fn time_text(milliseconds: u64) -> String {
+    i64::try_from(milliseconds).map_or_else(|_| milliseconds.to_string(), |time| Timestamp(time).rfc3339())
+}
+
+fn beside(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".restoring");
+    PathBuf::from(name)
+}

@@ -1,0 +1,145 @@
+//! `fastness verify`: proves a deployment's data and trail whole, or names what is not.
+
+use crate::admin::{Command, ask_running};
+use crate::args::VerifyArgs;
+use crate::config::Config;
+use crate::deployment::Data;
+use crate::{Failure, failure, seal};
+use keyring::{Keyring, SystemRandom};
+use platform::{Opener, Vouching};
+use serde::{Deserialize, Serialize};
+use server::Deployment;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use store::{Containment, Directory, Head, Image, Report};
+use wire::Timestamp;
+
+/// What was found, as it goes over the operator's channel.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Verified {
+    segments: u64,
+    groups: u64,
+    journal_bytes: u64,
+    rows: u64,
+    records: u64,
+    first: String,
+    head: String,
+    since: Option<u64>,
+    until: Option<u64>,
+    findings: Vec<String>,
+    findings_left_out: u64,
+    contained: Vec<(String, String)>,
+}
+
+pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    let config = Config::read(&args.place)?;
+    let data = Data::locate(&args.place, &config)?;
+    let description =
+        data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
+    let command = Command::Verify { contains: args.contains.iter().map(ToString::to_string).collect() };
+    let verified: Verified = match ask_running(&data, &command)? {
+        Some(answer) => serde_json::from_value(answer)?,
+        None => {
+            let _claim = data.claim()?;
+            let seal = seal::existing(&args.place, &config, &description)?;
+            // The keyring's own checksum and authentication code are checked as it is opened.
+            let keyring = Keyring::open(&data.keyring(), &[&*seal], Arc::new(SystemRandom))?;
+            verify_stopped(&data, &keyring, &args.contains)?.into()
+        }
+    };
+    print(&verified)
+}
+
+/// Verifies the store of a deployment that is not served.
+pub(crate) fn verify_stopped(data: &Data, keyring: &Keyring, contains: &[Head]) -> Result<Report, Failure> {
+    if !data.store().is_dir() {
+        return Err(failure(data.store().display(), "the store is missing"));
+    }
+    let disk = Arc::new(Directory::open(&data.store())?);
+    let (image, found) = Image::stopped(disk, Arc::new(Vouching::new(keyring)))?;
+    Ok(image.verify(&mut Opener::new(keyring, &|| false), contains, found)?)
+}
+
+/// Verifies the store of a running deployment, as it is now.
+pub(crate) async fn verify_running(
+    deployment: &Deployment,
+    contains: &[String],
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Verified, Failure> {
+    let contains = contains.iter().map(|head| head.parse()).collect::<Result<Vec<Head>, _>>()?;
+    let image = deployment.image().await?;
+    let mut opener = Opener::new(&deployment.env().keyring, stop);
+    let verify = || image.verify(&mut opener, &contains, Vec::new());
+    let report = tokio::task::block_in_place(verify).map_err(|error| match stop() {
+        true => Failure("the deployment was sealed meanwhile".into()),
+        false => error.into(),
+    })?;
+    Ok(report.into())
+}
+
+/// The findings of a report, a line each.
+pub(crate) fn findings_text(report: &Report) -> String {
+    report.findings.iter().map(|finding| format!("  {finding}")).collect::<Vec<_>>().join("\n")
+}
+
+impl From<Report> for Verified {
+    fn from(report: Report) -> Self {
+        let word = |containment| match containment {
+            Containment::Contained => "contained",
+            Containment::Missing => "MISSING: this store has another history",
+            Containment::TooOld => "UNKNOWN: the journal no longer goes back so far",
+        };
+        Self {
+            segments: report.segments,
+            groups: report.groups,
+            journal_bytes: report.journal_bytes,
+            rows: report.rows,
+            records: report.records,
+            first: report.first.to_string(),
+            head: report.last.to_string(),
+            since: report.times.map(|(since, _)| since),
+            until: report.times.map(|(_, until)| until),
+            findings: report.findings.iter().map(ToString::to_string).collect(),
+            findings_left_out: report.findings_left_out,
+            contained: report
+                .contained
+                .iter()
+                .map(|(head, found)| (head.to_string(), word(*found).to_owned()))
+                .collect(),
+        }
+    }
+}
+
+fn print(verified: &Verified) -> Result<ExitCode, Failure> {
+    let mut out = std::io::stdout();
+    let time = |time: Option<u64>| {
+        let time = time.and_then(|time| i64::try_from(time).ok());
+        time.map_or_else(|| "-".to_owned(), |time| Timestamp(time).rfc3339())
+    };
+    writeln!(
+        out,
+        "journal   {} bytes in {} segments, {} groups",
+        verified.journal_bytes, verified.segments, verified.groups
+    )?;
+    writeln!(out, "from      {} to {}", time(verified.since), time(verified.until))?;
+    writeln!(out, "records   {}", verified.records)?;
+    writeln!(out, "rows      {}", verified.rows)?;
+    if !verified.first.starts_with("0:") {
+        writeln!(out, "begins    {}", verified.first)?;
+    }
+    writeln!(out, "head      {}", verified.head)?;
+    let mut whole = verified.findings.is_empty();
+    for (head, found) in &verified.contained {
+        writeln!(out, "contains  {head}: {found}")?;
+        whole &= found == "contained";
+    }
+    for finding in &verified.findings {
+        writeln!(out, "DAMAGED   {finding}")?;
+    }
+    if verified.findings_left_out > 0 {
+        writeln!(out, "DAMAGED   and {} more", verified.findings_left_out)?;
+    }
+    writeln!(out, "{}", if whole { "Everything is whole." } else { "NOT everything is as it was written." })?;
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

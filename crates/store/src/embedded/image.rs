@@ -1,0 +1,211 @@
+//! Everything that a store holds at one moment, to be read at leisure while commits go on.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::anchor::{ANCHOR_NAME, Anchor};
+use super::disk::{Disk, DiskFile};
+use super::logs::Index;
+use super::overlay::Overlay;
+use super::rows::write_rows;
+use super::segment::{Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, read, segment_id, segment_name};
+use super::tables::{Base, Mark, Tables};
+use super::verify::Finding;
+use crate::{Head, StoreError, Witness};
+
+/// The name of the part of an image that has the rows as of the last checkpoint; the others are journal segments.
+pub const ROWS_PART: &str = "rows";
+
+/// How much of a segment is read at once.
+const COPY_BYTES: u64 = 1 << 20;
+
+/// A store at one version. Its journal segments are not removed while it is there; its rows can be read until the store
+/// is closed.
+pub struct Image {
+    pub(super) disk: Arc<dyn Disk>,
+    /// The last checkpoint that was finished, which the journal goes on from.
+    pub(super) base: Option<Arc<Base>>,
+    /// The segments, in order.
+    pub(super) segments: Vec<u64>,
+    /// The segment that was being written, and where its frames ended.
+    pub(super) cut: Option<(u64, u64)>,
+    /// The place in the history after the last group; of a stopped store, the last that is known to have been durable.
+    pub(super) head: Head,
+    /// Whether it is known that nothing comes after the head.
+    pub(super) ends_at_head: bool,
+    pub(super) witness: Arc<dyn Witness>,
+    _tables: Option<Tables>,
+    _pin: Option<Pin>,
+}
+
+/// What of a segment there is to read.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) name: String,
+    pub(super) file: Arc<dyn DiskFile>,
+    pub(super) header: SegmentHeader,
+    /// Its index, if it has one that is whole.
+    pub(super) contents: Option<Contents>,
+    /// Where its frames end; without an index, at the latest.
+    pub(super) frames_end: u64,
+}
+
+/// Keeps segments from being removed.
+#[derive(Debug)]
+pub(super) struct Pin {
+    index: Arc<RwLock<Index>>,
+    first: u64,
+}
+
+impl Image {
+    /// An image of a running store.
+    pub(super) fn running(
+        disk: Arc<dyn Disk>,
+        base: Option<Arc<Base>>,
+        pin: Pin,
+        place: (u64, u64),
+        head: Head,
+        witness: Arc<dyn Witness>,
+    ) -> Image {
+        let first = base.as_ref().map_or(Mark::START, |base| base.mark).oldest_segment;
+        let (segment, offset) = place;
+        let mut segments: Vec<u64> = (first..segment).collect();
+        let cut = (offset > 0).then_some((segment, offset));
+        segments.extend(cut.map(|(segment, _)| segment));
+        Image { disk, base, segments, cut, head, ends_at_head: true, witness, _tables: None, _pin: Some(pin) }
+    }
+
+    /// An image of a store that nobody has open, as its files are found, for [`verify`](Image::verify). Writes nothing.
+    /// With it come the faults that were found already.
+    pub fn stopped(
+        disk: Arc<dyn Disk>,
+        witness: Arc<dyn Witness>,
+    ) -> Result<(Image, Vec<Finding>), StoreError> {
+        let mut findings = Vec::new();
+        let (tables, base) = match Tables::check(&Overlay::new(disk.clone()), witness.clone()) {
+            Ok(checked) => checked,
+            Err(error) => {
+                findings.push(Finding::of(&error)?);
+                (None, None)
+            }
+        };
+        let names = disk.list().map_err(|e| StoreError::io("listing the data directory", e))?;
+        let mut segments: Vec<u64> = names.iter().filter_map(|name| segment_id(name)).collect();
+        segments.sort_unstable();
+        let head = match Anchor::read(&*disk)? {
+            Some((head, proof)) if witness.confirms(&head.statement(), &proof) => head,
+            Some(_) => {
+                findings.push(Finding::new(
+                    ANCHOR_NAME,
+                    0,
+                    "the place it names was altered, or is another store's",
+                ));
+                Head::default()
+            }
+            None => {
+                let what = "the file, which tells how far the journal had come, is missing or damaged";
+                findings.push(Finding::new(ANCHOR_NAME, 0, what));
+                Head::default()
+            }
+        };
+        let (cut, ends_at_head) = (None, false);
+        let image =
+            Image { disk, base, segments, cut, head, ends_at_head, witness, _tables: tables, _pin: None };
+        Ok((image, findings))
+    }
+
+    /// The place in the history after the last group.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The names of the parts that [`write_part`](Self::write_part) writes, and [`Restoration`](crate::Restoration) reads.
+    pub fn parts(&self) -> Vec<String> {
+        std::iter::once(ROWS_PART.to_owned())
+            .chain(self.segments.iter().map(|id| segment_name(*id)))
+            .collect()
+    }
+
+    /// Writes a part, in the form of `FORMAT.md`.
+    pub fn write_part(&self, name: &str, out: &mut dyn Write) -> Result<(), StoreError> {
+        if name == ROWS_PART {
+            return write_rows(self.base.as_deref(), out);
+        }
+        let file = self.disk.open(name).map_err(|e| StoreError::io(format!("opening `{name}`"), e))?;
+        let len = match self.cut {
+            Some((segment, end)) if segment_id(name) == Some(segment) => end,
+            _ => file.len().map_err(|e| StoreError::io(format!("reading the length of `{name}`"), e))?,
+        };
+        let mut at = 0;
+        while at < len {
+            let count = COPY_BYTES.min(len - at);
+            let bytes = read(&*file, name, at, usize::try_from(count).unwrap_or(0))?;
+            out.write_all(&bytes).map_err(|e| StoreError::io(format!("copying `{name}`"), e))?;
+            at += count;
+        }
+        Ok(())
+    }
+
+    /// Where the tables end and the journal goes on.
+    pub(super) fn mark(&self) -> Mark {
+        self.base.as_ref().map_or(Mark::START, |base| base.mark)
+    }
+
+    /// Whether the journal goes back to the very beginning.
+    pub(super) fn is_complete(&self) -> bool {
+        self.segments.first().is_none_or(|first| *first == Mark::START.segment)
+    }
+
+    /// Opens a segment.
+    pub(super) fn open(&self, id: u64) -> Result<Opened, StoreError> {
+        let name = segment_name(id);
+        let file = self.disk.open(&name).map_err(|e| StoreError::io(format!("opening `{name}`"), e))?;
+        let len = file.len().map_err(|e| StoreError::io(format!("reading the length of `{name}`"), e))?;
+        let head = read(&*file, &name, 0, usize::try_from(len.min(SEGMENT_HEADER_BYTES)).unwrap_or(0))?;
+        let header = SegmentHeader::parse(&name, &head)?
+            .ok_or_else(|| StoreError::damaged(&name, 0, "the segment's header is damaged"))?;
+        let (contents, frames_end) = match self.cut {
+            Some((segment, end)) if segment == id => (None, end),
+            _ => {
+                let contents = Contents::load(&*file, &name, header.salt)?;
+                let end = contents.as_ref().map_or(len, |contents| contents.frames_end);
+                (contents, end)
+            }
+        };
+        Ok(Opened { name, file, header, contents, frames_end })
+    }
+}
+
+impl Opened {
+    /// Its frames.
+    pub(super) fn frames(&self) -> Frames<'_> {
+        Frames::new(&*self.file, &self.name, self.header.salt, SEGMENT_HEADER_BYTES, self.frames_end)
+    }
+}
+
+impl Pin {
+    /// Keeps the segments from `first` on; false if some were removed already.
+    pub(super) fn new(index: &Arc<RwLock<Index>>, first: u64) -> (Pin, bool) {
+        let mut locked = index.write().unwrap_or_else(PoisonError::into_inner);
+        locked.pin(first);
+        let all = locked.first_segment().is_none_or(|oldest| oldest <= first);
+        drop(locked);
+        (Pin { index: index.clone(), first }, all)
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.index.write().unwrap_or_else(PoisonError::into_inner).unpin(self.first);
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image")
+            .field("head", &self.head)
+            .field("segments", &self.segments.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,106 @@
+//! The rows of a checkpoint as one stream, and back.
+
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
+
+use bytes::{Buf, BufMut};
+
+use super::logs::Bounds;
+use super::tables::{Base, Mark, Rows};
+use crate::witness::LINK_BYTES;
+use crate::{Head, KEY_BYTES_MAX, KeyRange, LogId, Order, StoreError, VALUE_BYTES_MAX};
+
+const NAME: &str = super::image::ROWS_PART;
+
+/// Most logs that a stream may tell of.
+const LOGS_MAX: u32 = 1 << 16;
+
+/// Writes a checkpoint: where it stands, the bounds of the logs, and every row.
+pub(super) fn write_rows(base: Option<&Base>, out: &mut dyn Write) -> Result<(), StoreError> {
+    let failed = |e| StoreError::io("copying the rows", e);
+    let mark = base.map_or(Mark::START, |base| base.mark);
+    let logs = base.map(|base| base.logs.as_slice()).unwrap_or_default();
+    let mut buffer = Vec::new();
+    buffer.put_u64_le(mark.head.version);
+    buffer.put_slice(&mark.head.link);
+    buffer.put_u64_le(mark.segment);
+    buffer.put_u64_le(mark.offset);
+    buffer.put_u64_le(mark.oldest_segment);
+    buffer.put_u32_le(u32::try_from(logs.len()).unwrap_or(u32::MAX));
+    for log in logs {
+        buffer.put_u32_le(log.log.0);
+        buffer.put_u64_le(log.first);
+        buffer.put_u64_le(log.next);
+    }
+    out.write_all(&buffer).map_err(failed)?;
+    let Some(base) = base else { return Ok(()) };
+    for row in base.range(&KeyRange::all(), Order::Forward)? {
+        let (key, value) = row?;
+        buffer.clear();
+        for bytes in [&key, &value.unwrap_or_default()] {
+            buffer.put_u32_le(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+            buffer.put_slice(bytes);
+        }
+        out.write_all(&buffer).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Reads where a checkpoint stands; the rows follow.
+pub(super) fn read_mark(from: &mut dyn Read) -> Result<(Mark, Vec<Bounds>), StoreError> {
+    let mut fixed = [0; 8 + LINK_BYTES + 3 * 8 + 4];
+    from.read_exact(&mut fixed).map_err(ends_early)?;
+    let mut fields = &fixed[..];
+    let mut head = Head { version: fields.get_u64_le(), link: [0; LINK_BYTES] };
+    fields.copy_to_slice(&mut head.link);
+    let (segment, offset, oldest_segment) = (fields.get_u64_le(), fields.get_u64_le(), fields.get_u64_le());
+    let count = fields.get_u32_le();
+    if count > LOGS_MAX {
+        return Err(StoreError::damaged(NAME, 0, format!("{count} logs are not possible")));
+    }
+    let mut logs = Vec::new();
+    for _ in 0..count {
+        let mut log = [0; 4 + 2 * 8];
+        from.read_exact(&mut log).map_err(ends_early)?;
+        let mut fields = &log[..];
+        let log = LogId(fields.get_u32_le());
+        logs.push(Bounds { log, first: fields.get_u64_le(), next: fields.get_u64_le() });
+    }
+    Ok((Mark { head, segment, offset, oldest_segment }, logs))
+}
+
+/// Puts all rows that follow into a table.
+pub(super) fn read_rows(from: &mut dyn Read, rows: &mut Rows<'_>) -> Result<(), redb::Error> {
+    let (mut key, mut value) = (Vec::new(), Vec::new());
+    while read_bytes(from, &mut key, KEY_BYTES_MAX)?.is_continue() {
+        if read_bytes(from, &mut value, VALUE_BYTES_MAX)?.is_break() {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        rows.insert(&key[..], &value[..])?;
+    }
+    Ok(())
+}
+
+/// Reads a length and so many bytes; breaks at the end of the stream.
+fn read_bytes(from: &mut dyn Read, bytes: &mut Vec<u8>, max: usize) -> io::Result<ControlFlow<()>> {
+    let mut len = [0; 4];
+    let read = from.read(&mut len)?;
+    if read == 0 {
+        return Ok(ControlFlow::Break(()));
+    }
+    from.read_exact(len.get_mut(read..).unwrap_or_default())?;
+    let len = u32::from_le_bytes(len) as usize;
+    if len > max {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a row of {len} bytes is not possible"),
+        ));
+    }
+    bytes.resize(len, 0);
+    from.read_exact(bytes)?;
+    Ok(ControlFlow::Continue(()))
+}
+
+fn ends_early(e: io::Error) -> StoreError {
+    StoreError::io("reading the rows", e)
+}
