@@ -8,6 +8,7 @@ mod coverage;
 mod credentials;
 mod deployment;
 mod env;
+mod front;
 mod init;
 mod opening;
 mod policies;
@@ -19,6 +20,7 @@ mod serve;
 mod shares;
 mod slots;
 mod status;
+mod tls;
 mod why;
 
 use clap::Parser as _;
