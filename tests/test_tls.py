@@ -224,7 +224,7 @@ def test_noise_on_the_tls_port_ends_that_connection_alone(secure, secure_root, n
 
 
 def test_the_keys_lie_apart_from_the_data_and_the_authoritys_is_sealed(secure):
-    made = next((secure.directory / "config" / "fastness").glob("*.tls.pem"))
+    made = next((secure.directory / "config" / "fastness" / "tls").glob("*.pem"))
     assert stat.S_IMODE(made.stat().st_mode) == 0o600
     text = made.read_text()
     assert text.count("PRIVATE KEY") == 2 and text.count("BEGIN CERTIFICATE") == 1
@@ -244,7 +244,7 @@ def test_the_keys_lie_apart_from_the_data_and_the_authoritys_is_sealed(secure):
 
 def test_a_lost_certificate_and_other_names_are_made_by_the_same_authority(fresh):
     fresh.run("init", "--data", str(fresh.data), "--tls")
-    made = next((fresh.directory / "config" / "fastness").glob("*.tls.pem"))
+    made = next((fresh.directory / "config" / "fastness" / "tls").glob("*.pem"))
     ca, first = (fresh.data / "ca.pem").read_bytes(), made.read_bytes()
     fresh.serve().stop()
     assert made.read_bytes() == first, "what is good is kept"
@@ -433,10 +433,12 @@ def test_a_new_certificate_is_taken_up_while_connections_stay(with_given, author
 
     # A link that is turned, as Kubernetes does with mounted secrets.
     third = authority.issue("third")
-    fastness.pair.key.unlink()
-    fastness.pair.certificate.unlink()
-    fastness.pair.key.symlink_to(third.key)
-    fastness.pair.certificate.symlink_to(third.certificate)
+    version = fastness.directory / "version-3"
+    version.mkdir()
+    for source, target in [(third.certificate, fastness.pair.certificate), (third.key, fastness.pair.key)]:
+        shutil.copy(source, version / target.name)
+        target.unlink()
+        target.symlink_to(version / target.name)
     wait_for(lambda: shown() not in (before, after))
     assert call(kept, request())[0] == 200
     kept.close()
@@ -622,7 +624,7 @@ def test_sealed_over_tls(fresh):
     assert refused(sealed.sts.get_caller_identity)["Status"] == 503
     fresh.stop()
 
-    made = next((fresh.directory / "config" / "fastness").glob("*.tls.pem"))
+    made = next((fresh.directory / "config" / "fastness" / "tls").glob("*.pem"))
     made.unlink()
     fresh.serve()
     sealed = Caller(fresh, root.key, root.secret)

@@ -73,10 +73,11 @@ impl Front {
         let asynchronous = |listener: &TcpListener| tokio::net::TcpListener::from_std(listener.try_clone()?);
         if self.secure != keeper.is_some() {
             // Whoever made or took away the authority meanwhile: nothing is served in another way than was checked.
-            return Err(Failure("the deployment's certificate authority changed during the start".to_owned()));
+            return Err(Failure(
+                "the deployment's certificate authority changed during the start".to_owned(),
+            ));
         }
-        let mut ports =
-            vec![Port { listener: asynchronous(&self.listener)?, tls: keeper.map(Keeper::tls) }];
+        let mut ports = vec![Port { listener: asynchronous(&self.listener)?, tls: keeper.map(Keeper::tls) }];
         if let Some(plain) = &self.plain {
             tracing::info!(address = %plain.local_addr()?, "serving plain HTTP too");
             ports.push(Port { listener: asynchronous(plain)?, tls: None });

@@ -4,8 +4,8 @@ use crate::admin::Commanded;
 use crate::args::ServeArgs;
 use crate::config::{Config, Log, LogFormat, LogLevel};
 use crate::deployment::Data;
-use crate::opening::{Opening, Unopened, services};
 use crate::front::Front;
+use crate::opening::{Opening, Unopened, services};
 use crate::tls::{Keeper, Setup};
 use crate::{Failure, failure, init, process};
 use iam::Iam;
@@ -49,7 +49,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
             Err(unopened) => return Err(unopened.into()),
         }
     }
-    let keeper = tls.map(|setup| Keeper::start(setup, opening.data.clone(), Arc::clone(&gate))).transpose()?;
+    let keeper =
+        tls.map(|setup| Keeper::start(setup, opening.data.clone(), Arc::clone(&gate))).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(gate, opening, &front, keeper, !args.resealed));
     drop(runtime);
