@@ -635,3 +635,23 @@ def test_sealed_over_tls(fresh):
     wait_for(lambda: "took up a certificate" in fresh.log.read_text())
     assert made.exists() and stat.S_IMODE(os.stat(made).st_mode) == 0o600
     Caller(fresh, root.key, root.secret).sts.get_caller_identity()
+
+
+def test_sealing_while_it_runs_keeps_both_ports(fresh):
+    """A sealed server starts anew: it proves who it is as before, on the same ports."""
+    fresh.run("init", "--data", str(fresh.data), "--tls")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    root = fresh.serve(*configure(fresh, f'listen-plain = "127.0.0.1:{port}"\n')).root()
+    secure, plain = fresh.endpoint, f"http://127.0.0.1:{port}"
+    for command, works in (("seal", False), ("unseal", True), ("seal", False), ("unseal", True)):
+        fresh.run(command, "--data", str(fresh.data))
+        for endpoint in (secure, plain):
+            fresh.endpoint = endpoint
+            caller = Caller(fresh, root.key, root.secret)
+            if works:
+                assert caller.sts.get_caller_identity()["Arn"].endswith(":root")
+            else:
+                assert refused(caller.sts.get_caller_identity)["Status"] == 503
+    fresh.endpoint = secure
+    assert f"serving   {secure} " in fresh.run("status", "--data", str(fresh.data)).stdout

@@ -176,7 +176,10 @@ impl Front {
             Ok(body) => self.gate.handle(&parts, &body, peer).await,
             Err(Unread::TooLarge) => self.gate.refuse_body(&parts, peer).await,
             Err(Unread::TooSlow) => return last(StatusCode::REQUEST_TIMEOUT),
-            Err(Unread::Full) => return last(StatusCode::SERVICE_UNAVAILABLE),
+            Err(Unread::Full) => {
+                self.connections.full();
+                return last(StatusCode::SERVICE_UNAVAILABLE);
+            }
             Err(Unread::Broken) => return last(StatusCode::BAD_REQUEST),
         };
         let mut response = http::Response::new(Full::new(Bytes::from(answer.body)));

@@ -77,7 +77,16 @@ pub(super) struct Connections {
     /// Milliseconds since then, as of the last sweep.
     now: AtomicU64,
     stopping: AtomicBool,
+    shed: Shed,
     open: Mutex<Open>,
+}
+
+/// What was turned away since the last sweep, which tells of it: a line for each would be a flood of its own.
+#[derive(Debug, Default)]
+struct Shed {
+    crowded: AtomicU64,
+    evicted: AtomicU64,
+    full: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -114,6 +123,7 @@ impl Connections {
             started: Instant::now(),
             now: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            shed: Shed::default(),
             open: Mutex::default(),
         })
     }
@@ -143,6 +153,7 @@ impl Connections {
         let mut open = self.open();
         let share = open.of.entry(origin).or_default();
         if counted && *share >= self.limits.connections_per_address {
+            self.shed.crowded.fetch_add(1, Ordering::Relaxed);
             return None;
         }
         *share += 1;
@@ -173,6 +184,7 @@ impl Connections {
             for progress in self.open().all.values() {
                 progress.expire(now, &self.limits);
             }
+            self.shed.tell();
         }
     }
 
@@ -206,7 +218,13 @@ impl Connections {
         let wanted = self.limits.connections.div_ceil(EVICTED_PART);
         for (_, progress) in idle.into_iter().take(wanted) {
             progress.close_from(progress.phase());
+            self.shed.evicted.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// A request was refused for lack of memory.
+    pub(super) fn full(&self) {
+        self.shed.full.fetch_add(1, Ordering::Relaxed);
     }
 
     fn stopping(&self) -> bool {
@@ -219,6 +237,22 @@ impl Connections {
 
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shed {
+    fn tell(&self) {
+        let [crowded, evicted, full] =
+            [&self.crowded, &self.evicted, &self.full].map(|count| count.swap(0, Ordering::Relaxed));
+        if crowded > 0 {
+            tracing::warn!(refused = crowded, "connections refused: their addresses have too many");
+        }
+        if evicted > 0 {
+            tracing::warn!(closed = evicted, "idle connections closed: there are too many connections");
+        }
+        if full > 0 {
+            tracing::warn!(refused = full, "requests refused: too much memory is held for requests");
+        }
     }
 }
 

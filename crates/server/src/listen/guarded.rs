@@ -60,6 +60,7 @@ impl Guarded {
         self.head += bytes;
         let more = self.head.saturating_sub(before);
         if more > 0 && !self.lease.grow(more) {
+            self.place.seat.connections().full();
             return Err(Error::other("too much memory is in use for requests"));
         }
         Ok(())

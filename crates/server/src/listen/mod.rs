@@ -91,7 +91,6 @@ async fn accept(front: Arc<Front>, port: Port, mut stop: watch::Receiver<bool>) 
                 let counted =
                     !address.ip().to_canonical().is_loopback() && !front.proxies.trusts(address.ip());
                 let Some(seat) = front.connections.seat(address.ip(), counted, permit) else {
-                    tracing::debug!(client = %address, "refused: the address has too many connections");
                     continue;
                 };
                 tokio::spawn(connection::serve(Arc::clone(&front), stream, address, port.tls.clone(), seat));
