@@ -1,7 +1,7 @@
 //! `fastness env`: shell exports.
 
 use crate::args::EnvArgs;
-use crate::config::LISTEN_DEFAULT;
+use crate::config::{Config, LISTEN_DEFAULT};
 use crate::credentials::RootKey;
 use crate::deployment::{Data, Description};
 use crate::opening::Opening;
