@@ -44,6 +44,8 @@ class Fastness:
         }
         self.process = None
         self.endpoint = None
+        # What clients have to trust, if the endpoint is an https one.
+        self.ca_bundle = None
         self.starts = 0
 
     def run(self, *args, check=True):
@@ -63,8 +65,11 @@ class Fastness:
                 text=True,
             )
         line = self.process.stdout.readline()
-        assert line.startswith("Fastness serves http://"), self.log.read_text()
+        assert re.match("Fastness serves https?://", line), self.log.read_text()
         self.endpoint = line.split()[-1]
+        own = self.data / "ca.pem"
+        if self.endpoint.startswith("https://") and not self.ca_bundle and own.exists():
+            self.ca_bundle = str(own)
         return self
 
     def stop(self):
@@ -122,6 +127,7 @@ class Caller:
             aws_access_key_id=self.key,
             aws_secret_access_key=self.secret,
             aws_session_token=self.token,
+            verify=self.fastness.ca_bundle,
             config=Config(retries=retries, **config),
         )
 
@@ -143,6 +149,8 @@ class Caller:
             "AWS_REGION": self.region,
             "AWS_MAX_ATTEMPTS": "1",
         }
+        if self.fastness.ca_bundle:
+            environment["AWS_CA_BUNDLE"] = self.fastness.ca_bundle
         if self.token:
             environment["AWS_SESSION_TOKEN"] = self.token
         return environment

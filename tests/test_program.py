@@ -68,7 +68,7 @@ def test_help(fresh):
         assert "Usage: fastness " + command in fresh.run(command, "--help").stdout
     assert 'eval "$(fastness env)"' in top
     serve = fresh.run("serve", "--help").stdout
-    for flag in ("--data", "--config", "--key-file", "--passphrase-file", "--listen", "--plain-http-beyond-loopback"):
+    for flag in ("--data", "--config", "--key-file", "--passphrase-file", "--listen", "--tls", "--plain-http-beyond-loopback"):
         assert flag in serve
     assert "127.0.0.1:4566" in serve and "FASTNESS_DATA" in serve
     assert re.fullmatch(r"fastness \d+\.\d+\.\d+\n", fresh.run("--version").stdout)
@@ -346,6 +346,7 @@ def test_plain_http_stays_at_home(copy):
         failed(
             copy.run("serve", "--data", str(copy.data), "--listen", address, check=False),
             "not a loopback address",
+            "--tls",
             "--plain-http-beyond-loopback",
         )
     arguments = ["serve", "--data", str(copy.data), "--listen", "0.0.0.0:0", "--plain-http-beyond-loopback"]

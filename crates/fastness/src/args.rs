@@ -96,6 +96,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, hide = true)]
     pub(crate) resealed: bool,
 
+    /// Speak TLS, with a certificate that the deployment's own authority makes unless the configuration names one; a deployment
+    /// with such an authority is always served with TLS
+    #[arg(long)]
+    pub(crate) tls: bool,
+
     /// Serve plain HTTP on an address that is not a loopback address: everything that is said there can be read on the way
     #[arg(long)]
     pub(crate) plain_http_beyond_loopback: bool,
@@ -113,6 +118,10 @@ pub(crate) struct InitArgs {
     /// Account id, 12 digits [default: random]
     #[arg(long, value_name = "DIGITS", env = "FASTNESS_ACCOUNT_ID")]
     pub(crate) account_id: Option<String>,
+
+    /// Make a certificate authority of the deployment's own and a server certificate, so that it is served with TLS
+    #[arg(long)]
+    pub(crate) tls: bool,
 
     /// Region that `fastness env` exports [default: us-east-1]; all regions are served
     #[arg(long, value_name = "REGION")]

@@ -3,13 +3,18 @@
 
 #[cfg(test)]
 mod hostile;
+mod limits;
 mod seal;
+mod tls;
 
+pub(crate) use limits::Limits;
 pub(crate) use seal::Seal;
+pub(crate) use tls::{ClientCertificates, Tls};
 
 use crate::Failure;
 use crate::args::Place;
 use serde::Deserialize;
+use server::{Network, NetworkError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -34,9 +39,32 @@ pub(crate) struct Config {
     /// What the process is and may reach.
     #[serde(default)]
     pub(crate) process: Process,
+    /// TLS on `listen`.
+    pub(crate) tls: Option<Tls>,
+    /// Another address and port, on which plain HTTP is spoken where TLS is spoken on `listen`.
+    pub(crate) listen_plain: Option<SocketAddr>,
+    /// Proxies whose headers are believed.
+    #[serde(default)]
+    pub(crate) trusted_proxies: Vec<Proxy>,
+    /// What connections may take.
+    #[serde(default)]
+    pub(crate) limits: Limits,
     /// Logs on standard error.
     #[serde(default)]
     pub(crate) log: Log,
+}
+
+/// An address or a range of addresses.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Proxy(pub(crate) Network);
+
+impl TryFrom<String> for Proxy {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: NetworkError| format!("`{text}`: {error}"))
+    }
 }
 
 /// What the serving process is and may reach beyond its own data.
@@ -125,6 +153,12 @@ mod tests {
             ),
             ("seal = 1\n", "f.toml:1: invalid type: integer `1`"),
             ("data = \n", "f.toml:1: "),
+            ("\n[tls]\ncert = \"c\"\n", "f.toml:3: unknown field `cert`"),
+            ("[tls]\nclient-certificates = \"yes\"\n", "f.toml:2: unknown variant `yes`"),
+            ("[limits]\nconnections = 0\n", "f.toml:2: invalid value: integer `0`"),
+            ("[limits]\nidle-seconds = -1\n", "f.toml:2: invalid value: integer `-1`"),
+            ("trusted-proxies = [\"10.0.0.1/8\"]\n", "f.toml:1: `10.0.0.1/8`: the address has bits set"),
+            ("trusted-proxies = [\"proxy.local\"]\n", "f.toml:1: `proxy.local`: an address"),
         ];
         for (text, expected) in cases {
             let Failure(message) = Config::parse(text, Path::new("f.toml")).unwrap_err();

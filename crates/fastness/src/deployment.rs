@@ -6,6 +6,7 @@ use crate::{Failure, failure};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,11 @@ pub(crate) enum SealPlace {
 pub(crate) struct Serving {
     pub(crate) pid: u32,
     pub(crate) endpoint: String,
+    /// The address it listens on, which the endpoint may name otherwise.
+    pub(crate) listens: SocketAddr,
+    /// The certificate that clients have to trust, where it is the deployment's own authority's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ca_bundle: Option<PathBuf>,
 }
 
 /// The data directory.
@@ -97,6 +103,16 @@ impl Data {
 
     pub(crate) fn root_credentials(&self) -> PathBuf {
         self.0.join("root-credentials.sealed")
+    }
+
+    /// The deployment's own certificate authority with its key, sealed.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.0.join("authority.sealed")
+    }
+
+    /// That authority's certificate, for clients.
+    pub(crate) fn authority_certificate(&self) -> PathBuf {
+        self.0.join("ca.pem")
     }
 
     /// Where the operator's channel of a running server is.
@@ -190,9 +206,35 @@ impl Data {
 
 /// The place of the key file: as flags or configuration say, else outside of the data directory under the user's configuration.
 pub(crate) fn default_key_file(id: &str) -> Result<PathBuf, Failure> {
+    in_configuration(&format!("{id}.key"), "name a key file with --key-file")
+}
+
+/// The place of the server certificate made here and its key: outside of the data directory too, since the key is not sealed, and
+/// in a directory of its own, since the server writes there.
+pub(crate) fn default_made_file(id: &str) -> Result<PathBuf, Failure> {
+    in_configuration(&format!("tls/{id}.pem"), "name a file for the server certificate with tls.made-file")
+}
+
+fn in_configuration(name: &str, advice: &str) -> Result<PathBuf, Failure> {
     let base = home("XDG_CONFIG_HOME", ".config");
-    let base = base.ok_or_else(|| Failure("no home directory: name a key file with --key-file".into()))?;
-    Ok(base.join("fastness").join(format!("{id}.key")))
+    let base = base.ok_or_else(|| Failure(format!("no home directory: {advice}")))?;
+    Ok(base.join("fastness").join(name))
+}
+
+/// Whether a file lies in a directory or below it, links resolved. The file need not exist yet.
+pub(crate) fn lies_in(file: &Path, directory: &Path) -> bool {
+    let Ok(directory) = directory.canonicalize() else { return false };
+    let place = file.canonicalize().or_else(|_| {
+        let absolute = std::path::absolute(file)?;
+        absolute.parent().map_or(Ok(absolute.clone()), Path::canonicalize)
+    });
+    place.is_ok_and(|place| place.starts_with(&directory))
+}
+
+/// Makes a directory that is its owner's alone, with those above it, unless it is there.
+pub(crate) fn create_private(directory: &Path) -> Result<(), Failure> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|error| failure(directory.display(), error))
 }
 
 /// Writes a private file so that it is there wholly or not at all.

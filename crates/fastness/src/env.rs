@@ -1,11 +1,14 @@
 //! `fastness env`: shell exports.
 
 use crate::args::EnvArgs;
-use crate::config::LISTEN_DEFAULT;
+use crate::config::{Config, LISTEN_DEFAULT};
 use crate::credentials::RootKey;
+use crate::deployment::{Data, Description};
 use crate::opening::Opening;
+use crate::tls::Setup;
 use crate::{Failure, shares};
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &EnvArgs) -> Result<ExitCode, Failure> {
@@ -17,17 +20,22 @@ pub(crate) fn run(args: &EnvArgs) -> Result<ExitCode, Failure> {
     };
     let Opening { config, data, description, .. } = opening;
     let root = RootKey::read(&data, &keyring)?;
-    let endpoint = match data.serving()? {
-        Some(serving) => serving.endpoint,
-        None => format!("http://{}", config.listen.unwrap_or(LISTEN_DEFAULT)),
+    let (endpoint, ca_bundle) = match data.serving()? {
+        Some(serving) => (serving.endpoint, serving.ca_bundle),
+        None => expected(&config, &data, &description)?,
     };
-    let exports = [
+    let ca_bundle = ca_bundle.map(|path| path.display().to_string());
+    let mut exports = vec![
         ("AWS_ENDPOINT_URL", endpoint.as_str()),
         ("AWS_ACCESS_KEY_ID", &root.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", &root.secret_access_key),
         ("AWS_REGION", &description.region),
         ("AWS_DEFAULT_REGION", &description.region),
     ];
+    if let Some(path) = &ca_bundle {
+        // Node.js has a variable of its own.
+        exports.extend([("AWS_CA_BUNDLE", path.as_str()), ("NODE_EXTRA_CA_CERTS", path.as_str())]);
+    }
     let mut out = std::io::stdout();
     writeln!(out, "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE")?;
     for (name, value) in exports {
@@ -35,4 +43,17 @@ pub(crate) fn run(args: &EnvArgs) -> Result<ExitCode, Failure> {
         writeln!(out, "export {name}='{}'", value.replace('\'', "'\"'\"'"))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where it will be served, as far as the configuration tells, and what clients will have to trust.
+fn expected(
+    config: &Config,
+    data: &Data,
+    description: &Description,
+) -> Result<(String, Option<PathBuf>), Failure> {
+    let listens = config.listen.unwrap_or(LISTEN_DEFAULT);
+    Ok(match Setup::choose(false, config, data, &description.id, listens)? {
+        None => (format!("http://{listens}"), None),
+        Some(setup) => (setup.endpoint(listens), setup.ca_bundle(data)),
+    })
 }

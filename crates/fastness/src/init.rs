@@ -1,9 +1,10 @@
 //! `fastness init`: a new deployment.
 
 use crate::args::{InitArgs, Place};
-use crate::config::Config;
+use crate::config::{Config, LISTEN_DEFAULT};
 use crate::credentials::RootKey;
 use crate::deployment::{Data, SealPlace};
+use crate::tls::Setup;
 use crate::{Failure, failure, seal, shares};
 use keyring::{Keyring, Random, Seal, SlotInfo, SystemRandom, Wrapping};
 use platform::{Tx, Vouching, ids};
@@ -21,6 +22,7 @@ pub(crate) struct Made {
     pub(crate) account: String,
     pub(crate) seal: SealPlace,
     pub(crate) slots: Vec<SlotInfo>,
+    pub(crate) tls: Option<Setup>,
 }
 
 pub(crate) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
@@ -28,7 +30,8 @@ pub(crate) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     let data = Data::locate(&args.place, &config)?;
     let shamir = args.shamir.map(shares::split);
     let seal = shamir.as_ref().map(|(seal, _)| seal as &dyn Seal);
-    let made = create(&args.place, &config, &data, seal, args.account_id.clone(), args.region.as_deref())?;
+    let (account, region) = (args.account_id.clone(), args.region.as_deref());
+    let made = create(&args.place, &config, &data, seal, account, region, args.tls)?;
     let mut out = std::io::stdout();
     writeln!(out, "Created a deployment in {}", data.path().display())?;
     writeln!(out, "  account   {}", made.account)?;
@@ -45,6 +48,9 @@ pub(crate) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     if let Some((split, (_, made))) = args.shamir.zip(shamir.as_ref()) {
         shares::show(made, split)?;
     }
+    if let Some(bundle) = made.tls.as_ref().and_then(|setup| setup.ca_bundle(&data)) {
+        writeln!(out, "  TLS       AWS_CA_BUNDLE={}  (what clients have to trust)", bundle.display())?;
+    }
     writeln!(out, "Serve it with `fastness serve`, and use it with `eval \"$(fastness env)\"`.")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -58,6 +64,7 @@ pub(crate) fn create(
     shares: Option<&dyn Seal>,
     account: Option<String>,
     region: Option<&str>,
+    tls: bool,
 ) -> Result<Made, Failure> {
     let random = SystemRandom;
     let account = account.unwrap_or_else(|| ids::account(&random));
@@ -85,6 +92,10 @@ pub(crate) fn create(
     store.commit_blocking(tx.into_txn())?;
     store.close_blocking()?;
     root.write(data, &keyring)?;
+    let tls = Setup::choose(tls, config, data, &id, config.listen.unwrap_or(LISTEN_DEFAULT))?;
+    if let Some(setup) = &tls {
+        setup.prepare(data, &keyring)?;
+    }
     data.write_description(
         id,
         &account,
@@ -92,5 +103,5 @@ pub(crate) fn create(
         now.rfc3339(),
         seal_place.clone(),
     )?;
-    Ok(Made { account, seal: seal_place, slots: keyring.slots() })
+    Ok(Made { account, seal: seal_place, slots: keyring.slots(), tls })
 }

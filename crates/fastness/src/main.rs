@@ -9,6 +9,7 @@ mod coverage;
 mod credentials;
 mod deployment;
 mod env;
+mod front;
 mod init;
 mod opening;
 mod policies;
@@ -21,6 +22,7 @@ mod shares;
 mod slots;
 mod status;
 mod verify;
+mod tls;
 mod why;
 
 use clap::Parser as _;

@@ -3,6 +3,7 @@
 use crate::args::Place;
 use crate::config::{Config, Process};
 use crate::deployment::{Data, SealPlace};
+use crate::tls::Setup;
 use crate::{Failure, failure};
 use confine::{Reach, Restricted};
 use std::ffi::OsString;
@@ -39,7 +40,8 @@ pub(crate) fn restrict(
     config: &Config,
     data: &Data,
     seal: &SealPlace,
-    port: u16,
+    ports: Vec<u16>,
+    tls: Option<&Setup>,
 ) -> Result<(), Failure> {
     if confine::lock_all_if_unlimited()? {
         tracing::info!("all memory is locked");
@@ -54,9 +56,13 @@ pub(crate) fn restrict(
     }
     let mut write = config.process.write.clone();
     write.push(data.path().to_owned());
+    if let Some(setup) = tls {
+        read.extend(setup.reads());
+        write.extend(setup.writes()?);
+    }
     let execute = vec![PathBuf::from(SELF)];
-    let ports = config.seal.iter().map(crate::config::Seal::ports).collect::<Result<Vec<_>, _>>()?;
-    let reach = Reach { read, write, execute, bind: vec![port], connect: ports.concat() };
+    let connect = config.seal.iter().map(crate::config::Seal::ports).collect::<Result<Vec<_>, _>>()?;
+    let reach = Reach { read, write, execute, bind: ports, connect: connect.concat() };
     match reach.restrict()? {
         Restricted::Wholly | Restricted::Already => {}
         Restricted::Partly => {

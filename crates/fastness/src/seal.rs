@@ -2,11 +2,10 @@
 
 use crate::args::Place;
 use crate::config::{Config, Seal as Configured};
-use crate::deployment::{Description, SealPlace, default_key_file};
+use crate::deployment::{Description, SealPlace, create_private, default_key_file};
 use crate::{Failure, failure};
 use keyring::{Access, KeyFile, Passphrase, Random, Seal, SlotInfo, Wrapping};
 use seals::{Kms, Pkcs11, Source, default_credential};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -91,8 +90,7 @@ pub(crate) fn key_file(path: &Path, random: &dyn Random) -> Result<(KeyFile, Pat
         KeyFile::open(&path, Access::Owner)
     } else {
         if let Some(parent) = path.parent() {
-            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent);
-            made.map_err(|error| failure(parent.display(), error))?;
+            create_private(parent)?;
         }
         KeyFile::create(&path, random)
     };

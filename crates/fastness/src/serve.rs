@@ -2,20 +2,20 @@
 
 use crate::admin::Commanded;
 use crate::args::ServeArgs;
-use crate::config::{Config, LISTEN_DEFAULT, Log, LogFormat, LogLevel};
-use crate::deployment::{Data, Serving};
+use crate::config::{Config, Log, LogFormat, LogLevel};
+use crate::deployment::Data;
+use crate::front::Front;
 use crate::opening::{Opening, Unopened, services};
+use crate::tls::{Keeper, Setup};
 use crate::{Failure, failure, init, process};
 use iam::Iam;
 use keyring::SystemRandom;
 use platform::ids;
 use server::{Gate, SealError, bind_admin, listen, run_timers, serve_admin};
 use std::io::{IsTerminal as _, Write as _};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Notify, watch};
 use tracing_subscriber::filter::LevelFilter;
@@ -23,27 +23,20 @@ use tracing_subscriber::filter::LevelFilter;
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let config = Config::read(&args.place)?;
     log(&config.log);
-    let address = args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
-    let plain_beyond = args.plain_http_beyond_loopback || config.plain_http_beyond_loopback;
-    if !address.ip().is_loopback() && !plain_beyond {
-        return Err(Failure(format!(
-            "{address} is not a loopback address, and over plain HTTP everything can be read on the way; to do it all the same, \
-             add --plain-http-beyond-loopback"
-        )));
-    }
-    let listener = listener(args, address)?;
-    let address = listener.local_addr()?;
-    process::give_up_root(&config.process)?;
     let data = Data::locate(&args.place, &config)?;
+    let front = Front::bind(args, &config, &data)?;
+    process::give_up_root(&config.process)?;
     let description = match data.describe()? {
         Some(description) => description,
         None => {
-            init::create(&args.place, &config, &data, None, std::env::var("FASTNESS_ACCOUNT_ID").ok(), None)?;
+            let account = std::env::var("FASTNESS_ACCOUNT_ID").ok();
+            init::create(&args.place, &config, &data, None, account, None, args.tls)?;
             data.describe()?.ok_or_else(|| failure(data.path().display(), "the new deployment is gone"))?
         }
     };
     let _claim = data.claim()?;
-    process::restrict(&args.place, &config, &data, &description.seal, address.port())?;
+    let tls = Setup::choose(args.tls, &config, &data, &description.id, front.address()?)?;
+    process::restrict(&args.place, &config, &data, &description.seal, front.numbers()?, tls.as_ref())?;
     let iam = Arc::new(Iam::default());
     let gate = Arc::new(Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)));
     let opening = Opening { place: args.place.clone(), config, data, description };
@@ -56,26 +49,18 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
             Err(unopened) => return Err(unopened.into()),
         }
     }
+    let keeper =
+        tls.map(|setup| Keeper::start(setup, opening.data.clone(), Arc::clone(&gate))).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(serve(gate, opening, listener.try_clone()?, !args.resealed));
+    let served = runtime.block_on(serve(gate, opening, &front, keeper, !args.resealed));
     drop(runtime);
     match served? {
         End::Stopped => {
             tracing::info!("stopped");
             Ok(ExitCode::SUCCESS)
         }
-        End::Sealed => Err(process::start_anew_sealed(listener)),
+        End::Sealed => Err(process::start_anew_sealed(front.into_listener())),
     }
-}
-
-/// The listener: bound before root is given up, as low ports are root's.
-fn listener(args: &ServeArgs, address: SocketAddr) -> Result<std::net::TcpListener, Failure> {
-    if args.resealed {
-        return process::inherited_listener();
-    }
-    let listener = std::net::TcpListener::bind(address).map_err(|error| failure(address, error))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 /// How serving came to its end.
@@ -89,21 +74,20 @@ enum End {
 async fn serve(
     gate: Arc<Gate>,
     opening: Opening,
-    listener: std::net::TcpListener,
+    front: &Front,
+    keeper: Option<Keeper>,
     first: bool,
 ) -> Result<End, Failure> {
     // Before anybody is told that the server is there: whoever is may stop it at once.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let data = opening.data.clone();
-    let listener = TcpListener::from_std(listener)?;
-    let address = listener.local_addr()?;
+    let ports = front.ports(keeper.as_ref())?;
     let socket = data.admin_socket();
     let (channel, owner) = bind_admin(&socket).map_err(|error| failure(socket.display(), error))?;
-    let endpoint = format!("http://{address}");
-    data.write_serving(&Serving { pid: std::process::id(), endpoint: endpoint.clone() })?;
-    if !address.ip().is_loopback() {
-        tracing::warn!(%address, "serving plain HTTP beyond loopback: everything that is said can be read on the way");
-    }
+    let serving = front.serving(keeper.as_ref(), &data)?;
+    data.write_serving(&serving)?;
+    let endpoint = serving.endpoint;
     tracing::info!(endpoint, account = opening.description.account, data = %data.path().display(), "serving");
     if first {
         greet(&endpoint, &data);
@@ -111,7 +95,10 @@ async fn serve(
 
     let (stop, stopping) = watch::channel(false);
     let timers = tokio::spawn(run_timers(Arc::clone(&gate), stopping.clone()));
-    let listening = tokio::spawn(listen(Arc::clone(&gate), listener, stopping.clone()));
+    let (limits, proxies) = (front.limits.clone(), front.proxies.clone());
+    let listening = tokio::spawn(listen(Arc::clone(&gate), ports, limits, proxies, stopping.clone()));
+    let hurry = Arc::new(Notify::new());
+    let keeping = keeper.map(|keeper| tokio::spawn(keeper.run(Arc::clone(&hurry), stopping.clone())));
     let commanded = Arc::new(Commanded {
         gate: Arc::clone(&gate),
         opening,
@@ -120,10 +107,14 @@ async fn serve(
         ending: AtomicBool::new(false),
     });
     let commands = tokio::spawn(serve_admin(Arc::clone(&commanded), channel, owner, stopping));
-    let end = tokio::select! {
-        _ = interrupt.recv() => End::Stopped,
-        _ = terminate.recv() => End::Stopped,
-        () = commanded.sealed.notified() => End::Sealed,
+    let end = loop {
+        tokio::select! {
+            _ = interrupt.recv() => break End::Stopped,
+            _ = terminate.recv() => break End::Stopped,
+            () = commanded.sealed.notified() => break End::Sealed,
+            // Certificates are read again, and nothing else.
+            _ = hangup.recv() => hurry.notify_one(),
+        }
     };
     if let End::Stopped = end {
         tracing::info!("stopping: open requests may end");
@@ -131,6 +122,9 @@ async fn serve(
     stop.send_replace(true);
     listening.await?;
     timers.await?;
+    if let Some(keeping) = keeping {
+        keeping.await?;
+    }
     commands.await?;
     match gate.seal().await {
         Ok(()) | Err(SealError::Sealed) => {}

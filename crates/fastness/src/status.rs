@@ -23,7 +23,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
     let data = Data::locate(&args.place, &config)?;
     let description =
         data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
-    let serving = data.serving()?.filter(|serving| accepts(&serving.endpoint));
+    let serving = data.serving()?.filter(|serving| accepts(serving.listens));
     let mut out = std::io::stdout();
     writeln!(out, "data      {}", data.path().display())?;
     writeln!(out, "account   {}", description.account)?;
@@ -54,7 +54,6 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
     Ok(if sealed { ExitCode::from(SEALED) } else { ExitCode::SUCCESS })
 }
 
-fn accepts(endpoint: &str) -> bool {
-    let address = endpoint.strip_prefix("http://").and_then(|address| address.parse::<SocketAddr>().ok());
-    address.is_some_and(|address| TcpStream::connect_timeout(&address, PATIENCE).is_ok())
+fn accepts(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, PATIENCE).is_ok()
 }

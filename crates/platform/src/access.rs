@@ -158,7 +158,7 @@ impl<'a> Facts<'a> {
             "epochtime" => self.made.epoch_time.get_or_init(|| call.now.epoch_seconds().to_string()),
             "requestedregion" => &call.region,
             "sourceip" => &call.source_ip,
-            "securetransport" => truth(call.tls.is_some()),
+            "securetransport" => truth(call.secure),
             "useragent" => call.user_agent.as_deref()?,
             "referer" => call.referer.as_deref()?,
             "viaawsservice" => "false",

@@ -186,6 +186,19 @@ pub struct Call {
     pub referer: Option<String>,
     /// The host that the client called.
     pub host: Option<String>,
-    /// TLS version and cipher suite; none over plain HTTP.
-    pub tls: Option<(&'static str, &'static str)>,
+    /// Whether the client's request was encrypted on its way: `aws:SecureTransport`.
+    pub secure: bool,
+    /// The TLS that the server itself spoke; none over plain HTTP, which behind a proxy may be a secure request's last hop.
+    pub tls: Option<Tls>,
+}
+
+/// What was agreed on in a TLS handshake, in the names that CloudTrail's `tlsDetails` gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// Such as `TLSv1.3`.
+    pub version: &'static str,
+    /// Such as `TLS_AES_256_GCM_SHA384`; for TLS 1.2 as OpenSSL writes it, `ECDHE-ECDSA-AES256-GCM-SHA384`.
+    pub cipher_suite: &'static str,
+    /// Such as `X25519MLKEM768` or `x25519`.
+    pub key_exchange: &'static str,
 }

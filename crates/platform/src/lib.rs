@@ -20,7 +20,7 @@ pub mod trail;
 mod vouch;
 
 pub use access::Access;
-pub use caller::{Call, Caller, Principal, Session};
+pub use caller::{Call, Caller, Principal, Session, Tls};
 pub use cx::{AccessKey, Boundary, Cx, Directory, Env, Permissions, Role, Verdict, open_secret, seal_secret};
 pub use denial::{Denial, Denials};
 pub use document::Document;

@@ -90,13 +90,14 @@ impl Record<'_> {
         object.raw("managementEvent", |out| out.extend_from_slice(b"true"));
         object.text("recipientAccountId", self.recipient);
         object.text("eventCategory", "Management");
-        if let Some((version, cipher)) = self.call.tls {
+        if let Some(tls) = self.call.tls {
             object.raw("tlsDetails", |out| {
-                let mut tls = Writer::new(out);
-                tls.text("tlsVersion", version);
-                tls.text("cipherSuite", cipher);
-                tls.text("clientProvidedHostHeader", self.call.host.as_deref().unwrap_or("-"));
-                tls.end();
+                let mut details = Writer::new(out);
+                details.text("tlsVersion", tls.version);
+                details.text("cipherSuite", tls.cipher_suite);
+                details.text("clientProvidedHostHeader", self.call.host.as_deref().unwrap_or("-"));
+                details.text("keyExchange", tls.key_exchange);
+                details.end();
             });
         }
         object.end();

@@ -79,6 +79,7 @@ impl Deployment {
             user_agent: Some(source.to_owned()),
             referer: None,
             host: None,
+            secure: false,
             tls: None,
         }
     }

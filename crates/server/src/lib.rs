@@ -16,6 +16,9 @@ pub use admin::{Commands, Operator, bind_admin, reachable, serve_admin};
 pub use clock::{Clock, SystemClock};
 pub use deployment::Deployment;
 pub use gate::{Gate, SealError};
-pub use listen::{BODY_BYTES_MAX, listen};
+pub use listen::{
+    BODY_BYTES_MAX, Clients, Identity, IdentityError, Limits, Network, NetworkError, Port, Proxies, Tls,
+    TlsError, listen,
+};
 pub use pipeline::Peer;
 pub use timers::run_timers;

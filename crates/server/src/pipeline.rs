@@ -4,7 +4,7 @@ use crate::answer::{UNKNOWN_SERVICE, fault_answer, recorded_code};
 use crate::deployment::{Deployment, Hosted};
 use crate::identify::Unidentified;
 use platform::trail::Record;
-use platform::{AnyCall, AnyOperation, Blame, Call, Caller, Cx, Fault, TRAIL, TrailFacts, Tx, ids};
+use platform::{AnyCall, AnyOperation, Blame, Call, Caller, Cx, Fault, TRAIL, Tls, TrailFacts, Tx, ids};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use store::CommitError;
@@ -21,13 +21,15 @@ const HEADER_BYTES_KEPT_MAX: usize = 1024;
 /// The longest name of an unknown operation that a record repeats, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 
-/// What is known of a connection.
+/// What is known of where a request comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer {
-    /// The address of the client.
+    /// The address of the client: `aws:SourceIp`.
     pub ip: IpAddr,
-    /// TLS version and cipher suite; none over plain HTTP.
-    pub tls: Option<(&'static str, &'static str)>,
+    /// Whether the request was encrypted from the client on: `aws:SecureTransport`.
+    pub secure: bool,
+    /// What the server itself spoke; none over plain HTTP.
+    pub tls: Option<Tls>,
 }
 
 impl Deployment {
@@ -360,6 +362,7 @@ impl Deployment {
             user_agent: header(http::header::USER_AGENT),
             referer: header(http::header::REFERER),
             host: header(http::header::HOST),
+            secure: peer.secure,
             tls: peer.tls,
         }
     }

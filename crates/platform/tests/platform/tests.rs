@@ -80,6 +80,7 @@ impl World {
                 user_agent: Some("test/1".to_owned()),
                 referer: None,
                 host: None,
+                secure: false,
                 tls: None,
             },
             caller: Caller { principal: alice(), access_key_id: Some("AKIA".to_owned()), session: None },

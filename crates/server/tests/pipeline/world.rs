@@ -151,7 +151,7 @@ impl World {
     }
 
     async fn answer(&self, parts: &http::request::Parts, body: &[u8]) -> (u16, String) {
-        let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
+        let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false, tls: None };
         let answer = self.deployment.handle(parts, body, peer).await;
         (answer.status, String::from_utf8(answer.body).unwrap())
     }

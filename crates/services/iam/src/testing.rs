@@ -96,6 +96,7 @@ impl Deployment {
             user_agent: None,
             referer: None,
             host: None,
+            secure: false,
             tls: None,
         }
     }

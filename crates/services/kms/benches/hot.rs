@@ -107,6 +107,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             user_agent: None,
             referer: None,
             host: None,
+            secure: false,
             tls: None,
         },
         caller: Caller {

@@ -200,6 +200,7 @@ impl World {
             user_agent: None,
             referer: None,
             host: None,
+            secure: false,
             tls: None,
         }
     }

@@ -1,0 +1,201 @@
+//! One connection: the handshake, then requests until somebody ends it.
+
+use super::Front;
+use super::body::{self, Unread};
+use super::connections::{End, Seat};
+use super::guarded::{Guarded, Place};
+use super::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
+use super::tls::{self, Tls};
+use crate::Peer;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+/// What a client is told that speaks HTTP where TLS is spoken.
+const SPEAK_TLS: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 48\r\nConnection: close\r\n\r\n\
+                         TLS is spoken here: use https:// instead of http";
+
+/// How long such a client may take to read that.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+pub(super) async fn serve(
+    front: Arc<Front>,
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<Arc<Tls>>,
+    seat: Seat,
+) {
+    // Answers are written whole, so waiting for more to send would only delay them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "could not set TCP_NODELAY");
+    }
+    let place = Place::new(seat);
+    // Nothing is allocated for a client that says nothing.
+    let first = tokio::select! {
+        first = first_byte(&stream) => first,
+        _ = place.seat.end(false) => return,
+    };
+    let Some(first) = first else { return };
+    let peer = Peer { ip: address.ip(), secure: tls.is_some(), tls: None };
+    match tls {
+        None => {
+            place.seat.opened();
+            let socket = Guarded::new(stream, Arc::clone(&place));
+            Box::pin(exchange(front, socket, peer, place)).await;
+        }
+        Some(_) if first.is_ascii_uppercase() => farewell(stream).await,
+        Some(tls) => Box::pin(secure(front, stream, peer, place, &tls)).await,
+    }
+}
+
+/// Waits for the first byte, and leaves it where it is.
+async fn first_byte(stream: &TcpStream) -> Option<u8> {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(1) => Some(first[0]),
+        _ => None,
+    }
+}
+
+/// Tells a client that speaks plain HTTP what it should do.
+async fn farewell(mut stream: TcpStream) {
+    let told = async {
+        stream.write_all(SPEAK_TLS.as_bytes()).await?;
+        stream.shutdown().await?;
+        // Closing with unread bytes would take the answer back.
+        tokio::io::copy(&mut (&mut stream).take(HEAD_BYTES_MAX as u64), &mut tokio::io::sink()).await
+    };
+    let _unread = tokio::time::timeout(FAREWELL, told).await;
+}
+
+async fn secure(front: Arc<Front>, stream: TcpStream, peer: Peer, place: Arc<Place>, tls: &Tls) {
+    let Some(config) = tls.config() else {
+        tracing::debug!(client = %peer.ip, "refused: there is no certificate yet");
+        return;
+    };
+    let socket = Guarded::new(stream, Arc::clone(&place));
+    let shaken = tokio::select! {
+        shaken = TlsAcceptor::from(config).accept(socket) => shaken,
+        _ = place.seat.end(false) => return,
+    };
+    match shaken {
+        Ok(stream) => {
+            place.seat.opened();
+            let peer = Peer { tls: Some(tls::facts(stream.get_ref().1)), ..peer };
+            exchange(front, stream, peer, place).await;
+        }
+        Err(error) => tracing::debug!(%error, client = %peer.ip, "the TLS handshake failed"),
+    }
+}
+
+/// Serves the requests of a connection.
+async fn exchange<S>(front: Arc<Front>, stream: S, peer: Peer, place: Arc<Place>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let proxy = front.proxies.trusts(peer.ip);
+    let requests = Arc::clone(&place);
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let (front, place) = (Arc::clone(&front), Arc::clone(&requests));
+        async move { Ok::<_, Infallible>(front.answer(request, peer, proxy, &place).await) }
+    });
+    let connection = http1::Builder::new()
+        // A call goes on when its client hangs up: it is recorded either way. So hyper need not look, with a system call each time
+        // the connection is polled, whether the client is still there.
+        .half_close(true)
+        .max_buf_size(HEAD_BYTES_MAX)
+        // The buffer may grow beyond its maximum by what one read brings.
+        .max_header_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let mut told = false;
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            end = place.seat.end(told) => match end {
+                End::Now => return,
+                End::Gently => connection.as_mut().graceful_shutdown(),
+            },
+        }
+        told = true;
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, client = %peer.ip, "the connection ended early");
+    }
+}
+
+impl Front {
+    async fn answer(
+        &self,
+        request: http::Request<Incoming>,
+        peer: Peer,
+        proxy: bool,
+        place: &Place,
+    ) -> http::Response<Full<Bytes>> {
+        if !place.seat.serves() {
+            // The task ends at its next look.
+            return std::future::pending().await;
+        }
+        let response = self.respond(request, peer, proxy).await;
+        let size = hyper::body::Body::size_hint(response.body()).lower();
+        place.answers(usize::try_from(size).unwrap_or(usize::MAX));
+        response
+    }
+
+    async fn respond(
+        &self,
+        request: http::Request<Incoming>,
+        mut peer: Peer,
+        proxy: bool,
+    ) -> http::Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        if proxy {
+            match self.proxies.client(peer, &parts.headers) {
+                Ok(client) => peer = client,
+                Err(_) => {
+                    tracing::warn!(proxy = %peer.ip, "a trusted proxy names a client that is no address");
+                    return last(StatusCode::BAD_REQUEST);
+                }
+            }
+        }
+        let mut lease = self.connections.budget.lease();
+        let answer = match body::read(body, &self.connections.limits, &mut lease).await {
+            Ok(body) => self.gate.handle(&parts, &body, peer).await,
+            Err(Unread::TooLarge) => self.gate.refuse_body(&parts, peer).await,
+            Err(Unread::TooSlow) => return last(StatusCode::REQUEST_TIMEOUT),
+            Err(Unread::Full) => {
+                self.connections.full();
+                return last(StatusCode::SERVICE_UNAVAILABLE);
+            }
+            Err(Unread::Broken) => return last(StatusCode::BAD_REQUEST),
+        };
+        let mut response = http::Response::new(Full::new(Bytes::from(answer.body)));
+        match StatusCode::from_u16(answer.status) {
+            Ok(status) => *response.status_mut() = status,
+            Err(_) => return last(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+        response.headers_mut().extend(answer.headers);
+        response
+    }
+}
+
+/// An answer without a body, after which the connection is closed.
+fn last(status: StatusCode) -> http::Response<Full<Bytes>> {
+    let mut response = http::Response::new(Full::default());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}

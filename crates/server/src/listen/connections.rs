@@ -1,0 +1,503 @@
+//! All open connections: how many each address has, what each is doing, and since when.
+//!
+//! A connection's task tells what it does by storing a phase and a time; one sweep, twice a second, closes those that take too
+//! long. So a request costs a few stores and no timer.
+
+use super::budget::Budget;
+use super::limits::Limits;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// How often connections are looked at. Limits of time are kept to within this.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// How long a client may take to let an idle connection be closed.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Of how many idle connections one is closed when there is no room for a new one.
+const EVICTED_PART: usize = 64;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Phase {
+    /// It has not sent anything, or not all of a TLS handshake.
+    Opening,
+    /// It waits for a request.
+    Idle,
+    /// The head of a request is under way.
+    Head,
+    /// A request is served; its body has a limit of its own.
+    Serving,
+    /// An answer is under way to the client.
+    Answering,
+    /// It is being closed, since there was no request or not a whole one.
+    Closing,
+    /// It is being cut off, since the client does not read.
+    Cut,
+}
+
+const PHASES: [Phase; 7] =
+    [Phase::Opening, Phase::Idle, Phase::Head, Phase::Serving, Phase::Answering, Phase::Closing, Phase::Cut];
+
+/// What one connection is doing, as its task tells it and the sweep reads it.
+#[derive(Debug)]
+pub(super) struct Progress {
+    origin: Origin,
+    phase: AtomicU8,
+    /// Whether there ever was a whole request.
+    served: AtomicBool,
+    /// Milliseconds since the listener started.
+    since: AtomicU64,
+    /// What the client has read of the answer, and when it last read.
+    bytes: AtomicU64,
+    moved: AtomicU64,
+    signal: Notify,
+}
+
+/// Whom a connection is counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Origin {
+    V4([u8; 4]),
+    /// A network of 64 bits, since one host has as many addresses of it as it wants.
+    V6([u8; 8]),
+}
+
+#[derive(Debug)]
+pub(super) struct Connections {
+    pub(super) limits: Limits,
+    pub(super) budget: Arc<Budget>,
+    room: Arc<Semaphore>,
+    started: Instant,
+    /// Milliseconds since then, as of the last sweep.
+    now: AtomicU64,
+    stopping: AtomicBool,
+    shed: Shed,
+    open: Mutex<Open>,
+}
+
+/// What was turned away since the last sweep, which tells of it: a line for each would be a flood of its own.
+#[derive(Debug, Default)]
+struct Shed {
+    crowded: AtomicU64,
+    evicted: AtomicU64,
+    full: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    all: HashMap<u64, Arc<Progress>>,
+    of: HashMap<Origin, usize>,
+}
+
+/// One connection's place among all; dropping it makes room.
+#[derive(Debug)]
+pub(super) struct Seat {
+    connections: Arc<Connections>,
+    progress: Arc<Progress>,
+    id: u64,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Why a connection's task is told to end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// At once.
+    Now,
+    /// After the request that is being served, if one is.
+    Gently,
+}
+
+impl Connections {
+    pub(super) fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            budget: Budget::new(limits.bytes_in_flight),
+            room: Arc::new(Semaphore::new(limits.connections)),
+            limits,
+            started: Instant::now(),
+            now: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            shed: Shed::default(),
+            open: Mutex::default(),
+        })
+    }
+
+    /// Waits for room for one more, closing idle connections for it if need be.
+    pub(super) async fn room(&self) -> OwnedSemaphorePermit {
+        loop {
+            if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+                return permit;
+            }
+            self.evict();
+            if let Ok(Ok(permit)) = tokio::time::timeout(SWEEP, Arc::clone(&self.room).acquire_owned()).await
+            {
+                return permit;
+            }
+        }
+    }
+
+    /// Takes a connection in, unless its address has too many. `counted` is false for who speaks for others.
+    pub(super) fn seat(
+        self: &Arc<Self>,
+        ip: IpAddr,
+        counted: bool,
+        permit: OwnedSemaphorePermit,
+    ) -> Option<Seat> {
+        let origin = Origin::of(ip);
+        let mut open = self.open();
+        let share = open.of.entry(origin).or_default();
+        if counted && *share >= self.limits.connections_per_address {
+            self.shed.crowded.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        *share += 1;
+        let progress = Arc::new(Progress {
+            origin,
+            phase: AtomicU8::new(Phase::Opening as u8),
+            served: AtomicBool::new(false),
+            since: AtomicU64::new(self.now()),
+            bytes: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
+            signal: Notify::new(),
+        });
+        let id = open.next;
+        open.next += 1;
+        open.all.insert(id, Arc::clone(&progress));
+        drop(open);
+        Some(Seat { connections: Arc::clone(self), progress, id, _permit: permit })
+    }
+
+    /// Closes connections that take too long, for as long as it is polled.
+    pub(super) async fn sweep(&self) {
+        let mut ticks = tokio::time::interval(SWEEP);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.now.store(now, Ordering::Relaxed);
+            for progress in self.open().all.values() {
+                progress.expire(now, &self.limits);
+            }
+            self.shed.tell();
+        }
+    }
+
+    /// Tells all connections to end, and waits until they have or the time is up.
+    pub(super) async fn drain(&self, time: Duration) -> bool {
+        self.stopping.store(true, Ordering::SeqCst);
+        for progress in self.open().all.values() {
+            progress.signal.notify_one();
+        }
+        let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
+        tokio::time::timeout(time, self.room.acquire_many(all)).await.is_ok()
+    }
+
+    /// Closes some connections that serve nothing: first of addresses that have many, of those first what never had a request, and of
+    /// those the longest idle.
+    fn evict(&self) {
+        let open = self.open();
+        let mut idle: Vec<_> = open
+            .all
+            .values()
+            .filter(|progress| matches!(progress.phase(), Phase::Opening | Phase::Idle | Phase::Head))
+            .map(|progress| {
+                let share = open.of.get(&progress.origin).copied().unwrap_or_default();
+                // Addresses whose shares differ by less than half are treated alike.
+                let share = Reverse(share.max(1).ilog2());
+                let served = progress.served.load(Ordering::Relaxed);
+                ((share, served, progress.since.load(Ordering::Relaxed)), progress)
+            })
+            .collect();
+        idle.sort_unstable_by_key(|(rank, _)| *rank);
+        let wanted = self.limits.connections.div_ceil(EVICTED_PART);
+        for (_, progress) in idle.into_iter().take(wanted) {
+            progress.close_from(progress.phase());
+            self.shed.evicted.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A request was refused for lack of memory.
+    pub(super) fn full(&self) {
+        self.shed.full.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    fn now(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shed {
+    fn tell(&self) {
+        let [crowded, evicted, full] =
+            [&self.crowded, &self.evicted, &self.full].map(|count| count.swap(0, Ordering::Relaxed));
+        if crowded > 0 {
+            tracing::warn!(refused = crowded, "connections refused: their addresses have too many");
+        }
+        if evicted > 0 {
+            tracing::warn!(closed = evicted, "idle connections closed: there are too many connections");
+        }
+        if full > 0 {
+            tracing::warn!(refused = full, "requests refused: too much memory is held for requests");
+        }
+    }
+}
+
+impl Seat {
+    pub(super) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+
+    /// The connection is ready for its first request.
+    pub(super) fn opened(&self) {
+        self.enter(Phase::Opening, Phase::Idle);
+    }
+
+    /// Bytes came from the client.
+    pub(super) fn received(&self) {
+        if self.progress.phase() == Phase::Idle {
+            self.enter(Phase::Idle, Phase::Head);
+        }
+    }
+
+    /// Whether the head of a request is under way.
+    pub(super) fn in_head(&self) -> bool {
+        self.progress.phase() == Phase::Head
+    }
+
+    /// A request is there, so that the connection is no longer idle. False if it is being cut off and must not be served.
+    pub(super) fn serves(&self) -> bool {
+        let cut = Phase::Cut as u8;
+        let phase = &self.progress.phase;
+        let begun = phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, |before| {
+            (before != cut).then_some(Phase::Serving as u8)
+        });
+        self.progress.served.store(true, Ordering::Relaxed);
+        begun.is_ok()
+    }
+
+    /// The answer is there, and goes to the client from now on.
+    pub(super) fn answers(&self) {
+        self.progress.bytes.store(0, Ordering::Relaxed);
+        self.progress.moved.store(self.connections.now(), Ordering::Relaxed);
+        self.enter(Phase::Serving, Phase::Answering);
+    }
+
+    /// The client has taken some bytes.
+    pub(super) fn sent(&self, bytes: usize) {
+        if self.progress.phase() == Phase::Answering {
+            self.progress.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.progress.moved.store(self.connections.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Nothing is left to be sent. Tells whether that was an answer.
+    pub(super) fn flushed(&self) -> bool {
+        self.progress.phase() == Phase::Answering && self.enter(Phase::Answering, Phase::Idle)
+    }
+
+    /// Waits until the connection is told to end; after it was told to end gently, until it is cut off.
+    pub(super) async fn end(&self, told: bool) -> End {
+        loop {
+            match self.progress.phase() {
+                Phase::Cut => return End::Now,
+                Phase::Closing if !told => return End::Gently,
+                Phase::Opening if self.connections.stopping() => return End::Now,
+                _ if !told && self.connections.stopping() => return End::Gently,
+                _ => self.progress.signal.notified().await,
+            }
+        }
+    }
+
+    /// Moves on, unless the connection has been told to end meanwhile.
+    fn enter(&self, from: Phase, to: Phase) -> bool {
+        // Before the phase, so that the sweep does not hold an old time against it.
+        self.progress.since.store(self.connections.now(), Ordering::Relaxed);
+        self.progress.change(from, to)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut open = self.connections.open();
+        open.all.remove(&self.id);
+        let origin = self.progress.origin;
+        if let Some(share) = open.of.get_mut(&origin) {
+            *share -= 1;
+            if *share == 0 {
+                open.of.remove(&origin);
+            }
+        }
+    }
+}
+
+impl Progress {
+    fn phase(&self) -> Phase {
+        let stored = usize::from(self.phase.load(Ordering::Acquire));
+        PHASES.get(stored).copied().unwrap_or(Phase::Cut)
+    }
+
+    fn change(&self, from: Phase, to: Phase) -> bool {
+        self.phase.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn expire(&self, now: u64, limits: &Limits) {
+        let phase = self.phase();
+        let since = Duration::from_millis(self.since.load(Ordering::Relaxed));
+        let (since, allowed) = match phase {
+            Phase::Opening => (since, limits.handshake_time),
+            Phase::Idle => (since, limits.idle_time),
+            Phase::Head => (since, limits.head_time),
+            Phase::Answering => {
+                let earned = limits.earned(self.bytes.load(Ordering::Relaxed));
+                let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
+                // What was read fast earns no leave to stop.
+                (moved.min(since + earned), limits.answer_time)
+            }
+            Phase::Closing => (since, CLOSING),
+            Phase::Serving | Phase::Cut => return,
+        };
+        let taken = Duration::from_millis(now).saturating_sub(since);
+        if taken >= allowed {
+            self.since.store(now, Ordering::Relaxed);
+            self.close_from(phase);
+        }
+    }
+
+    fn close_from(&self, phase: Phase) {
+        // Only an idle connection can be closed in the way of its protocol; of the others nobody listens.
+        let to = if phase == Phase::Idle { Phase::Closing } else { Phase::Cut };
+        if self.change(phase, to) {
+            self.signal.notify_one();
+        }
+    }
+}
+
+impl Origin {
+    fn of(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip.octets()),
+            IpAddr::V6(ip) => {
+                let [a, b, c, d, e, f, g, h, ..] = ip.octets();
+                Self::V6([a, b, c, d, e, f, g, h])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(connections: usize, connections_per_address: usize) -> Limits {
+        Limits { connections, connections_per_address, ..Limits::default() }
+    }
+
+    async fn seat(connections: &Arc<Connections>, ip: &str) -> Option<Seat> {
+        let permit = Arc::clone(&connections.room).try_acquire_owned().unwrap();
+        connections.seat(ip.parse().unwrap(), true, permit)
+    }
+
+    #[tokio::test]
+    async fn an_address_has_so_many_connections() {
+        let connections = Connections::new(limits(100, 2));
+        for (one, same, other) in [
+            ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"),
+            ("2001:db8::1", "2001:db8::ffff:0:0:1", "2001:db8:0:1::1"),
+        ] {
+            let first = seat(&connections, one).await.unwrap();
+            let second = seat(&connections, same).await.unwrap();
+            assert!(seat(&connections, one).await.is_none() && seat(&connections, other).await.is_some());
+            drop(first);
+            let _third = seat(&connections, same).await.unwrap();
+            assert!(seat(&connections, one).await.is_none());
+            drop(second);
+        }
+        let permit = connections.room().await;
+        assert!(connections.seat("192.0.2.1".parse().unwrap(), false, permit).is_some());
+        assert!(connections.open().all.is_empty() && connections.open().of.is_empty());
+        assert_eq!(connections.room.available_permits(), 100);
+    }
+
+    #[tokio::test]
+    async fn idle_connections_of_whoever_has_many_make_room() {
+        let connections = Connections::new(limits(20, 100));
+        let mut seats = Vec::new();
+        for i in 0..20 {
+            let ip = if i < 4 { format!("192.0.2.{i}") } else { "198.51.100.1".to_owned() };
+            let seat = seat(&connections, &ip).await.unwrap();
+            seat.opened();
+            seat.progress.since.store(i, Ordering::Relaxed);
+            seats.push(seat);
+        }
+        // The oldest of those that are many serves a request.
+        seats[4].received();
+        assert!(seats[4].serves());
+        connections.evict();
+        let closing: Vec<_> = (0..20).filter(|i| seats[*i].progress.phase() == Phase::Closing).collect();
+        assert_eq!(closing, [5], "one in sixty-four at a time, and at least one");
+        // A request that comes just then is served nevertheless.
+        assert!(seats[5].serves());
+        connections.evict();
+        assert_eq!(seats[6].progress.phase(), Phase::Closing);
+        assert_eq!(seats[6].end(false).await, End::Gently);
+    }
+
+    #[tokio::test]
+    async fn each_phase_has_its_time() {
+        let connections = Connections::new(Limits::default());
+        let limits = &connections.limits;
+        let seat = seat(&connections, "192.0.2.1").await.unwrap();
+        let phase_at = |time: Duration| {
+            seat.progress.expire(u64::try_from(time.as_millis()).unwrap(), limits);
+            seat.progress.phase()
+        };
+        let tick = Duration::from_millis(1);
+        assert_eq!(phase_at(limits.handshake_time - tick), Phase::Opening);
+        seat.opened();
+        assert_eq!(phase_at(limits.idle_time - tick), Phase::Idle);
+        seat.received();
+        assert_eq!(phase_at(limits.head_time - tick), Phase::Head);
+        assert!(seat.serves());
+        assert_eq!(phase_at(Duration::from_secs(100_000)), Phase::Serving);
+        seat.answers();
+        assert_eq!(phase_at(limits.answer_time - tick), Phase::Answering);
+        // What is read earns time, as long as there is reading.
+        seat.sent(usize::try_from(limits.rate_min).unwrap() * 10);
+        let later = limits.answer_time + Duration::from_secs(5);
+        seat.progress.moved.store(5000, Ordering::Relaxed);
+        assert_eq!(phase_at(later - tick), Phase::Answering);
+        seat.progress.moved.store(20_000, Ordering::Relaxed);
+        assert_eq!(phase_at(limits.answer_time + Duration::from_secs(10) - tick), Phase::Answering);
+        assert_eq!(phase_at(limits.answer_time + Duration::from_secs(10)), Phase::Cut);
+        assert_eq!(seat.end(false).await, End::Now);
+        assert!(!seat.serves());
+    }
+
+    #[tokio::test]
+    async fn a_stop_lets_requests_end_and_nothing_else() {
+        let connections = Connections::new(limits(3, 3));
+        let opening = seat(&connections, "192.0.2.1").await.unwrap();
+        let busy = seat(&connections, "192.0.2.1").await.unwrap();
+        busy.opened();
+        assert!(busy.serves());
+        assert!(!connections.drain(Duration::from_millis(1)).await);
+        assert_eq!(opening.end(false).await, End::Now);
+        assert_eq!(busy.end(false).await, End::Gently);
+        drop((opening, busy));
+        assert!(connections.drain(Duration::from_secs(10)).await);
+    }
+}
