@@ -3,9 +3,11 @@
 
 #[cfg(test)]
 mod hostile;
+mod limits;
 
 use crate::Failure;
 use crate::args::Place;
+pub(crate) use limits::{Load, QuotaSettings};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,12 @@ pub(crate) struct Config {
     /// Logs on standard error.
     #[serde(default)]
     pub(crate) log: Log,
+    /// Request quotas other than AWS's.
+    #[serde(default)]
+    pub(crate) quotas: QuotaSettings,
+    /// How much is served at once.
+    #[serde(default)]
+    pub(crate) load: Load,
 }
 
 /// What opens the keyring.
@@ -104,7 +112,12 @@ pub(crate) enum LogLevel {
 impl Config {
     /// Reads the file that the command line names, if it names one.
     pub(crate) fn read(place: &Place) -> Result<Self, Failure> {
-        let Some(path) = &place.config else { return Ok(Self::default()) };
+        Self::read_file(place.config.as_deref())
+    }
+
+    /// Reads a file, if there is one.
+    pub(crate) fn read_file(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(path).map_err(|error| crate::failure(path.display(), error))?;
         Self::parse(&text, path)
     }

@@ -10,6 +10,7 @@ mod env;
 mod init;
 mod opening;
 mod process;
+mod quotas;
 mod seal;
 mod sealing;
 mod serve;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         args::Command::Seal(args) => sealing::seal(&args),
         args::Command::Unseal(args) => sealing::unseal(&args),
         args::Command::Coverage(args) => coverage::run(&args),
+        args::Command::Quotas(args) => quotas::run(&args),
     });
     match result {
         Ok(code) => code,

@@ -12,6 +12,7 @@ mod fault;
 pub mod ids;
 mod operation;
 pub mod page;
+mod quota;
 pub mod session;
 mod table;
 mod timer;
@@ -23,5 +24,6 @@ pub use cx::{AccessKey, Boundary, Cx, Directory, Env, Permissions, Role, Verdict
 pub use document::Document;
 pub use fault::{Blame, Fault};
 pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts, bind};
+pub use quota::{Quota, ServiceQuotas};
 pub use table::{Log, LogEntry, TRAIL, Table, Tx};
 pub use timer::Timer;

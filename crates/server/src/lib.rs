@@ -6,15 +6,18 @@ mod clock;
 mod deployment;
 mod gate;
 mod identify;
+mod limits;
 mod listen;
 mod operator;
 mod pipeline;
 mod timers;
+mod unrecorded;
 
 pub use admin::{Commands, Operator, bind_admin, reachable, serve_admin};
 pub use clock::{Clock, SystemClock};
 pub use deployment::Deployment;
 pub use gate::{Gate, SealError};
+pub use limits::{Entry, PER_SECOND_MAX, PER_SECOND_MIN, QuotaError, Quotas};
 pub use listen::{BODY_BYTES_MAX, listen};
 pub use pipeline::Peer;
 pub use timers::run_timers;

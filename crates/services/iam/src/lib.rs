@@ -29,6 +29,7 @@ mod page;
 mod policies;
 mod policy_entities;
 mod policy_versions;
+mod quotas;
 mod roles;
 mod tags;
 mod trust;
@@ -43,7 +44,7 @@ mod tests;
 pub use access_keys::bootstrap;
 
 use api::{MODEL, ops};
-use platform::{AnyOperation, Service, operations};
+use platform::{AnyOperation, Service, ServiceQuotas, operations};
 use policy::Policy;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
@@ -154,5 +155,9 @@ impl Service for Iam {
             ops::UpdateRoleDescription,
             ops::UpdateUser,
         ]
+    }
+
+    fn quotas(&self) -> &'static ServiceQuotas {
+        &quotas::QUOTAS
     }
 }

@@ -9,10 +9,11 @@ mod caller_identity;
 mod federation_token;
 mod issue;
 mod packed;
+mod quotas;
 mod session_token;
 
 use api::{MODEL, ops};
-use platform::{AnyOperation, Caller, Fault, Principal, Service, TrailFacts, operations};
+use platform::{AnyOperation, Caller, Fault, Principal, Service, ServiceQuotas, TrailFacts, operations};
 use std::sync::Arc;
 use wire::ServiceModel;
 
@@ -27,6 +28,10 @@ impl Service for Sts {
 
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
         operations![self; ops::AssumeRole, ops::GetCallerIdentity, ops::GetFederationToken, ops::GetSessionToken]
+    }
+
+    fn quotas(&self) -> &'static ServiceQuotas {
+        &quotas::QUOTAS
     }
 
     fn admit(&self, operation: &str, caller: &Caller) -> Result<(), Fault> {
