@@ -121,7 +121,8 @@ def test_the_unit_keeps_keys_in_memory_and_everything_else_out():
         "UMask": "0077",
     }
     assert {name: found.get(name) for name in expected} == {name: [value] for name, value in expected.items()}
-    assert found["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
+    landlock = "landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp"
+    assert found["SystemCallFilter"] == [f"@system-service {landlock}", "~@privileged"]
     assert found["LoadCredentialEncrypted"] == ["root.key:/etc/fastness/root.key.cred"]
 
 
