@@ -77,7 +77,8 @@ fn installed(
     Ok(fs::write(stamp, wanted)?)
 }
 
-fn cache() -> Result<PathBuf, Failure> {
+/// The folder that keeps what is installed.
+pub(crate) fn cache() -> Result<PathBuf, Failure> {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
     Ok(base.ok_or("neither XDG_CACHE_HOME nor HOME is set")?.join("fastness"))

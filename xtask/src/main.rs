@@ -3,14 +3,17 @@
 mod bench;
 mod clients;
 mod config;
+mod deny;
 mod files;
 mod fuzz;
 mod generate;
 mod model;
 mod models;
 mod names;
+mod package;
 mod patterns;
 mod run;
+mod sbom;
 mod soak;
 mod test;
 mod tour;
@@ -29,6 +32,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Look dependencies up in the database of known vulnerabilities, over the network.
+    Advisories,
     /// Measure what a call costs: requests a second, CPU time and latency, beside a bare server.
     Bench {
         /// How long each operation is measured.
@@ -61,6 +66,12 @@ enum Command {
         #[arg(long)]
         botocore: Option<PathBuf>,
     },
+    /// Build what is handed out: binary, bill of materials, checksums, container recipe, systemd unit.
+    Package {
+        /// Build a second time elsewhere and fail unless the same bytes come out.
+        #[arg(long)]
+        check_reproducible: bool,
+    },
     /// Simulate, fuzz and kill the server for a long time.
     Soak {
         /// About how long in all.
@@ -75,10 +86,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Advisories => deny::advisories(),
         Command::Bench { seconds, connections } => bench::bench(seconds, connections),
         Command::Fuzz { targets, seconds, keep } => fuzz::fuzz(&targets, seconds, keep),
         Command::Generate { check } => generate::run(check).map_err(Into::into),
         Command::Models { botocore } => models::run(botocore).map_err(Into::into),
+        Command::Package { check_reproducible } => package::package(check_reproducible),
         Command::Soak { minutes } => soak::soak(minutes),
         Command::Test => test::test(),
         Command::Tour => tour::tour(),

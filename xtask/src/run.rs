@@ -26,8 +26,13 @@ pub(crate) fn release(packages: &[&str]) -> Result<PathBuf, Failure> {
         build.args(["--package", package]);
     });
     run(&mut build)?;
+    Ok(target()?.join("release"))
+}
+
+/// Cargo's target folder.
+pub(crate) fn target() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe()?;
-    // This program is in the `debug` folder beside it.
+    // This program is in its `debug` folder.
     let target = own.parent().and_then(Path::parent).ok_or("this program is in no target folder")?;
-    Ok(target.join("release"))
+    Ok(target.to_owned())
 }

@@ -1,10 +1,10 @@
 //! `cargo xtask test`: every test there is.
 
 use crate::run::{Failure, cargo, release, run};
-use crate::{clients, clients::root};
+use crate::{clients, clients::root, deny};
 use std::process::Command;
 
-/// Installs the clients, checks form and lints, and runs all tests: those beside the code, then those over the wire.
+/// Installs the clients, checks form, lints and dependencies, and runs all tests: those beside the code, then those over the wire.
 pub(crate) fn test() -> Result<(), Failure> {
     let programs = clients::python()?;
     let modules = clients::node()?;
@@ -13,6 +13,8 @@ pub(crate) fn test() -> Result<(), Failure> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
     step("lints");
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
+    step("licences, bans and sources of dependencies");
+    deny::check()?;
     step("tests beside the code");
     run(cargo().args(["test", "--workspace", "--quiet"]).env("FASTNESS_SOFTHSM", &softhsm))?;
     step("tests over the wire, against the release binary");

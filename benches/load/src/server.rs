@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+/// What the server is configured with: request quotas that the load does not reach.
+const SETTINGS: &str = "[quotas]\n\"kms:*\" = 1_000_000\n\"sts:*\" = 1_000_000\n";
+
 /// A deployment in a scratch directory, being served.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -23,6 +26,7 @@ impl Server {
     /// Makes a deployment and serves it. Also tells how long a start takes until the first answer.
     pub(crate) async fn start(binary: &Path) -> Result<(Self, Duration), Failure> {
         let scratch = TempDir::new()?;
+        std::fs::write(scratch.path().join("settings.toml"), SETTINGS)?;
         let made = command(binary, &scratch, "init").stdout(Stdio::null()).status()?;
         if !made.success() {
             return Err("fastness init failed".into());
@@ -76,5 +80,6 @@ fn command(binary: &Path, scratch: &TempDir, verb: &str) -> Command {
     let mut command = Command::new(binary);
     command.arg(verb).arg("--data").arg(scratch.path().join("data"));
     command.arg("--key-file").arg(scratch.path().join("root.key"));
+    command.arg("--config").arg(scratch.path().join("settings.toml"));
     command
 }

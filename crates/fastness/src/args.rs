@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// List, per service, how many of AWS's operations are implemented
     Coverage(CoverageArgs),
+    /// List how many calls a second an account may make, by quota, as the configuration has them
+    Quotas(QuotasArgs),
 }
 
 /// Where the deployment is, and how its keyring is opened.
@@ -370,5 +372,15 @@ pub(crate) struct VerifyArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CoverageArgs {
     /// List the operations of this service, each with whether it is implemented
+    pub(crate) service: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct QuotasArgs {
+    /// Configuration file (TOML), whose quotas go before AWS's
+    #[arg(long, value_name = "FILE", env = "FASTNESS_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// List the quotas of this service, each with the operations that count against it
     pub(crate) service: Option<String>,
 }

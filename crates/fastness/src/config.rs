@@ -4,10 +4,12 @@
 #[cfg(test)]
 mod hostile;
 mod limits;
+mod quotas;
 mod seal;
 mod tls;
 
 pub(crate) use limits::Limits;
+pub(crate) use quotas::{Load, QuotaSettings};
 pub(crate) use seal::Seal;
 pub(crate) use tls::{ClientCertificates, Tls};
 
@@ -52,6 +54,12 @@ pub(crate) struct Config {
     /// Logs on standard error.
     #[serde(default)]
     pub(crate) log: Log,
+    /// Request quotas other than AWS's.
+    #[serde(default)]
+    pub(crate) quotas: QuotaSettings,
+    /// How much is served at once.
+    #[serde(default)]
+    pub(crate) load: Load,
 }
 
 /// An address or a range of addresses.
@@ -117,7 +125,12 @@ pub(crate) enum LogLevel {
 impl Config {
     /// Reads the file that the command line names, if it names one.
     pub(crate) fn read(place: &Place) -> Result<Self, Failure> {
-        let Some(path) = &place.config else { return Ok(Self::default()) };
+        Self::read_file(place.config.as_deref())
+    }
+
+    /// Reads a file, if there is one.
+    pub(crate) fn read_file(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(path).map_err(|error| crate::failure(path.display(), error))?;
         Self::parse(&text, path)
     }

@@ -14,6 +14,7 @@ mod init;
 mod opening;
 mod policies;
 mod process;
+mod quotas;
 mod rekey;
 mod seal;
 mod sealing;
@@ -21,8 +22,8 @@ mod serve;
 mod shares;
 mod slots;
 mod status;
-mod verify;
 mod tls;
+mod verify;
 mod why;
 
 use clap::Parser as _;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         args::Command::Restore(args) => backup::restore(&args),
         args::Command::Verify(args) => verify::run(&args),
         args::Command::Coverage(args) => coverage::run(&args),
+        args::Command::Quotas(args) => quotas::run(&args),
     });
     match result {
         Ok(code) => code,

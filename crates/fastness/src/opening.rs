@@ -135,6 +135,8 @@ impl Opening {
         let env = Env { keyring, random: Arc::new(SystemRandom), directory };
         let Description { account, region, .. } = &self.description;
         let clock = Arc::new(SystemClock);
-        Ok(Arc::new(Deployment::new(store, env, clock, account, region, services(iam))))
+        let deployment = Deployment::new(store, env, clock, account, region, services(iam))
+            .with_limits(self.config.quotas.get(), self.config.load.calls_max);
+        Ok(Arc::new(deployment))
     }
 }

@@ -1,6 +1,6 @@
 //! What a service is: operations with behaviour, and facts about how they are recorded.
 
-use crate::{Caller, Cx, Fault, Timer};
+use crate::{Caller, Cx, Fault, ServiceQuotas, Timer};
 use std::sync::Arc;
 use wire::{Field, Operation, OperationModel, Protocol, Rejection, Schema, ServiceModel, Shape};
 
@@ -42,6 +42,9 @@ pub trait Service: Send + Sync + 'static {
             .any(|verb| operation.starts_with(verb));
         TrailFacts { read_only, response: !read_only }
     }
+
+    /// How often an account may call its operations.
+    fn quotas(&self) -> &'static ServiceQuotas;
 
     /// Whether callers of this kind may call an operation at all, whatever their policies say. IAM refuses some temporary
     /// credentials.

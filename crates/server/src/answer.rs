@@ -2,7 +2,7 @@
 
 use platform::{Blame, Call, Fault};
 use std::borrow::Cow;
-use wire::route::Route;
+use wire::route::{Route, RouteError};
 use wire::{Answer, ErrorAnswer, Protocol, ServiceModel, ValidationStyle};
 
 /// Stands for the service of a request that names none.
@@ -21,9 +21,17 @@ pub(crate) static UNKNOWN_SERVICE: ServiceModel = ServiceModel {
     operations: &[],
 };
 
+/// The protocol and the service of an answer to a request, whether or not its operation was found.
+pub(crate) fn answered_in(routed: &Result<Route, RouteError>) -> (Protocol, &'static ServiceModel) {
+    match routed {
+        Ok(route) => (route.protocol, route.service),
+        Err(error) => (error.protocol, error.service.unwrap_or(&UNKNOWN_SERVICE)),
+    }
+}
+
 /// Writes a fault as the answer to a call.
 pub(crate) fn fault_answer(route: &Route, fault: &Fault, call: &Call) -> Answer {
-    let query = matches!(route.protocol, Protocol::Query | Protocol::Ec2Query);
+    let query = is_query(route.protocol);
     let error = match (fault.blame(), route.operation.error(fault.code())) {
         (Blame::Sender, Some(model)) => ErrorAnswer::of(model, fault.message()),
         (blame, _) => {
@@ -32,8 +40,7 @@ pub(crate) fn fault_answer(route: &Route, fault: &Fault, call: &Call) -> Answer 
                 Blame::Denied if query => ("AccessDenied", 403),
                 Blame::Denied => ("AccessDeniedException", 400),
                 Blame::Sender => (common_code(fault.code(), query), common_status(fault.code())),
-                Blame::Unavailable | Blame::Conflict if query => ("ServiceUnavailable", 503),
-                Blame::Unavailable | Blame::Conflict => ("ServiceUnavailableException", 503),
+                Blame::Unavailable | Blame::Conflict => (unavailable_code(route.protocol), 503),
                 Blame::Bug => ("InternalFailure", 500),
             };
             ErrorAnswer::new(code, fault.message(), status)
@@ -48,6 +55,20 @@ pub(crate) fn recorded_code(fault: &Fault) -> Cow<'_, str> {
         Blame::Denied => "AccessDenied".into(),
         _ => fault.code().into(),
     }
+}
+
+/// What a call is refused with that Fastness cannot serve at the moment.
+pub(crate) fn unavailable_code(protocol: Protocol) -> &'static str {
+    if is_query(protocol) { "ServiceUnavailable" } else { "ServiceUnavailableException" }
+}
+
+/// What a call is refused with that came too soon after others.
+pub(crate) fn throttling_code(protocol: Protocol) -> &'static str {
+    if is_query(protocol) { "Throttling" } else { "ThrottlingException" }
+}
+
+fn is_query(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Query | Protocol::Ec2Query)
 }
 
 /// Common errors have other names where JSON is spoken.

@@ -2,9 +2,11 @@
 
 use crate::clock::Clock;
 use crate::identify::Credentials;
+use crate::limits::{Limits, Quotas};
 use platform::ids::Uuids;
-use platform::{AnyOperation, Call, Denials, Env, Fault, Service, Tx};
+use platform::{AnyOperation, Call, Denials, Env, Fault, Service, ServiceQuotas, Tx};
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use store::{CommitError, Store, StoreError};
 use wire::ServiceModel;
@@ -22,6 +24,7 @@ pub struct Deployment {
     pub(crate) credentials: Credentials,
     pub(crate) uuids: Uuids,
     pub(crate) denials: Denials,
+    pub(crate) limits: Limits,
     services: HashMap<&'static str, Hosted>,
 }
 
@@ -29,11 +32,21 @@ pub struct Deployment {
 pub(crate) struct Hosted {
     pub(crate) service: Arc<dyn Service>,
     pub(crate) source: String,
-    pub(crate) operations: HashMap<&'static str, Box<dyn AnyOperation>>,
+    pub(crate) quotas: &'static ServiceQuotas,
+    operations: HashMap<&'static str, HostedOperation>,
+}
+
+/// One operation of a service's model.
+pub(crate) struct HostedOperation {
+    /// What serves it; none if it is not implemented.
+    pub(crate) bound: Option<Box<dyn AnyOperation>>,
+    /// The quota that its calls count against, among all of the deployment.
+    pub(crate) quota: usize,
 }
 
 impl Deployment {
-    /// Puts a deployment together. `account` is its first account, `region` the one of calls whose own is not known.
+    /// Puts a deployment together, with AWS's quotas. `account` is its first account, `region` the one of calls whose own is not
+    /// known.
     pub fn new(
         store: Store,
         env: Env,
@@ -42,7 +55,9 @@ impl Deployment {
         region: &str,
         services: Vec<Arc<dyn Service>>,
     ) -> Self {
-        let hosted: HashMap<_, _> = services.into_iter().map(|s| (s.model().name, Hosted::new(s))).collect();
+        let quotas = Quotas::new(&services);
+        let hosted: HashMap<_, _> =
+            services.into_iter().map(|s| (s.model().name, Hosted::new(s, &quotas))).collect();
         let models: Vec<&'static ServiceModel> =
             hosted.values().map(|hosted| hosted.service.model()).collect();
         Self {
@@ -55,8 +70,16 @@ impl Deployment {
             credentials: Credentials::new(),
             uuids: Uuids::default(),
             denials: Denials::default(),
+            limits: Limits::new(&quotas, None),
             services: hosted,
         }
+    }
+
+    /// Sets limits that an operator chose: quotas made from the same services, and how many calls may be in flight.
+    #[must_use]
+    pub fn with_limits(mut self, quotas: &Quotas, calls_max: Option<NonZeroUsize>) -> Self {
+        self.limits = Limits::new(quotas, calls_max);
+        self
     }
 
     /// Ends the store; what else there is, keys among it, is wiped and let go of.
@@ -64,6 +87,7 @@ impl Deployment {
     /// # Errors
     /// The store cannot be brought in order. What is committed is there all the same.
     pub async fn close(self) -> Result<(), StoreError> {
+        self.record_unrecorded().await;
         self.store.close().await
     }
 
@@ -113,11 +137,25 @@ impl std::fmt::Debug for Deployment {
 }
 
 impl Hosted {
-    fn new(service: Arc<dyn Service>) -> Self {
-        let operations = Arc::clone(&service).operations();
-        let operations =
-            operations.into_iter().map(|operation| (operation.model().name, operation)).collect();
-        let source = format!("{}.amazonaws.com", service.model().endpoint_prefix);
-        Self { service, source, operations }
+    fn new(service: Arc<dyn Service>, all: &Quotas) -> Self {
+        let (model, quotas) = (service.model(), service.quotas());
+        let mut bound: HashMap<_, _> = Arc::clone(&service)
+            .operations()
+            .into_iter()
+            .map(|operation| (operation.model().name, operation))
+            .collect();
+        let start = all.start_of(model.name);
+        let operations = model.operations.iter().map(|operation| {
+            let name = operation.name;
+            let quota = start + quotas.index(name, service.trail(name).read_only);
+            (name, HostedOperation { bound: bound.remove(name), quota })
+        });
+        let operations = operations.collect();
+        let source = format!("{}.amazonaws.com", model.endpoint_prefix);
+        Self { service, source, quotas, operations }
+    }
+
+    pub(crate) fn operation(&self, name: &str) -> Option<&HostedOperation> {
+        self.operations.get(name)
     }
 }

@@ -1,6 +1,6 @@
 //! What stands between the listeners and the deployment: open, or sealed and then without anything behind it.
 
-use crate::answer::UNKNOWN_SERVICE;
+use crate::answer::answered_in;
 use crate::{Deployment, Peer};
 use arc_swap::ArcSwapOption;
 use platform::Service;
@@ -106,10 +106,7 @@ impl Gate {
     /// up, and nothing can be recorded: the trail is sealed as well.
     fn refuse(&self, parts: &http::request::Parts, body: &[u8]) -> Answer {
         let scope = wire::sigv4::parse(parts).ok().flatten().map(|presented| presented.scope);
-        let (protocol, service) = match self.router.route(parts, body, scope.as_ref()) {
-            Ok(route) => (route.protocol, route.service),
-            Err(error) => (error.protocol, error.service.unwrap_or(&UNKNOWN_SERVICE)),
-        };
+        let (protocol, service) = answered_in(&self.router.route(parts, body, scope.as_ref()));
         let error =
             ErrorAnswer::new("ServiceUnavailable", "Fastness is sealed: an operator has to unseal it.", 503);
         wire::encode_error(protocol, service, &error, &(self.request_id)())

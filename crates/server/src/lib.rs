@@ -7,15 +7,18 @@ mod deployment;
 mod explain;
 mod gate;
 mod identify;
+mod limits;
 mod listen;
 mod operator;
 mod pipeline;
 mod timers;
+mod unrecorded;
 
 pub use admin::{Commands, Operator, bind_admin, reachable, serve_admin};
 pub use clock::{Clock, SystemClock};
 pub use deployment::Deployment;
 pub use gate::{Gate, SealError};
+pub use limits::{Entry, PER_SECOND_MAX, PER_SECOND_MIN, QuotaError, Quotas};
 pub use listen::{
     BODY_BYTES_MAX, Clients, Identity, IdentityError, Limits, Network, NetworkError, Port, Proxies, Tls,
     TlsError, listen,

@@ -19,7 +19,8 @@ impl Deployment {
         self.store.image().await
     }
 
-    /// Records what an operator did, beside what callers did. `name` is the command's, such as `Seal`; `details` say more about it.
+    /// Records what an operator or Fastness by itself did, beside what callers did. `name` is the command's, such as `Seal`; `details`
+    /// say more about it.
     ///
     /// # Errors
     /// It could not be recorded: then it must not be done.

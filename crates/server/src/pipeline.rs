@@ -1,8 +1,9 @@
 //! The one path of a request: route, identify, decode, then one transaction that authorizes, serves and records.
 
-use crate::answer::{UNKNOWN_SERVICE, fault_answer, recorded_code};
+use crate::answer::{UNKNOWN_SERVICE, answered_in, fault_answer, recorded_code};
 use crate::deployment::{Deployment, Hosted};
 use crate::identify::Unidentified;
+use crate::unrecorded::Throttled;
 use platform::trail::Record;
 use platform::{AnyCall, AnyOperation, Blame, Call, Caller, Cx, Fault, TRAIL, Tls, TrailFacts, Tx, ids};
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ pub struct Peer {
 impl Deployment {
     /// Serves one request.
     pub async fn handle(&self, parts: &http::request::Parts, body: &[u8], peer: Peer) -> Answer {
+        let Some(_place) = self.limits.enter() else { return self.shed(parts, body) };
         let presented = sigv4::parse(parts);
         let scope = presented.as_ref().ok().and_then(Option::as_ref).map(|presented| &presented.scope);
         let routed = self.router.route(parts, body, scope);
@@ -66,13 +68,14 @@ impl Deployment {
         parts: &http::request::Parts,
         body: &[u8],
     ) -> Answer {
-        let operation = hosted.operations.get(route.operation.name);
+        let operation = hosted.operation(route.operation.name);
         let facts = hosted.service.trail(route.operation.name);
         let presented = match presented {
             Ok(presented) => presented,
             Err(error) => return self.refuse_signature(call, route, hosted, facts, None, &error).await,
         };
         let mut decoded: Option<Box<dyn AnyCall>> = None;
+        let mut counted = false;
         for _ in 0..ATTEMPTS_MAX {
             let mut tx = Tx::begin(&self.store, &self.env.keyring);
             let caller = match &presented {
@@ -116,7 +119,17 @@ impl Deployment {
                 error: None,
                 resources: &[],
             };
-            let Some(operation) = operation else {
+            // Once a call, however often it is run; and before its input is looked at, so that mistakes count as well.
+            if !std::mem::replace(&mut counted, true) {
+                match self.admit(call, &caller, hosted, operation) {
+                    Ok(()) => {}
+                    Err(Throttled::Caller(fault)) => {
+                        return self.refuse_fault(record, route, call, &fault).await;
+                    }
+                    Err(Throttled::Stranger) => return self.throttle(call, route.protocol, route.service),
+                }
+            }
+            let Some(bound) = operation.and_then(|operation| operation.bound.as_deref()) else {
                 let message = format!(
                     "Fastness does not implement {}:{} yet.",
                     route.service.name, route.operation.name
@@ -127,7 +140,7 @@ impl Deployment {
             };
             let request = match decoded.take() {
                 Some(request) => request,
-                None => match decode(operation.as_ref(), route, parts, body) {
+                None => match decode(bound, route, parts, body) {
                     Ok(request) => request,
                     Err(rejection) => {
                         record.error = Some((rejection.code(), rejection.message()));
@@ -247,6 +260,9 @@ impl Deployment {
         presented: Option<&Presented>,
         error: &SigError,
     ) -> Answer {
+        if !self.records_stranger(call) {
+            return self.throttle(call, route.protocol, route.service);
+        }
         let (code, status, message) = error.answer(route.protocol);
         let caller = unknown_caller(presented);
         let mut record = self.unidentified(call, route, hosted, facts, &caller);
@@ -283,6 +299,9 @@ impl Deployment {
             (error.protocol, error.code(), error.message(), error.status());
         let caller = unknown_caller(presented);
         let service = error.service.unwrap_or(&UNKNOWN_SERVICE);
+        if !self.records_stranger(call) {
+            return self.throttle(call, protocol, service);
+        }
         let name = error.operation().and_then(|name| name.get(..name.len().min(NAME_BYTES_MAX)));
         let record = Record {
             call,
@@ -305,13 +324,14 @@ impl Deployment {
 
     /// Refuses a request whose body is too large to be read.
     pub(crate) async fn refuse_body(&self, parts: &http::request::Parts, peer: Peer) -> Answer {
+        let Some(_place) = self.limits.enter() else { return self.shed(parts, &[]) };
         let presented = sigv4::parse(parts).ok().flatten();
         let call = self.call(parts, peer);
         let routed = self.router.route(parts, &[], presented.as_ref().map(|presented| &presented.scope));
-        let (protocol, service) = match &routed {
-            Ok(route) => (route.protocol, route.service),
-            Err(error) => (error.protocol, error.service.unwrap_or(&UNKNOWN_SERVICE)),
-        };
+        let (protocol, service) = answered_in(&routed);
+        if !self.records_stranger(&call) {
+            return self.throttle(&call, protocol, service);
+        }
         let caller = unknown_caller(presented.as_ref());
         let (code, message) = ("RequestEntityTooLargeException", "The request body is too large.");
         let record = Record {
@@ -334,9 +354,13 @@ impl Deployment {
     }
 
     async fn record(&self, record: Record<'_>) -> Result<(), Fault> {
-        let entry = record.write();
+        self.append(&record.write()).await
+    }
+
+    /// Appends a record to the trail, in a transaction that does nothing else.
+    pub(crate) async fn append(&self, entry: &[u8]) -> Result<(), Fault> {
         let mut tx = Tx::begin(&self.store, &self.env.keyring);
-        tx.append(TRAIL, &entry)?;
+        tx.append(TRAIL, entry)?;
         self.commit(tx).await
     }
 

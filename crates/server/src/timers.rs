@@ -21,7 +21,10 @@ const PAUSE: Duration = Duration::from_secs(30);
 pub async fn run_timers(gate: Arc<Gate>, mut stop: watch::Receiver<bool>) {
     loop {
         let result = match gate.deployment() {
-            Some(deployment) => deployment.run_due_timers().await,
+            Some(deployment) => {
+                deployment.record_unrecorded().await;
+                deployment.run_due_timers().await
+            }
             None => Ok(()),
         };
         let wait = match result {

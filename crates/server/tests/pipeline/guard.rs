@@ -1,11 +1,19 @@
 //! What the pipeline does with handlers that break the rules: a service made for it, whose operations do.
 
 use crate::world::World;
-use platform::{AnyCall, AnyOperation, AnyShape, Cx, Fault, Service};
+use platform::{AnyCall, AnyOperation, AnyShape, Cx, Fault, Quota, Service, ServiceQuotas};
 use std::sync::Arc;
 use wire::{OperationModel, Protocol, Rejection, ServiceModel, Unit, ValidationStyle};
 
-static OPERATIONS: [OperationModel; 2] = [OperationModel::new("Forget"), OperationModel::new("Panic")];
+static OPERATIONS: [OperationModel; 3] =
+    [OperationModel::new("Forget"), OperationModel::new("Panic"), OperationModel::new("Conflict")];
+
+static QUOTAS: ServiceQuotas = ServiceQuotas {
+    code: "ThrottlingException",
+    message: "Rate exceeded",
+    list: &[],
+    rest: Quota::rest("rest", 2.0),
+};
 
 static MODEL: ServiceModel = ServiceModel {
     name: "rogue",
@@ -22,7 +30,7 @@ static MODEL: ServiceModel = ServiceModel {
     operations: &OPERATIONS,
 };
 
-/// Changes something without asking whether it may, or panics.
+/// Changes something without asking whether it may, panics, or conflicts without end.
 pub(crate) struct Rogue;
 
 /// What `Forget` writes.
@@ -35,6 +43,10 @@ impl Service for Rogue {
 
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
         OPERATIONS.iter().map(|model| Box::new(Broken(model)) as Box<dyn AnyOperation>).collect()
+    }
+
+    fn quotas(&self) -> &'static ServiceQuotas {
+        &QUOTAS
     }
 }
 
@@ -60,6 +72,9 @@ impl AnyOperation for Broken {
 impl AnyCall for Broken {
     fn run(&self, cx: &mut Cx<'_>) -> Result<Box<dyn AnyShape>, Fault> {
         assert_ne!(self.0.name, "Panic", "as it is meant to");
+        if self.0.name == "Conflict" {
+            return Err(Fault::conflict());
+        }
         ROWS.put(&mut cx.tx, &["row"], &"written".to_owned())?;
         Ok(Box::new(Unit))
     }
@@ -77,12 +92,8 @@ async fn what_did_not_authorize_has_no_effect_and_is_recorded() {
         let (status, body) = world.json(&world.root, "rogue", &target, "{}").await;
         assert_eq!(status, 500);
         assert!(body.contains("InternalFailure") && !body.contains("meant to"), "{body}");
-        let filter = format!(
-            r#"{{"LookupAttributes":[{{"AttributeKey":"EventName","AttributeValue":"{operation}"}}]}}"#
-        );
-        let lookup = "CloudTrail_20131101.LookupEvents";
-        let (_, events) = world.json(&world.root, "cloudtrail", lookup, &filter).await;
-        assert!(events.contains("InternalFailure"), "{events}");
+        let records = world.records(operation).await;
+        assert_eq!(records[0]["errorCode"], "InternalFailure");
     }
     assert!(world.read(|tx| ROWS.get(tx, &["row"])).unwrap().is_none());
 }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod world;

@@ -2,8 +2,9 @@
 
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::{Env, Service, Tx};
-use server::{Clock, Deployment, Peer};
+use server::{Clock, Deployment, Peer, Quotas};
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use store::{Memory, Store};
@@ -40,7 +41,14 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// With quotas that no test reaches while its time stands still.
     pub(crate) fn new() -> Self {
+        let all = ["cloudtrail:*", "iam:*", "kms:*", "rogue:*", "sts:*", "unidentified:*"];
+        Self::with_quotas(&all.map(|name| (name, 1e6)), None)
+    }
+
+    /// With quotas as AWS has them, but for some, and so many calls in flight.
+    pub(crate) fn with_quotas(chosen: &[(&str, f64)], calls_max: Option<usize>) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let (data, keys) = (scratch.path().join("data"), scratch.path().join("keys"));
         std::fs::create_dir(&data).unwrap();
@@ -64,7 +72,12 @@ impl World {
         let env = Env { keyring: keyring.clone(), random: Arc::new(SystemRandom), directory: iam };
         let time = Arc::new(AtomicI64::new(START));
         let clock = Arc::new(Hand(Arc::clone(&time)));
-        let deployment = Deployment::new(store.clone(), env, clock, "111122223333", "us-east-1", services);
+        let mut quotas = Quotas::new(&services);
+        for (name, per_second) in chosen {
+            quotas.set(name, *per_second).unwrap();
+        }
+        let deployment = Deployment::new(store.clone(), env, clock, "111122223333", "us-east-1", services)
+            .with_limits(&quotas, calls_max.and_then(NonZeroUsize::new));
         Self { deployment, store, keyring, time, root }
     }
 
@@ -79,6 +92,25 @@ impl World {
 
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp(self.time.load(Ordering::Relaxed))
+    }
+
+    pub(crate) async fn record_unrecorded(&self) {
+        self.deployment.record_unrecorded().await;
+    }
+
+    /// What LookupEvents finds by the name of an event.
+    pub(crate) async fn records(&self, event: &str) -> Vec<serde_json::Value> {
+        let filter =
+            format!(r#"{{"LookupAttributes":[{{"AttributeKey":"EventName","AttributeValue":"{event}"}}]}}"#);
+        let (status, body) =
+            self.json(&self.root, "cloudtrail", "CloudTrail_20131101.LookupEvents", &filter).await;
+        assert_eq!(status, 200, "{body}");
+        let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let events = answer["Events"].as_array().unwrap();
+        let record = |event: &serde_json::Value| {
+            serde_json::from_str(event["CloudTrailEvent"].as_str().unwrap()).unwrap()
+        };
+        events.iter().map(record).collect()
     }
 
     pub(crate) async fn run_timers(&self) {

@@ -4,10 +4,11 @@
 
 pub mod api;
 mod lookup_events;
+mod quotas;
 mod record;
 
 use api::{MODEL, ops};
-use platform::{AnyOperation, Service, operations};
+use platform::{AnyOperation, Service, ServiceQuotas, operations};
 use std::sync::Arc;
 use wire::ServiceModel;
 
@@ -22,5 +23,9 @@ impl Service for CloudTrail {
 
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
         operations![self; ops::LookupEvents]
+    }
+
+    fn quotas(&self) -> &'static ServiceQuotas {
+        &quotas::QUOTAS
     }
 }

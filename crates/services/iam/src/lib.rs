@@ -30,6 +30,7 @@ mod policies;
 mod policy_entities;
 mod policy_names;
 mod policy_versions;
+mod quotas;
 mod roles;
 mod tags;
 mod trust;
@@ -44,7 +45,7 @@ mod tests;
 pub use access_keys::bootstrap;
 
 use api::{MODEL, ops};
-use platform::{AnyOperation, Service, operations};
+use platform::{AnyOperation, Service, ServiceQuotas, operations};
 use policy::Policy;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
@@ -155,5 +156,9 @@ impl Service for Iam {
             ops::UpdateRoleDescription,
             ops::UpdateUser,
         ]
+    }
+
+    fn quotas(&self) -> &'static ServiceQuotas {
+        &quotas::QUOTAS
     }
 }

@@ -35,6 +35,7 @@ mod material;
 mod names;
 mod pages;
 mod policies;
+mod quotas;
 mod random;
 mod rotation;
 mod state;
@@ -46,7 +47,7 @@ mod tests;
 mod text;
 
 use api::ops;
-use platform::{AnyOperation, Cx, Fault, Service, Timer, TrailFacts};
+use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer, TrailFacts};
 use std::sync::Arc;
 use wire::ServiceModel;
 
@@ -96,6 +97,10 @@ impl Service for Kms {
             ops::UpdateAlias,
             ops::UpdateKeyDescription,
         ]
+    }
+
+    fn quotas(&self) -> &'static ServiceQuotas {
+        &quotas::QUOTAS
     }
 
     /// Cryptographic operations are read-only events, and KMS records response elements of changes only (KMS Developer Guide,

@@ -10,10 +10,11 @@ mod decode;
 mod federation_token;
 mod issue;
 mod packed;
+mod quotas;
 mod session_token;
 
 use api::{MODEL, ops};
-use platform::{AnyOperation, Caller, Fault, Principal, Service, TrailFacts, operations};
+use platform::{AnyOperation, Caller, Fault, Principal, Service, ServiceQuotas, TrailFacts, operations};
 use std::sync::Arc;
 use wire::ServiceModel;
 
@@ -34,6 +35,10 @@ impl Service for Sts {
             ops::GetFederationToken,
             ops::GetSessionToken,
         ]
+    }
+
+    fn quotas(&self) -> &'static ServiceQuotas {
+        &quotas::QUOTAS
     }
 
     fn admit(&self, operation: &str, caller: &Caller) -> Result<(), Fault> {

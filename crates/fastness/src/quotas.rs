@@ -1,0 +1,45 @@
+//! `fastness quotas`: how many calls a second an account may make.
+
+use crate::args::QuotasArgs;
+use crate::config::Config;
+use crate::{Failure, failure};
+use server::Entry;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+pub(crate) fn run(args: &QuotasArgs) -> Result<ExitCode, Failure> {
+    let config = Config::read_file(args.config.as_deref())?;
+    let quotas = config.quotas.get();
+    let mut out = std::io::stdout();
+    let Some(service) = &args.service else {
+        for entry in quotas.iter() {
+            writeln!(out, "{:<40} {}", entry.name, value(entry))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let of_service = |entry: &&Entry| entry.name.split(':').next() == Some(service);
+    let mut found = quotas.iter().filter(of_service).peekable();
+    if found.peek().is_none() {
+        return Err(failure("no quotas of such a service", service));
+    }
+    for entry in found {
+        writeln!(out, "{:<40} {}", entry.name, value(entry))?;
+        for operation in &entry.operations {
+            writeln!(out, "  {operation}")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `5`, `10000, 20000 in eu-central-1 …`, or `500 (default 5)`.
+fn value(entry: &Entry) -> String {
+    let (everywhere, regional) = entry.quota.defaults();
+    let mut default = everywhere.to_string();
+    for (region, per_second) in regional {
+        default.push_str(&format!(", {per_second} in {region}"));
+    }
+    match entry.chosen() {
+        Some(chosen) => format!("{chosen} (default {default})"),
+        None => default,
+    }
+}

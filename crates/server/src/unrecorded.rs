@@ -1,0 +1,78 @@
+//! Refusing what comes too fast: accounts beyond their quotas, callers who are not known, and whatever comes while too many calls
+//! are in flight.
+//!
+//! An account's refusal is recorded like any other. Of callers who are not known, only so many refusals a second get a record each,
+//! or else anybody could fill the disk; and calls that are shed are not looked at. Both are counted, and the counts are recorded.
+
+use crate::answer::{answered_in, throttling_code, unavailable_code};
+use crate::deployment::{Deployment, Hosted, HostedOperation};
+use crate::limits::Unrecorded;
+use platform::{Call, Caller, Fault};
+use std::net::{IpAddr, Ipv4Addr};
+use wire::{Answer, ErrorAnswer, Protocol, ServiceModel};
+
+/// Why a call is not admitted.
+pub(crate) enum Throttled {
+    /// Its account is beyond a quota.
+    Caller(Fault),
+    /// It has no account, and too many such calls came.
+    Stranger,
+}
+
+impl Deployment {
+    /// Counts a call against its quota.
+    pub(crate) fn admit(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        hosted: &Hosted,
+        operation: Option<&HostedOperation>,
+    ) -> Result<(), Throttled> {
+        let account = caller.principal.account();
+        if account.is_empty() {
+            return if self.records_stranger(call) { Ok(()) } else { Err(Throttled::Stranger) };
+        }
+        // The router finds operations of the model only, so that each has a quota.
+        let quota = operation.map_or(usize::MAX, |operation| operation.quota);
+        if self.limits.admits(account, &call.region, quota, call.now.0) {
+            return Ok(());
+        }
+        Err(Throttled::Caller(Fault::new(hosted.quotas.code, hosted.quotas.message)))
+    }
+
+    /// Whether a refusal of a caller who is not known gets a record of its own; if not, it is counted.
+    pub(crate) fn records_stranger(&self, call: &Call) -> bool {
+        let source = call.source_ip.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        self.limits.records_stranger(source, call.now.0)
+    }
+
+    /// Refuses a caller who is not known and whose refusal is not recorded.
+    pub(crate) fn throttle(&self, call: &Call, protocol: Protocol, service: &'static ServiceModel) -> Answer {
+        let error = ErrorAnswer::new(throttling_code(protocol), "Rate exceeded", 400);
+        wire::encode_error(protocol, service, &error, &call.request_id)
+    }
+
+    /// Refuses a call for which there is no place, at as little cost as there can be: who calls is not asked.
+    pub(crate) fn shed(&self, parts: &http::request::Parts, body: &[u8]) -> Answer {
+        let (protocol, service) = answered_in(&self.router.route(parts, body, None));
+        let (request_id, _) = self.uuids.two(&*self.env.random);
+        let error = ErrorAnswer::new(unavailable_code(protocol), "Service is unavailable.", 503);
+        wire::encode_error(protocol, service, &error, &request_id)
+    }
+
+    /// Records and logs how many calls were refused without a record of their own since this was last done; nothing if none
+    /// were. The timers do it every second, and closing does it once more.
+    pub async fn record_unrecorded(&self) {
+        let counts = self.limits.take_unrecorded();
+        if counts == Unrecorded::default() {
+            return;
+        }
+        let Unrecorded { unidentified, shed } = counts;
+        tracing::warn!(unidentified, shed, "calls were refused that have no record each");
+        let details = serde_json::json!({ "unidentifiedCalls": unidentified, "callsShedUnderLoad": shed });
+        if let Err(fault) = self.record_operator("CallsRefusedUnrecorded", details).await {
+            tracing::error!(cause = fault.for_operator(), "the count of refused calls was not recorded");
+            self.limits.put_back(counts);
+        }
+    }
+}

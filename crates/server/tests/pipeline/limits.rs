@@ -1,0 +1,130 @@
+//! Quotas, unidentified callers and load, while time stands still.
+
+use crate::world::{Signed, World};
+
+const CREATE: &str = "TrentService.CreateKey";
+const WHO: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+/// Enough to look the trail up.
+const LOOKUPS: (&str, f64) = ("cloudtrail:LookupEvents", 1000.0);
+
+/// How many of some calls of KMS are served; all others must be throttled.
+async fn served(world: &World, target: &str, body: &str, tried: usize) -> usize {
+    let mut served = 0;
+    for _ in 0..tried {
+        match world.json(&world.root, "kms", target, body).await {
+            (200, _) => served += 1,
+            (status, body) => {
+                assert_eq!(status, 400);
+                assert!(body.contains("ThrottlingException") && body.contains("You have exceeded the rate"));
+            }
+        }
+    }
+    served
+}
+
+#[tokio::test]
+async fn a_quota_is_a_seconds_worth_and_refills_with_time() {
+    let world = World::with_quotas(&[LOOKUPS], None);
+    assert_eq!(served(&world, CREATE, "{}", 9).await, 5);
+    world.pass(199);
+    assert_eq!(served(&world, CREATE, "{}", 1).await, 0);
+    world.pass(1);
+    assert_eq!(served(&world, CREATE, "{}", 3).await, 1);
+    world.pass(60_000);
+    assert_eq!(served(&world, CREATE, "{}", 9).await, 5);
+    // Other operations have their own.
+    assert_eq!(served(&world, "TrentService.ListKeys", "{}", 9).await, 9);
+    // Every refusal is on record, of who called.
+    let refused = world.records("CreateKey").await;
+    let refused: Vec<_> =
+        refused.iter().filter(|record| record["errorCode"] == "ThrottlingException").collect();
+    assert_eq!(refused.len(), 4 + 1 + 2 + 4);
+    for record in refused {
+        assert_eq!(record["userIdentity"]["type"], "Root");
+        assert_eq!(
+            record["errorMessage"],
+            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
+        );
+        assert!(record["responseElements"].is_null());
+    }
+}
+
+#[tokio::test]
+async fn what_is_malformed_or_not_implemented_counts_too() {
+    let world = World::with_quotas(&[], None);
+    for _ in 0..5 {
+        let (status, body) = world.json(&world.root, "kms", CREATE, r#"{"KeySpec":7}"#).await;
+        assert!(status == 400 && !body.contains("Throttling"), "{body}");
+    }
+    assert_eq!(served(&world, CREATE, "{}", 2).await, 0);
+    let connect = "TrentService.ConnectCustomKeyStore";
+    for expected in [501, 501, 501, 501, 501, 400] {
+        assert_eq!(world.json(&world.root, "kms", connect, "{}").await.0, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_run_again_counts_once() {
+    let world = World::with_quotas(&[], None);
+    let mut statuses = Vec::new();
+    for operation in ["Rogue.Conflict", "Rogue.Conflict", "Rogue.Forget"] {
+        statuses.push(world.json(&world.root, "rogue", operation, "{}").await.0);
+    }
+    assert_eq!(statuses, [503, 503, 400]);
+}
+
+#[tokio::test]
+async fn strangers_are_recorded_up_to_a_rate_and_counted_beyond() {
+    let world = World::with_quotas(&[LOOKUPS], None);
+    let thief = Signed { secret: "t".repeat(40), ..world.root.clone() };
+    let nobody = Signed { id: "AKIANOBODYNOBODYNOBO".to_owned(), ..thief.clone() };
+    let mut codes = Vec::new();
+    for by in [&thief, &nobody, &thief, &thief, &nobody, &thief, &nobody] {
+        let (_, body) = world.query(by, "sts", WHO).await;
+        codes.push(
+            ["SignatureDoesNotMatch", "InvalidClientTokenId", "<Code>Throttling</Code>"]
+                .map(|code| body.contains(code)),
+        );
+    }
+    let throttled: Vec<bool> = codes.iter().map(|[_, _, throttled]| *throttled).collect();
+    assert_eq!(throttled, [false, false, false, false, false, true, true]);
+    let (status, body) = world.json(&thief, "kms", "TrentService.ListKeys", "{}").await;
+    assert_eq!(status, 400);
+    assert!(body.contains("ThrottlingException") && body.contains("Rate exceeded"), "{body}");
+    // Neither does a request without an operation get around it.
+    assert!(world.query(&thief, "sts", "Action=Nonsense&Version=1").await.1.contains("Throttling"));
+    // Whoever is known is not held up, from the same address.
+    assert_eq!(world.query(&world.root, "sts", WHO).await.0, 200);
+
+    assert!(world.records("CallsRefusedUnrecorded").await.is_empty());
+    world.record_unrecorded().await;
+    world.record_unrecorded().await;
+    let counts = world.records("CallsRefusedUnrecorded").await;
+    assert_eq!(counts.len(), 1, "nothing is told twice");
+    assert_eq!(counts[0]["serviceEventDetails"]["unidentifiedCalls"], 4);
+    assert_eq!(counts[0]["serviceEventDetails"]["callsShedUnderLoad"], 0);
+    let recorded = world.records("GetCallerIdentity").await;
+    assert_eq!(recorded.iter().filter(|record| record["errorCode"].is_string()).count(), 5);
+
+    world.pass(200);
+    assert!(world.query(&thief, "sts", WHO).await.1.contains("SignatureDoesNotMatch"));
+}
+
+#[tokio::test]
+async fn calls_beyond_the_load_are_shed_and_counted_and_the_next_are_served() {
+    let world = World::with_quotas(&[LOOKUPS], Some(2));
+    let one = || world.query(&world.root, "sts", WHO);
+    let (a, b, c, d) = tokio::join!(one(), one(), one(), one());
+    let statuses = [a.0, b.0, c.0, d.0];
+    assert_eq!(statuses, [200, 200, 503, 503]);
+    assert!(c.1.contains("<Code>ServiceUnavailable</Code>"), "{}", c.1);
+    let list = || world.json(&world.root, "kms", "TrentService.ListKeys", "{}");
+    let (_, _, shed) = tokio::join!(list(), list(), list());
+    assert_eq!(shed.0, 503);
+    assert!(shed.1.contains("ServiceUnavailableException"), "{}", shed.1);
+    assert_eq!(one().await.0, 200);
+    world.record_unrecorded().await;
+    let counts = world.records("CallsRefusedUnrecorded").await;
+    assert_eq!(counts[0]["serviceEventDetails"]["callsShedUnderLoad"], 3);
+    assert_eq!(counts[0]["serviceEventDetails"]["unidentifiedCalls"], 0);
+}

@@ -1,0 +1,115 @@
+//! `cargo xtask package`: the release as it is handed out.
+
+use crate::clients::root;
+use crate::run::{Failure, cargo, run, target};
+use crate::sbom;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What stands for the checkout, cargo's home and the build in the binary, so that it does not tell (and does not depend on) where
+/// it was built.
+const REMAPPED: [&str; 3] = ["/fastness", "/cargo", "/build"];
+
+/// Builds the binary, with its bill of materials, its checksums, a container recipe and a systemd unit, into `package` in the target
+/// folder. `check` builds a second time elsewhere, and fails unless the same bytes come out.
+pub(crate) fn package(check: bool) -> Result<(), Failure> {
+    let target = target()?;
+    let place = target.join("package");
+    if place.exists() {
+        fs::remove_dir_all(&place)?;
+    }
+    fs::create_dir_all(&place)?;
+    let binary = build(root(), &target.join("package-build"))?;
+    fs::copy(&binary, place.join("fastness"))?;
+    fs::write(place.join("fastness.cdx.json"), sbom::of_release()?)?;
+    for entry in fs::read_dir(root().join("packaging"))? {
+        let path = entry?.path();
+        fs::copy(&path, place.join(path.file_name().ok_or("a file without a name")?))?;
+    }
+    let names: Vec<_> =
+        fs::read_dir(&place)?.map(|entry| Ok(entry?.file_name())).collect::<Result<_, Failure>>()?;
+    let sums = Command::new("sha256sum").arg("--").args(&names).current_dir(&place).output()?;
+    if !sums.status.success() {
+        return Err("sha256sum failed".into());
+    }
+    fs::write(place.join("SHA256SUMS"), sums.stdout)?;
+    eprintln!("packaged in {}", place.display());
+    if check { check_reproducible(&binary, &target.join("package-check")) } else { Ok(()) }
+}
+
+/// Builds the release binary from a source folder, in a target folder of its own.
+fn build(source: &Path, target: &Path) -> Result<PathBuf, Failure> {
+    let cargo_home = cargo_home()?;
+    let places = [source, &cargo_home, target];
+    // The last that fits counts: the target folder may lie in the source.
+    let rust: Vec<String> = remaps("--remap-path-prefix", &places);
+    let c = remaps("-ffile-prefix-map", &places).join(" ");
+    run(cargo()
+        .args(["build", "--release", "--locked", "--package", "fastness"])
+        .current_dir(source)
+        .env_remove("RUSTFLAGS")
+        .env("CARGO_ENCODED_RUSTFLAGS", rust.join("\x1f"))
+        .env("CFLAGS", c)
+        .env("CARGO_TARGET_DIR", target)
+        // Line tables name files; the names of functions, which backtraces need, stay.
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
+        .env("SOURCE_DATE_EPOCH", commit_time()?))?;
+    let binary = target.join("release/fastness");
+    let bytes = fs::read(&binary)?;
+    for place in places {
+        let told = place.as_os_str().as_encoded_bytes();
+        if bytes.windows(told.len()).any(|window| window == told) {
+            return Err(format!("the binary names {}", place.display()).into());
+        }
+    }
+    Ok(binary)
+}
+
+fn remaps(option: &str, places: &[&Path; 3]) -> Vec<String> {
+    let pairs = places.iter().zip(REMAPPED);
+    pairs.map(|(place, instead)| format!("{option}={}={instead}", place.display())).collect()
+}
+
+/// Builds what is checked out from a copy in another folder and compares.
+fn check_reproducible(binary: &Path, scratch: &Path) -> Result<(), Failure> {
+    if scratch.exists() {
+        fs::remove_dir_all(scratch)?;
+    }
+    let source = scratch.join("another/source");
+    for file in sources()? {
+        let copy = source.join(&file);
+        fs::create_dir_all(copy.parent().ok_or("a file without a folder")?)?;
+        fs::copy(root().join(&file), copy)?;
+    }
+    let again = build(&source, &scratch.join("another-target"))?;
+    let same = fs::read(binary)? == fs::read(&again)?;
+    if !same {
+        return Err(format!("not reproducible: {} and {} differ", binary.display(), again.display()).into());
+    }
+    fs::remove_dir_all(scratch)?;
+    eprintln!("reproducible: two builds in two folders are the same");
+    Ok(())
+}
+
+/// The files that are tracked or would be.
+fn sources() -> Result<Vec<PathBuf>, Failure> {
+    let listed = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()?;
+    let names = String::from_utf8(listed.stdout)?;
+    let files = names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from);
+    Ok(files.filter(|file| root().join(file).is_file()).collect())
+}
+
+fn commit_time() -> Result<String, Failure> {
+    let time = Command::new("git").args(["log", "-1", "--format=%ct"]).current_dir(root()).output()?;
+    Ok(String::from_utf8(time.stdout)?.trim().to_owned())
+}
+
+fn cargo_home() -> Result<PathBuf, Failure> {
+    let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"));
+    Ok(named.or_else(home).ok_or("neither CARGO_HOME nor HOME is set")?)
+}
