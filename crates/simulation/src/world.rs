@@ -173,7 +173,7 @@ impl<E: Engine> Server<E> {
     pub fn begin(&self, parts: http::request::Parts, body: Vec<u8>) -> Calling {
         let deployment = Arc::clone(&self.deployment);
         Box::pin(async move {
-            let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
+            let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None, secure: false };
             deployment.handle(&parts, &body, peer).await
         })
     }
