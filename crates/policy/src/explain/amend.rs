@@ -10,7 +10,7 @@ use crate::request::{Boundary, Mode, Policies, Request};
 use std::sync::Arc;
 
 /// How much text of policies of one kind is looked into, in bytes. A caller with a hundred long policies must not make denials dear.
-const READ_BYTES_MAX: usize = 128 * 1024;
+const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// A policy that was given, or one that was made of it.
 #[derive(Clone, Debug)]

@@ -389,3 +389,29 @@ fn a_dangling_boundary_and_policies_of_aws() {
     let text = explain(&request, &Policies::default(), Mode::Standard, &Names::default()).to_string();
     assert!(text.contains("arn:aws:s3:::b/k${*}"), "{text}");
 }
+
+#[test]
+fn very_many_long_policies_are_not_all_looked_into() {
+    let long: Vec<String> = (0..300).map(|number| format!("\"s3:GetThing{number}\"")).collect();
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":[{}],"Resource":"*"}}}}"#,
+        long.join(",")
+    );
+    let identity = vec![Arc::new(Policy::parse(&text, PolicyKind::Identity).unwrap()); 60];
+    let keys = Keys::parse("");
+    let request = Request {
+        action: "s3:PutObject",
+        resource: "arn:aws:s3:::b/k",
+        resource_account: HOME,
+        principal: caller("alice"),
+        context: &keys,
+    };
+    let policies = Policies { identity: &identity, ..Policies::default() };
+    let found = explain(&request, &policies, Mode::Standard, &Names::default());
+    assert!(!found.policies.is_empty() && found.unread > 0);
+    assert_eq!(found.policies.len() + found.unread, 60);
+    assert!(
+        found.to_string().contains(&format!("{} more are too long to be looked into here", found.unread))
+    );
+    assert!(found.change.is_some());
+}
