@@ -16,7 +16,8 @@ static CHOSEN: OnceLock<&'static Target> = OnceLock::new();
 fn chosen() -> &'static Target {
     CHOSEN.get_or_init(|| {
         let Ok(name) = std::env::var("FUZZ_TARGET") else {
-            let names: String = TARGETS.iter().map(|target| format!("{}: {}\n", target.name, target.doc)).collect();
+            let names: String =
+                TARGETS.iter().map(|target| format!("{}: {}\n", target.name, target.doc)).collect();
             // Not on standard error, where libFuzzer says things of its own.
             exit(i32::from(std::io::stdout().write_all(names.as_bytes()).is_err()));
         };
