@@ -6,6 +6,7 @@
 
 use fuzz::{TARGETS, Target};
 use libfuzzer_sys::fuzz_target;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::exit;
 use std::sync::OnceLock;
@@ -15,8 +16,10 @@ static CHOSEN: OnceLock<&'static Target> = OnceLock::new();
 fn chosen() -> &'static Target {
     CHOSEN.get_or_init(|| {
         let Ok(name) = std::env::var("FUZZ_TARGET") else {
-            TARGETS.iter().for_each(|target| eprintln!("{}: {}", target.name, target.doc));
-            exit(0);
+            let names: String =
+                TARGETS.iter().map(|target| format!("{}: {}\n", target.name, target.doc)).collect();
+            // Not on standard error, where libFuzzer says things of its own.
+            exit(i32::from(std::io::stdout().write_all(names.as_bytes()).is_err()));
         };
         fuzz::find(&name).unwrap_or_else(|| {
             eprintln!("there is no target {name}");

@@ -155,6 +155,7 @@ fn with_cx<T>(env: &Env, store: &Store, then: impl FnOnce(&Cx<'_>) -> T) -> T {
         user_agent: None,
         referer: None,
         host: None,
+        secure: false,
         tls: None,
     };
     let caller = Caller {

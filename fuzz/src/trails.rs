@@ -2,7 +2,7 @@
 
 use crate::{Choices, joined};
 use platform::trail::{Record, Resource};
-use platform::{Call, Caller, Principal, Session};
+use platform::{Call, Caller, Principal, Session, Tls};
 use serde_json::Value;
 use std::sync::Arc;
 use wire::Timestamp;
@@ -26,7 +26,8 @@ pub(crate) fn trail(data: &[u8]) {
         user_agent: Some(agent.clone()),
         referer: None,
         host: Some(host.clone()),
-        tls: Some(("TLSv1.3", "TLS_AES_128_GCM_SHA256")),
+        secure: true,
+        tls: Some(Tls { version: "TLSv1.3", cipher_suite: "TLS_AES_128_GCM_SHA256", key_exchange: "x25519" }),
     };
     let caller = Caller {
         principal: Principal::Role {

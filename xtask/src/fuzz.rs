@@ -76,7 +76,7 @@ impl Fuzzer {
     /// The names of all targets.
     fn targets(&self) -> Result<Vec<String>, Failure> {
         let output = Command::new(&self.program).output()?;
-        let text = String::from_utf8(output.stderr)?;
+        let text = String::from_utf8(output.stdout)?;
         let names = text.lines().filter_map(|line| Some(line.split_once(": ")?.0.to_owned()));
         Ok(names.collect())
     }

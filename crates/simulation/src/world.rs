@@ -3,6 +3,7 @@
 use keyring::{Access, KeyFile, Keyring, Random as _};
 use platform::{Env, LogEntry, Service, TRAIL, Tx, Vouching};
 use server::{Clock, Deployment, Peer, Quotas};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -90,6 +91,9 @@ pub struct Server<E> {
     keyring: Keyring,
 }
 
+/// Rows by their keys, as they lie in the store.
+pub type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// A call under way.
 pub type Calling = Pin<Box<dyn Future<Output = Answer>>>;
 
@@ -173,7 +177,7 @@ impl<E: Engine> Server<E> {
     pub fn begin(&self, parts: http::request::Parts, body: Vec<u8>) -> Calling {
         let deployment = Arc::clone(&self.deployment);
         Box::pin(async move {
-            let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None, secure: false };
+            let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false, tls: None };
             deployment.handle(&parts, &body, peer).await
         })
     }
@@ -221,7 +225,7 @@ impl<E: Engine> Server<E> {
     }
 
     /// All rows as they lie in the store.
-    pub fn rows(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub fn rows(&self) -> Rows {
         let rows = self.store.begin().scan(&KeyRange::all(), store::Order::Forward, usize::MAX).unwrap();
         rows.into_iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
     }

@@ -18,7 +18,8 @@ use crate::{Head, PROOF_BYTES_MAX, StoreError, Witness};
 pub(super) const ANCHOR_NAME: &str = "head";
 
 const MAGIC: &[u8; 8] = b"FASTHEAD";
-/// The file has two places, written in turn: one of them is whole whenever the power goes.
+/// The file has two places, written in turn: one of them is whole whenever the power goes. If the other is not, this one
+/// may be older than the last checkpoint.
 const SLOTS: usize = 2;
 /// As long as what a disk writes wholly or not at all.
 const SLOT_BYTES: usize = 512;
@@ -34,6 +35,11 @@ impl Anchor {
     /// Reads what the file says; none if it is missing or was never whole.
     pub(super) fn read(disk: &dyn Disk) -> Result<Option<(Head, Vec<u8>)>, StoreError> {
         Ok(newest(disk)?.map(|(_, head, proof)| (head, proof)))
+    }
+
+    /// Whether one of the file's places is not whole, as it may be where the power went while it was written.
+    pub(super) fn is_torn(disk: &dyn Disk) -> Result<bool, StoreError> {
+        Ok(slots(disk)?.into_iter().flatten().any(|slot| slot.is_none()))
     }
 
     /// Notes durably where the journal goes on, in a new file if there is none.
@@ -75,28 +81,39 @@ impl Anchor {
     }
 }
 
+/// A place in the history, with its proof.
+type Place = (Head, Vec<u8>);
+
 /// The newest place that is whole, and the slot it is in.
 fn newest(disk: &dyn Disk) -> Result<Option<(usize, Head, Vec<u8>)>, StoreError> {
-    let file = match disk.open(ANCHOR_NAME) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failed("opening")(e)),
-    };
-    let len = file.len().map_err(failed("reading"))?;
     let mut newest: Option<(usize, Head, Vec<u8>)> = None;
-    for slot in 0..SLOTS {
-        let mut bytes = [0; SLOT_BYTES];
-        if len < ((slot + 1) * SLOT_BYTES) as u64 {
-            continue;
-        }
-        file.read_at((slot * SLOT_BYTES) as u64, &mut bytes).map_err(failed("reading"))?;
-        if let Some((head, proof)) = decode(&bytes)?
+    for (slot, place) in slots(disk)?.into_iter().flatten().enumerate() {
+        if let Some((head, proof)) = place
             && newest.as_ref().is_none_or(|(_, newest, _)| newest.version < head.version)
         {
             newest = Some((slot, head, proof));
         }
     }
     Ok(newest)
+}
+
+/// What the file's slots hold, each a place if it is whole; none if there is no file.
+fn slots(disk: &dyn Disk) -> Result<Option<[Option<Place>; SLOTS]>, StoreError> {
+    let file = match disk.open(ANCHOR_NAME) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed("opening")(e)),
+    };
+    let len = file.len().map_err(failed("reading"))?;
+    let mut slots = [const { None }; SLOTS];
+    for (number, slot) in slots.iter_mut().enumerate() {
+        let mut bytes = [0; SLOT_BYTES];
+        if len >= ((number + 1) * SLOT_BYTES) as u64 {
+            file.read_at((number * SLOT_BYTES) as u64, &mut bytes).map_err(failed("reading"))?;
+            *slot = decode(&bytes)?;
+        }
+    }
+    Ok(Some(slots))
 }
 
 /// Makes what was noted durable.

@@ -241,3 +241,30 @@ fn the_format_is_the_documented_one() {
     let error = try_open(&disk, TINY).err();
     assert!(matches!(error, Some(StoreError::Format { found: 1, known: 2, .. })), "{error:?}");
 }
+
+/// The place written last may be torn when the power goes, while the write before it never reached the disk.
+#[test]
+fn a_torn_place_falls_back_on_the_checkpoint() {
+    const PLACE_BYTES: usize = 512;
+    let disk = filled(20, TINY, false);
+    let older = disk.contents("head");
+    let store = simulated(&disk);
+    for n in 0..40_u8 {
+        commit(&store, |txn| txn.put(&[n % 7], vec![n; 200])).unwrap();
+    }
+    store.close_blocking().unwrap();
+    let expected = contents(&simulated(&disk)).unwrap();
+
+    disk.replace("head", older.clone());
+    let error = try_open(&disk, TINY).err();
+    assert!(matches!(&error, Some(StoreError::Damaged { file, .. }) if **file == *"head"), "{error:?}");
+    for torn in [0, 1] {
+        let mut head = older.clone();
+        head[torn * PLACE_BYTES + 300..(torn + 1) * PLACE_BYTES].fill(0xee);
+        disk.replace("head", head);
+        assert_eq!(contents(&try_open(&disk, TINY).unwrap()).unwrap(), expected, "place {torn}");
+    }
+    disk.replace("head", vec![0xee; 2 * PLACE_BYTES]);
+    let error = try_open(&disk, TINY).err();
+    assert!(matches!(&error, Some(StoreError::Damaged { file, .. }) if **file == *"head"), "{error:?}");
+}
