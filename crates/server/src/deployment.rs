@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use store::{CommitError, Store, StoreError};
+use telemetry::Telemetry;
 use wire::ServiceModel;
 use wire::route::Router;
 
@@ -25,6 +26,7 @@ pub struct Deployment {
     pub(crate) uuids: Uuids,
     pub(crate) denials: Denials,
     pub(crate) limits: Limits,
+    pub(crate) telemetry: Arc<Telemetry>,
     services: HashMap<&'static str, Hosted>,
 }
 
@@ -71,6 +73,7 @@ impl Deployment {
             uuids: Uuids::default(),
             denials: Denials::default(),
             limits: Limits::new(&quotas, None),
+            telemetry: Arc::new(Telemetry::new(&models, None)),
             services: hosted,
         }
     }
