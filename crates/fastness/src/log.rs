@@ -1,6 +1,7 @@
 //! Logs on standard error: what an operator of the process has to know. What callers did is in the audit trail.
 
 use crate::config::{Log, LogFormat, LogLevel};
+use std::any::Any;
 use std::io::IsTerminal as _;
 use std::panic::PanicHookInfo;
 use tracing::level_filters::LevelFilter;
@@ -64,6 +65,10 @@ fn panicked(panic: &PanicHookInfo<'_>) {
     );
 }
 
+fn literal(payload: &dyn Any) -> Option<&'static str> {
+    payload.downcast_ref::<&'static str>().copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +88,15 @@ mod tests {
             .filter(|name| !PROVING_GROUND.contains(&name.as_str()))
             .collect();
         assert_eq!(found, OWN.map(ToOwned::to_owned).into(), "a crate is missing from OWN, or gone");
+    }
+
+    #[test]
+    fn a_panic_s_message_is_told_only_if_it_is_a_literal() {
+        let payload = |panic: fn()| std::panic::catch_unwind(panic).unwrap_err();
+        assert_eq!(literal(&*payload(|| panic!("as written"))), Some("as written"));
+        let cut = || drop("sécret".split_at(std::hint::black_box(2)));
+        let payload = payload(cut);
+        assert!(payload.downcast_ref::<String>().unwrap().contains("sécret"), "why this is needed");
+        assert_eq!(literal(&*payload), None);
     }
 }
