@@ -14,7 +14,6 @@ use server::{Deployment, SystemClock};
 use std::sync::Arc;
 use store::{Embedded, Store, StoreError};
 use sts::Sts;
-use telemetry::Telemetry;
 
 /// Every service there is, by name.
 pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
@@ -27,8 +26,6 @@ pub(crate) struct Opening {
     pub(crate) config: Config,
     pub(crate) data: Data,
     pub(crate) description: Description,
-    /// Where calls are counted, if there will be any.
-    pub(crate) telemetry: Option<Arc<Telemetry>>,
 }
 
 /// Why a deployment stays sealed.
@@ -140,9 +137,6 @@ impl Opening {
         let clock = Arc::new(SystemClock);
         let deployment = Deployment::new(store, env, clock, account, region, services(iam))
             .with_limits(self.config.quotas.get(), self.config.load.calls_max);
-        Ok(Arc::new(match &self.telemetry {
-            Some(telemetry) => deployment.with_telemetry(Arc::clone(telemetry)),
-            None => deployment,
-        }))
+        Ok(Arc::new(deployment))
     }
 }

@@ -50,11 +50,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     )?;
     let iam = Arc::new(Iam::default());
     let telemetry = Arc::clone(&watched.telemetry);
-    let gate =
-        Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)).with_telemetry(Arc::clone(&telemetry));
+    let gate = Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)).with_telemetry(telemetry);
     let gate = Arc::new(gate);
-    let telemetry = Some(telemetry);
-    let opening = Opening { place: args.place.clone(), config, data, description, telemetry };
+    let opening = Opening { place: args.place.clone(), config, data, description };
     if args.sealed || args.resealed {
         tracing::warn!("sealed: waiting for `fastness unseal`");
     } else {

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &WhyArgs) -> Result<ExitCode, Failure> {
     let answer = match data.claim() {
         Err(_) => ask(&data, &Command::Why { request_id: args.request_id.clone() })?,
         Ok(_claim) => {
-            let opening = Opening { place: args.place.clone(), config, data, description, telemetry: None };
+            let opening = Opening { place: args.place.clone(), config, data, description };
             let deployment = opening.configured()?;
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

@@ -67,6 +67,8 @@ impl Gate {
     /// # Errors
     /// The gate is open.
     pub fn open(&self, deployment: Arc<Deployment>) -> Result<(), Arc<Deployment>> {
+        // It was let through before if it has counts already.
+        let _counted = deployment.telemetry.set(Arc::clone(&self.telemetry));
         let before =
             self.deployment.compare_and_swap(&None::<Arc<Deployment>>, Some(Arc::clone(&deployment)));
         if before.is_some() { Err(deployment) } else { Ok(()) }

@@ -39,7 +39,7 @@ pub struct Peer {
 impl Deployment {
     /// Serves one request.
     pub async fn handle(&self, parts: &http::request::Parts, body: &[u8], peer: Peer) -> Answer {
-        let begun = self.telemetry.calls.begin();
+        let begun = self.telemetry().calls.begin();
         let Some(_place) = self.limits.enter() else { return self.shed(begun, parts, body) };
         let presented = sigv4::parse(parts);
         let scope = presented.as_ref().ok().and_then(Option::as_ref).map(|presented| &presented.scope);
@@ -273,7 +273,7 @@ impl Deployment {
         presented: Option<&Presented>,
         error: &SigError,
     ) -> Reply {
-        self.telemetry.calls.refused_signature(error);
+        self.telemetry().calls.refused_signature(error);
         if !self.records_stranger(call) {
             return self.throttle(call, route.protocol, route.service);
         }
@@ -340,7 +340,7 @@ impl Deployment {
 
     /// Refuses a request whose body is too large to be read.
     pub(crate) async fn refuse_body(&self, parts: &http::request::Parts, peer: Peer) -> Answer {
-        let begun = self.telemetry.calls.begin();
+        let begun = self.telemetry().calls.begin();
         let Some(_place) = self.limits.enter() else { return self.shed(begun, parts, &[]) };
         let presented = sigv4::parse(parts).ok().flatten();
         let call = self.call(parts, peer);

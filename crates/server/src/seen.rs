@@ -22,13 +22,6 @@ pub(crate) fn what(routed: &Result<Route, RouteError>) -> What {
 }
 
 impl Deployment {
-    /// Has calls counted and traced here.
-    #[must_use]
-    pub fn with_telemetry(mut self, telemetry: Arc<Telemetry>) -> Self {
-        self.telemetry = telemetry;
-        self
-    }
-
     /// Notes how a call ended, and gives its answer.
     pub(crate) fn seen(
         &self,
@@ -41,7 +34,7 @@ impl Deployment {
     ) -> Answer {
         let Reply { answer, outcome, commit } = reply;
         let began = begun.end(&what, outcome, body_len, answer.body.len());
-        if let Some(traces) = &self.telemetry.traces {
+        if let Some(traces) = &self.telemetry().traces {
             traces.note(&Seen {
                 what,
                 outcome,
@@ -68,14 +61,14 @@ impl Deployment {
 
     /// Awaits a commit, and takes its time if calls are traced.
     pub(crate) async fn timed<T>(&self, commit: impl Future<Output = T>) -> (T, Option<(Instant, Instant)>) {
-        let began = self.telemetry.traces.is_some().then(Instant::now);
+        let began = self.telemetry().traces.is_some().then(Instant::now);
         let done = commit.await;
         (done, began.map(|began| (began, Instant::now())))
     }
 }
 
 impl Gate {
-    /// Has what is refused while sealed counted here.
+    /// Has calls counted and traced here, those that are refused while sealed among them.
     #[must_use]
     pub fn with_telemetry(mut self, telemetry: Arc<Telemetry>) -> Self {
         self.telemetry = telemetry;

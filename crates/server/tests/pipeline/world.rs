@@ -91,8 +91,7 @@ impl World {
             quotas.set(name, *per_second).unwrap();
         }
         let deployment = Deployment::new(store.clone(), env, clock, "111122223333", "us-east-1", services)
-            .with_limits(&quotas, calls_max.and_then(NonZeroUsize::new))
-            .with_telemetry(Arc::clone(&telemetry));
+            .with_limits(&quotas, calls_max.and_then(NonZeroUsize::new));
         gate.open(Arc::new(deployment)).unwrap();
         Self { gate: Arc::new(gate), telemetry, store, keyring, time, root }
     }
