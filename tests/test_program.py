@@ -69,7 +69,8 @@ def test_help(fresh):
         assert "Usage: fastness " + command in fresh.run(command, "--help").stdout
     assert 'eval "$(fastness env)"' in top
     serve = fresh.run("serve", "--help").stdout
-    for flag in ("--data", "--config", "--key-file", "--passphrase-file", "--listen", "--tls", "--plain-http-beyond-loopback"):
+    flags = ("--data", "--config", "--key-file", "--passphrase-file", "--listen", "--tls", "--plain-http-beyond-loopback")
+    for flag in (*flags, "--monitor", "--monitor-beyond-loopback"):
         assert flag in serve
     assert "127.0.0.1:4566" in serve and "FASTNESS_DATA" in serve
     assert re.fullmatch(r"fastness \d+\.\d+\.\d+\n", fresh.run("--version").stdout)

@@ -106,6 +106,14 @@ pub(crate) struct ServeArgs {
     /// Serve plain HTTP on an address that is not a loopback address: everything that is said there can be read on the way
     #[arg(long)]
     pub(crate) plain_http_beyond_loopback: bool,
+
+    /// Address and port for /metrics, /healthz and /readyz [default: none]
+    #[arg(long, value_name = "ADDR", env = "FASTNESS_MONITOR")]
+    pub(crate) monitor: Option<SocketAddr>,
+
+    /// Allow monitoring on an address that is not a loopback address: whoever reaches it can read the metrics
+    #[arg(long)]
+    pub(crate) monitor_beyond_loopback: bool,
 }
 
 #[derive(Debug, ClapArgs)]

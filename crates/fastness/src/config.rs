@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod hostile;
 mod limits;
+mod monitor;
 mod quotas;
 mod seal;
 mod tls;
@@ -60,6 +61,12 @@ pub(crate) struct Config {
     /// How much is served at once.
     #[serde(default)]
     pub(crate) load: Load,
+    /// The monitoring listener.
+    #[serde(default)]
+    pub(crate) monitor: monitor::Monitor,
+    /// Traces.
+    #[serde(default)]
+    pub(crate) telemetry: monitor::Telemetry,
 }
 
 /// An address or a range of addresses.
@@ -172,6 +179,10 @@ mod tests {
             ("[limits]\nidle-seconds = -1\n", "f.toml:2: invalid value: integer `-1`"),
             ("trusted-proxies = [\"10.0.0.1/8\"]\n", "f.toml:1: `10.0.0.1/8`: the address has bits set"),
             ("trusted-proxies = [\"proxy.local\"]\n", "f.toml:1: `proxy.local`: an address"),
+            ("[monitor]\nlisten = 4567\n", "f.toml:2: invalid type: integer `4567`"),
+            ("[monitor]\nport = 4567\n", "f.toml:2: unknown field `port`"),
+            ("[telemetry]\notlp-endpoint = \"https://c\"\n", "f.toml:2: only http:// is spoken"),
+            ("[telemetry]\nsampling-ratio = 1.5\n", "f.toml:2: not a number from 0 to 1"),
         ];
         for (text, expected) in cases {
             let Failure(message) = Config::parse(text, Path::new("f.toml")).unwrap_err();

@@ -55,6 +55,9 @@ pub(crate) struct Serving {
     /// The certificate that clients have to trust, where it is the deployment's own authority's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ca_bundle: Option<PathBuf>,
+    /// Where the monitoring listener is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) monitor: Option<String>,
 }
 
 /// The data directory.

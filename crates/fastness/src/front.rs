@@ -91,7 +91,7 @@ impl Front {
         let endpoint =
             keeper.map_or_else(|| format!("http://{listens}"), |keeper| keeper.setup().endpoint(listens));
         let ca_bundle = keeper.and_then(|keeper| keeper.setup().ca_bundle(data));
-        Ok(Serving { pid: std::process::id(), endpoint, listens, ca_bundle })
+        Ok(Serving { pid: std::process::id(), endpoint, listens, ca_bundle, monitor: None })
     }
 
     /// The first listener, to be handed on.

@@ -11,6 +11,7 @@ mod deployment;
 mod env;
 mod front;
 mod init;
+mod log;
 mod opening;
 mod policies;
 mod process;
@@ -24,6 +25,7 @@ mod slots;
 mod status;
 mod tls;
 mod verify;
+mod watched;
 mod why;
 
 use clap::Parser as _;

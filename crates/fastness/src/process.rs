@@ -41,6 +41,7 @@ pub(crate) fn restrict(
     data: &Data,
     seal: &SealPlace,
     ports: Vec<u16>,
+    collector: Option<u16>,
     tls: Option<&Setup>,
 ) -> Result<(), Failure> {
     if confine::lock_all_if_unlimited()? {
@@ -61,8 +62,9 @@ pub(crate) fn restrict(
         write.extend(setup.writes()?);
     }
     let execute = vec![PathBuf::from(SELF)];
-    let connect = config.seal.iter().map(crate::config::Seal::ports).collect::<Result<Vec<_>, _>>()?;
-    let reach = Reach { read, write, execute, bind: ports, connect: connect.concat() };
+    let seals = config.seal.iter().map(crate::config::Seal::ports).collect::<Result<Vec<_>, _>>()?;
+    let connect = seals.into_iter().flatten().chain(collector).collect();
+    let reach = Reach { read, write, execute, bind: ports, connect };
     match reach.restrict()? {
         Restricted::Wholly | Restricted::Already => {}
         Restricted::Partly => {

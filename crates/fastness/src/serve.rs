@@ -2,29 +2,30 @@
 
 use crate::admin::Commanded;
 use crate::args::ServeArgs;
-use crate::config::{Config, Log, LogFormat, LogLevel};
-use crate::deployment::Data;
+use crate::config::Config;
+use crate::deployment::{Data, Serving};
 use crate::front::Front;
 use crate::opening::{Opening, Unopened, services};
 use crate::tls::{Keeper, Setup};
-use crate::{Failure, failure, init, process};
+use crate::watched::Watched;
+use crate::{Failure, failure, init, log, process};
 use iam::Iam;
 use keyring::SystemRandom;
 use platform::ids;
 use server::{Gate, SealError, bind_admin, listen, run_timers, serve_admin};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Notify, watch};
-use tracing_subscriber::filter::LevelFilter;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let config = Config::read(&args.place)?;
-    log(&config.log);
+    log::start(&config.log);
     let data = Data::locate(&args.place, &config)?;
     let front = Front::bind(args, &config, &data)?;
+    let watched = Watched::new(args, &config)?;
     process::give_up_root(&config.process)?;
     let description = match data.describe()? {
         Some(description) => description,
@@ -36,9 +37,21 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     };
     let _claim = data.claim()?;
     let tls = Setup::choose(args.tls, &config, &data, &description.id, front.address()?)?;
-    process::restrict(&args.place, &config, &data, &description.seal, front.numbers()?, tls.as_ref())?;
+    let mut ports = front.numbers()?;
+    ports.extend(watched.port());
+    process::restrict(
+        &args.place,
+        &config,
+        &data,
+        &description.seal,
+        ports,
+        watched.collector_port(),
+        tls.as_ref(),
+    )?;
     let iam = Arc::new(Iam::default());
-    let gate = Arc::new(Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)));
+    let telemetry = Arc::clone(&watched.telemetry);
+    let gate = Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)).with_telemetry(telemetry);
+    let gate = Arc::new(gate);
     let opening = Opening { place: args.place.clone(), config, data, description };
     if args.sealed || args.resealed {
         tracing::warn!("sealed: waiting for `fastness unseal`");
@@ -52,7 +65,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let keeper =
         tls.map(|setup| Keeper::start(setup, opening.data.clone(), Arc::clone(&gate))).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(serve(gate, opening, &front, keeper, !args.resealed));
+    let served = runtime.block_on(serve(gate, opening, &front, keeper, watched, !args.resealed));
     drop(runtime);
     match served? {
         End::Stopped => {
@@ -76,6 +89,7 @@ async fn serve(
     opening: Opening,
     front: &Front,
     keeper: Option<Keeper>,
+    watched: Watched,
     first: bool,
 ) -> Result<End, Failure> {
     // Before anybody is told that the server is there: whoever is may stop it at once.
@@ -83,9 +97,12 @@ async fn serve(
     let mut hangup = signal(SignalKind::hangup())?;
     let data = opening.data.clone();
     let ports = front.ports(keeper.as_ref())?;
+    let (stop, stopping) = watch::channel(false);
+    let watching = watched.start(Arc::clone(&gate), &opening.description.id, stopping.clone())?;
     let socket = data.admin_socket();
     let (channel, owner) = bind_admin(&socket).map_err(|error| failure(socket.display(), error))?;
-    let serving = front.serving(keeper.as_ref(), &data)?;
+    let monitor = watching.address.map(|address| format!("http://{address}"));
+    let serving = Serving { monitor, ..front.serving(keeper.as_ref(), &data)? };
     data.write_serving(&serving)?;
     let endpoint = serving.endpoint;
     tracing::info!(endpoint, account = opening.description.account, data = %data.path().display(), "serving");
@@ -93,7 +110,6 @@ async fn serve(
         greet(&endpoint, &data);
     }
 
-    let (stop, stopping) = watch::channel(false);
     let timers = tokio::spawn(run_timers(Arc::clone(&gate), stopping.clone()));
     let (limits, proxies) = (front.limits.clone(), front.proxies.clone());
     let listening = tokio::spawn(listen(Arc::clone(&gate), ports, limits, proxies, stopping.clone()));
@@ -126,7 +142,9 @@ async fn serve(
         keeping.await?;
     }
     commands.await?;
-    match gate.seal().await {
+    let sealed = gate.seal().await;
+    watching.end().await?;
+    match sealed {
         Ok(()) | Err(SealError::Sealed) => {}
         Err(error) => return Err(error.into()),
     }
@@ -144,21 +162,4 @@ fn greet(endpoint: &str, data: &Data) {
     );
     let mut out = std::io::stdout();
     let _unread = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-fn log(log: &Log) {
-    let level = match log.level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let json = match log.format {
-        LogFormat::Auto => !std::io::stderr().is_terminal(),
-        LogFormat::Json => true,
-        LogFormat::Text => false,
-    };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
-    if json { builder.json().flatten_event(true).init() } else { builder.init() }
 }

@@ -42,6 +42,9 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
         Some(serving) => writeln!(out, "serving   {} (process {})", serving.endpoint, serving.pid)?,
         None => writeln!(out, "serving   no")?,
     }
+    if let Some(monitor) = serving.as_ref().and_then(|serving| serving.monitor.as_ref()) {
+        writeln!(out, "monitor   {monitor}/metrics")?;
+    }
     if serving.is_none() {
         return Ok(ExitCode::from(NOT_SERVED));
     }

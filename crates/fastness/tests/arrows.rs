@@ -17,7 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("iam", &["keyring", "platform", "policy", "store", "wire"]),
     ("kms", &["keyring", "platform", "policy", "wire"]),
     ("sts", &["platform", "policy", "wire"]),
-    ("server", &["platform", "store", "wire"]),
+    ("telemetry", &["store", "wire"]),
+    ("server", &["platform", "store", "telemetry", "wire"]),
     (
         "fastness",
         &[
@@ -33,6 +34,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "server",
             "store",
             "sts",
+            "telemetry",
+            "wire",
         ],
     ),
     ("simdisk", &["store"]),
@@ -56,7 +59,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("fastness", &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "store", "sts", "wire"]),
     ("load", &["wire"]),
     ("xtask", &[]),
 ];

@@ -7,8 +7,9 @@ use platform::ids::Uuids;
 use platform::{AnyOperation, Call, Denials, Env, Fault, Service, ServiceQuotas, Tx};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use store::{CommitError, Store, StoreError};
+use telemetry::Telemetry;
 use wire::ServiceModel;
 use wire::route::Router;
 
@@ -25,6 +26,7 @@ pub struct Deployment {
     pub(crate) uuids: Uuids,
     pub(crate) denials: Denials,
     pub(crate) limits: Limits,
+    pub(crate) telemetry: OnceLock<Arc<Telemetry>>,
     services: HashMap<&'static str, Hosted>,
 }
 
@@ -71,6 +73,7 @@ impl Deployment {
             uuids: Uuids::default(),
             denials: Denials::default(),
             limits: Limits::new(&quotas, None),
+            telemetry: OnceLock::new(),
             services: hosted,
         }
     }
@@ -120,6 +123,14 @@ impl Deployment {
     /// What its services are given.
     pub fn env(&self) -> &Env {
         &self.env
+    }
+
+    /// Where calls are counted: at the gate that lets them through, or for itself.
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        self.telemetry.get_or_init(|| {
+            let models: Vec<_> = self.services.values().map(|hosted| hosted.service.model()).collect();
+            Arc::new(Telemetry::new(&models, None))
+        })
     }
 
     pub(crate) fn hosted(&self, service: &str) -> Option<&Hosted> {

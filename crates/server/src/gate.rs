@@ -1,12 +1,14 @@
 //! What stands between the listeners and the deployment: open, or sealed and then without anything behind it.
 
 use crate::answer::answered_in;
+use crate::seen::what;
 use crate::{Deployment, Peer};
 use arc_swap::ArcSwapOption;
 use platform::Service;
 use std::sync::Arc;
 use std::time::Duration;
 use store::StoreError;
+use telemetry::{Outcome, Telemetry};
 use wire::route::Router;
 use wire::{Answer, ErrorAnswer};
 
@@ -22,6 +24,7 @@ const DRAIN_LOOK: Duration = Duration::from_millis(5);
 pub struct Gate {
     deployment: ArcSwapOption<Deployment>,
     router: Router,
+    pub(crate) telemetry: Arc<Telemetry>,
     request_id: Box<dyn Fn() -> String + Send + Sync>,
 }
 
@@ -49,6 +52,7 @@ impl Gate {
         Self {
             deployment: ArcSwapOption::empty(),
             router: Router::new(&models),
+            telemetry: Arc::new(Telemetry::new(&models, None)),
             request_id: Box::new(request_id),
         }
     }
@@ -63,6 +67,8 @@ impl Gate {
     /// # Errors
     /// The gate is open.
     pub fn open(&self, deployment: Arc<Deployment>) -> Result<(), Arc<Deployment>> {
+        // It was let through before if it has counts already.
+        let _counted = deployment.telemetry.set(Arc::clone(&self.telemetry));
         let before =
             self.deployment.compare_and_swap(&None::<Arc<Deployment>>, Some(Arc::clone(&deployment)));
         if before.is_some() { Err(deployment) } else { Ok(()) }
@@ -105,11 +111,15 @@ impl Gate {
     /// What a caller is told while the deployment is sealed, in the form of the protocol that the request speaks. Nothing is looked
     /// up, and nothing can be recorded: the trail is sealed as well.
     fn refuse(&self, parts: &http::request::Parts, body: &[u8]) -> Answer {
+        let begun = self.telemetry.calls.begin();
         let scope = wire::sigv4::parse(parts).ok().flatten().map(|presented| presented.scope);
-        let (protocol, service) = answered_in(&self.router.route(parts, body, scope.as_ref()));
+        let routed = self.router.route(parts, body, scope.as_ref());
+        let (protocol, service) = answered_in(&routed);
         let error =
             ErrorAnswer::new("ServiceUnavailable", "Fastness is sealed: an operator has to unseal it.", 503);
-        wire::encode_error(protocol, service, &error, &(self.request_id)())
+        let answer = wire::encode_error(protocol, service, &error, &(self.request_id)());
+        begun.end(&what(&routed), Outcome::ServerError, body.len(), answer.body.len());
+        answer
     }
 }
 

@@ -11,6 +11,8 @@ mod limits;
 mod listen;
 mod operator;
 mod pipeline;
+mod reply;
+mod seen;
 mod timers;
 mod unrecorded;
 

@@ -3,12 +3,15 @@
 use crate::answer::{UNKNOWN_SERVICE, answered_in, fault_answer, recorded_code};
 use crate::deployment::{Deployment, Hosted};
 use crate::identify::Unidentified;
+use crate::reply::{Reply, outcome};
+use crate::seen::what;
 use crate::unrecorded::Throttled;
 use platform::trail::Record;
 use platform::{AnyCall, AnyOperation, Blame, Call, Caller, Cx, Fault, TRAIL, Tls, TrailFacts, Tx, ids};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use store::CommitError;
+use telemetry::Outcome;
 use wire::route::{Route, RouteError};
 use wire::sigv4::{self, Presented, SigError};
 use wire::{Answer, ErrorAnswer};
@@ -36,27 +39,32 @@ pub struct Peer {
 impl Deployment {
     /// Serves one request.
     pub async fn handle(&self, parts: &http::request::Parts, body: &[u8], peer: Peer) -> Answer {
-        let Some(_place) = self.limits.enter() else { return self.shed(parts, body) };
+        let begun = self.telemetry().calls.begin();
+        let Some(_place) = self.limits.enter() else { return self.shed(begun, parts, body) };
         let presented = sigv4::parse(parts);
         let scope = presented.as_ref().ok().and_then(Option::as_ref).map(|presented| &presented.scope);
         let routed = self.router.route(parts, body, scope);
+        let what = what(&routed);
         let mut call = self.call(parts, peer);
         // A record of a region that there is not could not be looked up.
         if let Some(scope) = scope.filter(|scope| is_region(&scope.region)) {
             call.region.clone_from(&scope.region);
         }
-        let route = match routed {
-            Ok(route) => route,
-            Err(error) => return self.refuse_route(&call, &error, presented.ok().flatten().as_ref()).await,
-        };
-        if route.service.global {
+        if routed.as_ref().is_ok_and(|route| route.service.global) {
             call.region = "us-east-1".to_owned();
         }
-        let Some(hosted) = self.hosted(route.service.name) else {
-            // The router knows hosted services only.
-            return fault_answer(&route, &Fault::bug("routed to a service that is not hosted"), &call);
+        let reply = match routed {
+            Ok(route) => match self.hosted(route.service.name) {
+                Some(hosted) => self.serve(&call, &route, hosted, presented, parts, body).await,
+                None => {
+                    // The router knows hosted services only.
+                    let fault = Fault::bug("routed to a service that is not hosted");
+                    Reply::new(fault_answer(&route, &fault, &call), outcome(&fault))
+                }
+            },
+            Err(error) => self.refuse_route(&call, &error, presented.ok().flatten().as_ref()).await,
         };
-        self.serve(&call, &route, hosted, presented, parts, body).await
+        self.seen(begun, parts, body.len(), &call, what, reply)
     }
 
     async fn serve(
@@ -67,7 +75,7 @@ impl Deployment {
         presented: Result<Option<Presented>, SigError>,
         parts: &http::request::Parts,
         body: &[u8],
-    ) -> Answer {
+    ) -> Reply {
         let operation = hosted.operation(route.operation.name);
         let facts = hosted.service.trail(route.operation.name);
         let presented = match presented {
@@ -124,7 +132,7 @@ impl Deployment {
                 match self.admit(call, &caller, hosted, operation) {
                     Ok(()) => {}
                     Err(Throttled::Caller(fault)) => {
-                        return self.refuse_fault(record, route, call, &fault).await;
+                        return self.refuse_fault(record, route, call, &fault).await.too_soon();
                     }
                     Err(Throttled::Stranger) => return self.throttle(call, route.protocol, route.service),
                 }
@@ -136,7 +144,8 @@ impl Deployment {
                 );
                 let answer = error_answer(route, call, &ErrorAnswer::new("NotImplemented", &message, 501));
                 record.error = Some(("NotImplemented", &message));
-                return self.refuse(record, route, call, answer).await;
+                let reply = Reply::new(answer, Outcome::ClientError);
+                return self.refuse(record, route, call, reply).await;
             };
             let request = match decoded.take() {
                 Some(request) => request,
@@ -145,7 +154,8 @@ impl Deployment {
                     Err(rejection) => {
                         record.error = Some((rejection.code(), rejection.message()));
                         let answer = error_answer(route, call, &rejection.answer());
-                        return self.refuse(record, route, call, answer).await;
+                        let reply = Reply::new(answer, Outcome::ClientError);
+                        return self.refuse(record, route, call, reply).await;
                     }
                 },
             };
@@ -154,7 +164,7 @@ impl Deployment {
                 return self.refuse_fault(record, route, call, &fault).await;
             }
             match self.attempt(tx, call, &caller, request.as_ref(), record, facts, route).await {
-                Ok(answer) => return answer,
+                Ok(reply) => return reply,
                 Err(fault) if fault.blame() == Blame::Conflict => decoded = Some(request),
                 Err(fault) => return self.refuse_fault(record, route, call, &fault).await,
             }
@@ -175,7 +185,7 @@ impl Deployment {
         mut record: Record<'_>,
         facts: TrailFacts,
         route: &Route,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<Reply, Fault> {
         let (txn, output) = {
             let mut cx = Cx::new(tx, &self.env, call, caller);
             // A defect in a handler must not end the call without an answer and a record.
@@ -199,36 +209,34 @@ impl Deployment {
             }
             (tx.into_txn(), output)
         };
-        match self.store.commit(txn).await {
+        let (committed, commit) = self.timed(self.store.commit(txn)).await;
+        match committed {
             Ok(_) => {}
             Err(CommitError::Conflict) => return Err(Fault::conflict()),
             Err(CommitError::Failed(error)) => return Err(error.into()),
         }
-        Ok(wire::encode(
+        let answer = wire::encode(
             route.protocol,
             route.service,
             route.operation,
             output.field(),
             output.schema(),
             &call.request_id,
-        ))
+        );
+        Ok(Reply { commit, ..Reply::new(answer, Outcome::Ok) })
     }
 
     /// Records a refusal and answers it. What cannot be recorded is answered as unavailable: no outcome leaves unrecorded.
-    async fn refuse(&self, record: Record<'_>, route: &Route, call: &Call, answer: Answer) -> Answer {
-        match self.record(record).await {
-            Ok(()) => answer,
-            Err(fault) => fault_answer(route, &fault, call),
-        }
+    async fn refuse(&self, record: Record<'_>, route: &Route, call: &Call, reply: Reply) -> Reply {
+        let (recorded, commit) = self.timed(self.record(record)).await;
+        let reply = match recorded {
+            Ok(()) => reply,
+            Err(fault) => Reply::new(fault_answer(route, &fault, call), outcome(&fault)),
+        };
+        Reply { commit, ..reply }
     }
 
-    async fn refuse_fault(
-        &self,
-        mut record: Record<'_>,
-        route: &Route,
-        call: &Call,
-        fault: &Fault,
-    ) -> Answer {
+    async fn refuse_fault(&self, mut record: Record<'_>, route: &Route, call: &Call, fault: &Fault) -> Reply {
         if matches!(fault.blame(), Blame::Bug | Blame::Unavailable) {
             tracing::error!(
                 request_id = call.request_id,
@@ -242,13 +250,18 @@ impl Deployment {
         record.error = Some((&code, fault.message()));
         record.resources = fault.touched();
         let answer = fault_answer(route, fault, call);
-        match fault.denial() {
-            None => self.refuse(record, route, call, answer).await,
-            Some(denial) => match self.record_denial(record, denial, answer).await {
-                Ok(answer) => answer,
-                Err(fault) => fault_answer(route, &fault, call),
-            },
-        }
+        let Some(denial) = fault.denial() else {
+            return self.refuse(record, route, call, Reply::new(answer, outcome(fault))).await;
+        };
+        let (recorded, commit) = self.timed(self.record_denial(record, denial, answer)).await;
+        let reply = match recorded {
+            Ok(answer) => Reply::new(answer, outcome(fault)),
+            Err(fault) => {
+                not_recorded(call, &fault);
+                Reply::new(fault_answer(route, &fault, call), outcome(&fault))
+            }
+        };
+        Reply { commit, ..reply }
     }
 
     async fn refuse_signature(
@@ -259,7 +272,8 @@ impl Deployment {
         facts: TrailFacts,
         presented: Option<&Presented>,
         error: &SigError,
-    ) -> Answer {
+    ) -> Reply {
+        self.telemetry().calls.refused_signature(error);
         if !self.records_stranger(call) {
             return self.throttle(call, route.protocol, route.service);
         }
@@ -268,7 +282,7 @@ impl Deployment {
         let mut record = self.unidentified(call, route, hosted, facts, &caller);
         record.error = Some((code, &message));
         let answer = error_answer(route, call, &ErrorAnswer::new(code, &message, status));
-        self.refuse(record, route, call, answer).await
+        self.refuse(record, route, call, Reply::new(answer, Outcome::Unauthenticated)).await
     }
 
     /// The record of a call whose caller is not known: it lies in the trail of the deployment's first account.
@@ -294,7 +308,7 @@ impl Deployment {
         }
     }
 
-    async fn refuse_route(&self, call: &Call, error: &RouteError, presented: Option<&Presented>) -> Answer {
+    async fn refuse_route(&self, call: &Call, error: &RouteError, presented: Option<&Presented>) -> Reply {
         let (protocol, code, message, status) =
             (error.protocol, error.code(), error.message(), error.status());
         let caller = unknown_caller(presented);
@@ -315,27 +329,41 @@ impl Deployment {
             error: Some((code, &message)),
             resources: &[],
         };
-        let error = match self.record(record).await {
-            Ok(()) => ErrorAnswer::new(code, &message, status),
-            Err(_) => ErrorAnswer::new("ServiceUnavailable", "Service is unavailable.", 503),
+        let (recorded, commit) = self.timed(self.record(record)).await;
+        let (error, outcome) = match recorded {
+            Ok(()) => (ErrorAnswer::new(code, &message, status), Outcome::ClientError),
+            Err(fault) => (unavailable(), outcome(&fault)),
         };
-        wire::encode_error(protocol, service, &error, &call.request_id)
+        let answer = wire::encode_error(protocol, service, &error, &call.request_id);
+        Reply { commit, ..Reply::new(answer, outcome) }
     }
 
     /// Refuses a request whose body is too large to be read.
     pub(crate) async fn refuse_body(&self, parts: &http::request::Parts, peer: Peer) -> Answer {
-        let Some(_place) = self.limits.enter() else { return self.shed(parts, &[]) };
+        let begun = self.telemetry().calls.begin();
+        let Some(_place) = self.limits.enter() else { return self.shed(begun, parts, &[]) };
         let presented = sigv4::parse(parts).ok().flatten();
         let call = self.call(parts, peer);
         let routed = self.router.route(parts, &[], presented.as_ref().map(|presented| &presented.scope));
-        let (protocol, service) = answered_in(&routed);
-        if !self.records_stranger(&call) {
-            return self.throttle(&call, protocol, service);
+        let reply = self.refuse_too_large(&call, &routed, presented.as_ref()).await;
+        // How much of the body came is not known here.
+        self.seen(begun, parts, 0, &call, what(&routed), reply)
+    }
+
+    async fn refuse_too_large(
+        &self,
+        call: &Call,
+        routed: &Result<Route, RouteError>,
+        presented: Option<&Presented>,
+    ) -> Reply {
+        let (protocol, service) = answered_in(routed);
+        if !self.records_stranger(call) {
+            return self.throttle(call, protocol, service);
         }
-        let caller = unknown_caller(presented.as_ref());
+        let caller = unknown_caller(presented);
         let (code, message) = ("RequestEntityTooLargeException", "The request body is too large.");
         let record = Record {
-            call: &call,
+            call,
             caller: &caller,
             recipient: &self.account,
             source: &format!("{}.amazonaws.com", service.endpoint_prefix),
@@ -346,15 +374,18 @@ impl Deployment {
             error: Some((code, message)),
             resources: &[],
         };
-        let answer = match self.record(record).await {
-            Ok(()) => ErrorAnswer::new(code, message, 413),
-            Err(_) => ErrorAnswer::new("ServiceUnavailable", "Service is unavailable.", 503),
+        let (recorded, commit) = self.timed(self.record(record)).await;
+        let (error, outcome) = match recorded {
+            Ok(()) => (ErrorAnswer::new(code, message, 413), Outcome::ClientError),
+            Err(fault) => (unavailable(), outcome(&fault)),
         };
-        wire::encode_error(protocol, service, &answer, &call.request_id)
+        let answer = wire::encode_error(protocol, service, &error, &call.request_id);
+        Reply { commit, ..Reply::new(answer, outcome) }
     }
 
     async fn record(&self, record: Record<'_>) -> Result<(), Fault> {
-        self.append(&record.write()).await
+        let (entry, call) = (record.write(), record.call);
+        self.append(&entry).await.inspect_err(|fault| not_recorded(call, fault))
     }
 
     /// Appends a record to the trail, in a transaction that does nothing else.
@@ -394,6 +425,17 @@ impl Deployment {
 
 fn error_answer(route: &Route, call: &Call, error: &ErrorAnswer<'_>) -> Answer {
     wire::encode_error(route.protocol, route.service, error, &call.request_id)
+}
+
+/// Tells operators of a refusal that could not be recorded.
+fn not_recorded(call: &Call, fault: &Fault) {
+    let request_id = &call.request_id;
+    tracing::error!(request_id, cause = fault.for_operator(), "a refusal could not be recorded");
+}
+
+/// What is answered instead of a refusal that could not be recorded, where no operation is known.
+fn unavailable() -> ErrorAnswer<'static> {
+    ErrorAnswer::new("ServiceUnavailable", "Service is unavailable.", 503)
 }
 
 /// The caller of a refused signature: nobody, but with the access key that was named.

@@ -48,16 +48,18 @@ impl Deployment {
     /// The first fault of a timer; the others have been tried nevertheless.
     pub async fn run_due_timers(&self) -> Result<(), Fault> {
         let due = Timer::due(&mut Tx::begin(&self.store, &self.env.keyring), self.clock.now(), TIMERS_MAX)?;
+        let late = due.first().map_or(0, |first| self.clock.now().0 - first.at);
+        self.telemetry().timers.found(due.len(), Duration::from_millis(u64::try_from(late).unwrap_or(0)));
         let mut result = Ok(());
         for timer in &due {
             loop {
                 match self.run_timer(timer).await {
                     Err(fault) if fault.blame() == Blame::Conflict => {}
-                    Err(fault) => {
-                        result = result.and(Err(fault));
+                    done => {
+                        self.telemetry().timers.ran(done.is_err());
+                        result = result.and(done);
                         break;
                     }
-                    Ok(()) => break,
                 }
             }
         }

@@ -7,8 +7,11 @@
 use crate::answer::{answered_in, throttling_code, unavailable_code};
 use crate::deployment::{Deployment, Hosted, HostedOperation};
 use crate::limits::Unrecorded;
+use crate::reply::Reply;
+use crate::seen::what;
 use platform::{Call, Caller, Fault};
 use std::net::{IpAddr, Ipv4Addr};
+use telemetry::{Begun, Outcome};
 use wire::{Answer, ErrorAnswer, Protocol, ServiceModel};
 
 /// Why a call is not admitted.
@@ -47,17 +50,21 @@ impl Deployment {
     }
 
     /// Refuses a caller who is not known and whose refusal is not recorded.
-    pub(crate) fn throttle(&self, call: &Call, protocol: Protocol, service: &'static ServiceModel) -> Answer {
+    pub(crate) fn throttle(&self, call: &Call, protocol: Protocol, service: &'static ServiceModel) -> Reply {
         let error = ErrorAnswer::new(throttling_code(protocol), "Rate exceeded", 400);
-        wire::encode_error(protocol, service, &error, &call.request_id)
+        let answer = wire::encode_error(protocol, service, &error, &call.request_id);
+        Reply::new(answer, Outcome::Throttled)
     }
 
     /// Refuses a call for which there is no place, at as little cost as there can be: who calls is not asked.
-    pub(crate) fn shed(&self, parts: &http::request::Parts, body: &[u8]) -> Answer {
-        let (protocol, service) = answered_in(&self.router.route(parts, body, None));
+    pub(crate) fn shed(&self, begun: Begun<'_>, parts: &http::request::Parts, body: &[u8]) -> Answer {
+        let routed = self.router.route(parts, body, None);
+        let (protocol, service) = answered_in(&routed);
         let (request_id, _) = self.uuids.two(&*self.env.random);
         let error = ErrorAnswer::new(unavailable_code(protocol), "Service is unavailable.", 503);
-        wire::encode_error(protocol, service, &error, &request_id)
+        let answer = wire::encode_error(protocol, service, &error, &request_id);
+        begun.end(&what(&routed), Outcome::Throttled, body.len(), answer.body.len());
+        answer
     }
 
     /// Records and logs how many calls were refused without a record of their own since this was last done; nothing if none

@@ -111,10 +111,12 @@ impl<E: Engine> Committer<E> {
     }
 
     pub(crate) fn commit_all(&mut self, commits: Vec<(Intent, Reply)>) {
+        self.shared.counts.take(commits.len());
         let mut commits = commits.into_iter().peekable();
         while commits.peek().is_some() {
             let pending = self.gather(&mut commits);
             self.finish(pending);
+            self.shared.counts.take(commits.len());
         }
     }
 
@@ -177,7 +179,10 @@ impl<E: Engine> Committer<E> {
             return;
         }
         let oldest = self.oldest();
-        if let Err(error) = self.engine.commit(&pending.group, oldest) {
+        let begun = self.shared.counts.begin_group();
+        let written = self.engine.commit(&pending.group, oldest);
+        self.shared.counts.end_group(begun, pending.accepted.len(), written.is_ok());
+        if let Err(error) = written {
             tracing::error!(%error, "the store failed to write and takes no more writes");
             self.poisoned = Some(StoreError::Poisoned(error.to_string().into()));
             for (reply, _) in pending.accepted {
@@ -195,8 +200,6 @@ impl<E: Engine> Committer<E> {
         let previous = std::mem::replace(&mut *current, published);
         drop(current);
         drop(previous);
-        self.shared.counts.groups.fetch_add(1, Ordering::Relaxed);
-        self.shared.counts.commits.fetch_add(pending.accepted.len() as u64, Ordering::Relaxed);
         for (reply, committed) in pending.accepted {
             answer(reply, Ok(committed));
         }

@@ -22,6 +22,7 @@ mod tables;
 mod verify;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -40,7 +41,7 @@ use self::logs::{Index, LogFiles};
 use self::segment::segment_name;
 use self::tables::{Base, Mark, RowIter, Tables};
 use crate::versions::Versions;
-use crate::{Engine, Group, KeyRange, Logs, Order, Snapshot, StoreError, Visit, Witness};
+use crate::{Engine, EngineStats, Group, KeyRange, Logs, Order, Snapshot, StoreError, Visit, Witness};
 
 /// Keeps rows and logs in a directory.
 #[derive(Debug)]
@@ -55,6 +56,17 @@ pub struct Embedded {
     checkpointer: Checkpointer,
     /// The last checkpoint, or the one under way.
     mark: Mark,
+    progress: Arc<Progress>,
+}
+
+/// How far the tables are behind the journal.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Bytes of rows changed since the last checkpoint was begun.
+    active_bytes: AtomicU64,
+    /// Bytes of rows that the checkpoint under way writes.
+    frozen_bytes: AtomicU64,
+    checkpoints: AtomicU64,
 }
 
 /// Sizes that an operator may choose; [`Sizes::default`] suits a server.
@@ -136,6 +148,8 @@ impl Embedded {
         let base = tables.base()?;
         let recovered = recover::recover(&*disk, base.as_deref(), &*witness, may_begin)?;
         let index = recovered.index;
+        let progress = Progress::default();
+        progress.active_bytes.store(recovered.changed.bytes() as u64, Relaxed);
         let layers = Layers { active: Arc::new(RwLock::new(recovered.changed)), frozen: None, base };
         Ok(Embedded {
             disk: disk.clone(),
@@ -147,6 +161,7 @@ impl Embedded {
             index,
             layers: Arc::new(layers),
             mark: recovered.mark,
+            progress: Arc::new(progress),
         })
     }
 
@@ -171,6 +186,7 @@ impl Embedded {
         let (changed, anchor) = (self.layers.active.clone(), self.journal.anchor_file());
         let job = Job { changed, mark: self.mark, logs: index.bounds(), anchor };
         drop(index);
+        self.progress.frozen_bytes.store(self.progress.active_bytes.swap(0, Relaxed), Relaxed);
         self.layers = Arc::new(Layers {
             active: Arc::default(),
             frozen: Some(self.layers.active.clone()),
@@ -187,6 +203,8 @@ impl Embedded {
         if let Some(base) = self.checkpointer.result(wait)? {
             let active = self.layers.active.clone();
             self.layers = Arc::new(Layers { active, frozen: None, base });
+            self.progress.frozen_bytes.store(0, Relaxed);
+            self.progress.checkpoints.fetch_add(1, Relaxed);
         }
         Ok(())
     }
@@ -212,6 +230,7 @@ impl Engine for Embedded {
         active.apply(&group.ops, group.version, oldest);
         let changed_bytes = active.bytes();
         drop(active);
+        self.progress.active_bytes.store(changed_bytes as u64, Relaxed);
         if changed_bytes > self.sizes.changed_bytes.saturating_mul(CHANGED_FACTOR_MAX) {
             self.end_checkpoint(true)?;
         }
@@ -239,6 +258,20 @@ impl Engine for Embedded {
             }
             self.end_checkpoint(true)?;
         }
+    }
+
+    fn stats(&self) -> Box<dyn Fn() -> EngineStats + Send + Sync> {
+        let (index, progress) = (self.index.clone(), self.progress.clone());
+        Box::new(move || {
+            let (journal_segments, journal_bytes) =
+                index.read().unwrap_or_else(PoisonError::into_inner).size();
+            EngineStats {
+                journal_bytes,
+                journal_segments,
+                unsaved_bytes: progress.active_bytes.load(Relaxed) + progress.frozen_bytes.load(Relaxed),
+                checkpoints: progress.checkpoints.load(Relaxed),
+            }
+        })
     }
 
     fn close(&mut self) -> Result<(), StoreError> {

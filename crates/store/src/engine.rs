@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Image, KeyRange, Order, StoreError};
+use crate::{EngineStats, Image, KeyRange, Order, StoreError};
 
 /// Names one append-only log of a store. Every log exists, empty, from the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +81,10 @@ pub trait Engine: Send + 'static {
     /// Everything there is as of [`version`](Self::version), to be copied while commits go on.
     fn image(&mut self) -> Result<Image, StoreError> {
         Err(StoreError::Unsupported("be copied"))
+    }
+    /// What [`Store::stats`](crate::Store::stats) asks for the engine's part of it, from any thread.
+    fn stats(&self) -> Box<dyn Fn() -> EngineStats + Send + Sync> {
+        Box::new(EngineStats::default)
     }
     /// Brings the stored form in order so that the next opening is quick, and lets go of it.
     fn close(&mut self) -> Result<(), StoreError>;

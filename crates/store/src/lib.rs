@@ -26,6 +26,7 @@
 
 mod cache;
 mod commit;
+mod counts;
 mod embedded;
 mod engine;
 mod error;
@@ -41,6 +42,7 @@ mod versions;
 mod witness;
 
 pub use bytes::Bytes;
+pub use counts::{CLASSES, Distribution, EngineStats, Stats};
 pub use embedded::{
     CHANGED_FACTOR_MAX, Containment, Directory, Disk, DiskFile, Embedded, FINDINGS_MAX, Finding, Image,
     Inspector, Moment, Past, ROWS_PART, Report, Restoration, Sizes,
@@ -53,6 +55,6 @@ pub use limits::{
 pub use memory::Memory;
 pub use range::{KeyRange, Order};
 pub use stepper::Stepper;
-pub use store::{Committed, LogReader, Stats, Store};
+pub use store::{Committed, LogReader, Store};
 pub use txn::Txn;
 pub use witness::{Head, InvalidHead, PROOF_BYTES_MAX, Witness};

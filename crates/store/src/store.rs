@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::JoinHandle;
@@ -9,9 +8,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::cache::Cache;
 use crate::commit::{Committer, Request};
+use crate::counts::Counts;
 use crate::recent::Recent;
 use crate::stepper::Stepper;
-use crate::{CommitError, Engine, Image, Limits, LogId, LogRead, Logs, Snapshot, StoreError, Txn};
+use crate::{
+    CommitError, Engine, EngineStats, Image, Limits, LogId, LogRead, Logs, Snapshot, Stats, StoreError, Txn,
+};
 
 /// A store: rows by key, and logs. Clones share one store; when the last one goes, its thread ends, and what was
 /// committed stays.
@@ -27,26 +29,6 @@ pub struct Committed {
     pub version: u64,
     /// The positions of its log records, in the order in which they were appended.
     pub positions: Vec<(LogId, u64)>,
-}
-
-/// Counts since the store was opened, and sizes now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Transactions that took effect, those that only read left out.
-    pub commits: u64,
-    /// Transactions that conflicted.
-    pub conflicts: u64,
-    /// Groups made durable, each in one disk synchronization.
-    pub groups: u64,
-    /// Recently written keys held for finding conflicts.
-    pub recent_keys: u64,
-    /// Reads of decoded rows that the cache answered.
-    pub cache_hits: u64,
-    /// Reads of decoded rows that it did not.
-    pub cache_misses: u64,
-    /// Bytes the cache holds.
-    pub cache_bytes: u64,
 }
 
 /// Reads logs without a transaction.
@@ -68,19 +50,13 @@ pub(crate) struct Shared {
     pub(crate) cache: Cache,
     pub(crate) logs: Arc<dyn Logs>,
     pub(crate) counts: Counts,
+    engine_stats: Box<dyn Fn() -> EngineStats + Send + Sync>,
 }
 
 /// One version of all rows; as long as one is referred to, its version counts as in use.
 pub(crate) struct Published {
     pub(crate) version: u64,
     pub(crate) snapshot: Arc<dyn Snapshot>,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) commits: AtomicU64,
-    pub(crate) conflicts: AtomicU64,
-    pub(crate) groups: AtomicU64,
 }
 
 impl Store {
@@ -113,7 +89,8 @@ impl Store {
             recent: RwLock::new(Recent::new(version)),
             cache: Cache::new(limits.cache_bytes_max),
             logs: engine.logs(),
-            counts: Counts::default(),
+            counts: Counts::new(),
+            engine_stats: engine.stats(),
         });
         let (requests, incoming) = mpsc::channel(limits.queue_max.max(1));
         let committer = Committer::new(engine, shared.clone(), limits);
@@ -181,14 +158,14 @@ impl Store {
     pub fn stats(&self) -> Stats {
         let shared = &self.inner.shared;
         let (cache_hits, cache_misses, cache_bytes) = shared.cache.stats();
+        let queued = self.inner.requests.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity());
         Stats {
-            commits: shared.counts.commits.load(Ordering::Relaxed),
-            conflicts: shared.counts.conflicts.load(Ordering::Relaxed),
-            groups: shared.counts.groups.load(Ordering::Relaxed),
             recent_keys: shared.recent.read().unwrap_or_else(PoisonError::into_inner).len() as u64,
             cache_hits,
             cache_misses,
             cache_bytes: cache_bytes as u64,
+            engine: (shared.engine_stats)(),
+            ..shared.counts.stats(queued)
         }
     }
 

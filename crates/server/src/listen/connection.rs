@@ -37,6 +37,8 @@ pub(super) async fn serve(
     tls: Option<Arc<Tls>>,
     seat: Seat,
 ) {
+    let gate = Arc::clone(&front.gate);
+    let _open = gate.telemetry().connections.accept();
     // Answers are written whole, so waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not set TCP_NODELAY");

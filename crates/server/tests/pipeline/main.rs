@@ -8,4 +8,6 @@ mod limits;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod watched;
+#[cfg(test)]
 mod world;

@@ -1,13 +1,14 @@
 //! A deployment whose time stands still until it is moved.
 
 use keyring::{KeyFile, Keyring, SystemRandom};
-use platform::{Env, Service, Tx};
-use server::{Clock, Deployment, Peer, Quotas};
+use platform::{Env, Fault, Service, Tx};
+use server::{Clock, Deployment, Gate, Peer, Quotas};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use store::{Memory, Store};
+use store::{Engine, Memory, Store};
+use telemetry::{Exposition, Telemetry};
 use wire::Timestamp;
 use wire::sigv4::{Scope, Signer, SigningKey};
 
@@ -33,7 +34,8 @@ pub(crate) struct Signed {
 }
 
 pub(crate) struct World {
-    deployment: Deployment,
+    gate: Arc<Gate>,
+    telemetry: Arc<Telemetry>,
     store: Store,
     keyring: Keyring,
     time: Arc<AtomicI64>,
@@ -43,19 +45,28 @@ pub(crate) struct World {
 impl World {
     /// With quotas that no test reaches while its time stands still.
     pub(crate) fn new() -> Self {
+        Self::on(Memory::new())
+    }
+
+    /// The same, with its store on this engine.
+    pub(crate) fn on(engine: impl Engine) -> Self {
         let all = ["cloudtrail:*", "iam:*", "kms:*", "rogue:*", "sts:*", "unidentified:*"];
-        Self::with_quotas(&all.map(|name| (name, 1e6)), None)
+        Self::made(engine, &all.map(|name| (name, 1e6)), None)
     }
 
     /// With quotas as AWS has them, but for some, and so many calls in flight.
     pub(crate) fn with_quotas(chosen: &[(&str, f64)], calls_max: Option<usize>) -> Self {
+        Self::made(Memory::new(), chosen, calls_max)
+    }
+
+    fn made(engine: impl Engine, chosen: &[(&str, f64)], calls_max: Option<usize>) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let (data, keys) = (scratch.path().join("data"), scratch.path().join("keys"));
         std::fs::create_dir(&data).unwrap();
         std::fs::create_dir(&keys).unwrap();
         let seal = KeyFile::create(&keys.join("root.key"), &SystemRandom).unwrap();
         let keyring = Keyring::create(&data.join("keyring.json"), &seal, Arc::new(SystemRandom)).unwrap();
-        let store = Store::open(Memory::new()).unwrap();
+        let store = Store::open(engine).unwrap();
         let root = Signed { id: "AKIAROOTROOTROOTROOT".to_owned(), secret: "s".repeat(40), token: None };
         let mut tx = Tx::begin(&store, &keyring);
         let now = Timestamp(START);
@@ -72,13 +83,17 @@ impl World {
         let env = Env { keyring: keyring.clone(), random: Arc::new(SystemRandom), directory: iam };
         let time = Arc::new(AtomicI64::new(START));
         let clock = Arc::new(Hand(Arc::clone(&time)));
+        let models: Vec<_> = services.iter().map(|service| service.model()).collect();
+        let telemetry = Arc::new(Telemetry::new(&models, None));
+        let gate = Gate::sealed(&services, String::new).with_telemetry(Arc::clone(&telemetry));
         let mut quotas = Quotas::new(&services);
         for (name, per_second) in chosen {
             quotas.set(name, *per_second).unwrap();
         }
         let deployment = Deployment::new(store.clone(), env, clock, "111122223333", "us-east-1", services)
             .with_limits(&quotas, calls_max.and_then(NonZeroUsize::new));
-        Self { deployment, store, keyring, time, root }
+        gate.open(Arc::new(deployment)).unwrap();
+        Self { gate: Arc::new(gate), telemetry, store, keyring, time, root }
     }
 
     /// Reads what is committed.
@@ -95,7 +110,7 @@ impl World {
     }
 
     pub(crate) async fn record_unrecorded(&self) {
-        self.deployment.record_unrecorded().await;
+        self.gate.deployment().unwrap().record_unrecorded().await;
     }
 
     /// What LookupEvents finds by the name of an event.
@@ -113,8 +128,18 @@ impl World {
         events.iter().map(record).collect()
     }
 
+    /// What is seen of it from outside.
+    pub(crate) fn exposition(&self) -> Exposition {
+        let gate = Arc::clone(&self.gate);
+        Exposition::new(Arc::clone(&self.telemetry), move || gate.state(), "0.0.0")
+    }
+
+    pub(crate) async fn try_timers(&self) -> Result<(), Fault> {
+        self.gate.deployment().unwrap().run_due_timers().await
+    }
+
     pub(crate) async fn run_timers(&self) {
-        if let Err(fault) = self.deployment.run_due_timers().await {
+        if let Err(fault) = self.try_timers().await {
             panic!("{}", fault.for_operator());
         }
     }
@@ -184,7 +209,7 @@ impl World {
 
     async fn answer(&self, parts: &http::request::Parts, body: &[u8]) -> (u16, String) {
         let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false, tls: None };
-        let answer = self.deployment.handle(parts, body, peer).await;
+        let answer = self.gate.handle(parts, body, peer).await;
         (answer.status, String::from_utf8(answer.body).unwrap())
     }
 }

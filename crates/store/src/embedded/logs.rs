@@ -63,6 +63,12 @@ impl Index {
         self.logs.iter().map(|(id, log)| Bounds { log: *id, first: log.first, next: log.next }).collect()
     }
 
+    /// How many segments there are, and the bytes of their frames.
+    pub(super) fn size(&self) -> (u64, u64) {
+        let bytes = self.segments.values().map(|segment| segment.contents.frames_end);
+        (self.segments.len() as u64, bytes.sum())
+    }
+
     /// Adds a segment that is complete. False if its records do not follow on those of the segments before.
     #[must_use]
     pub(super) fn add_sealed(&mut self, header: &SegmentHeader, mut contents: Contents) -> bool {

@@ -1,0 +1,102 @@
+//! Logs on standard error: what an operator of the process has to know. What callers did is in the audit trail.
+
+use crate::config::{Log, LogFormat, LogLevel};
+use std::any::Any;
+use std::io::IsTerminal as _;
+use std::panic::PanicHookInfo;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// The crates of Fastness. All others are heard at `warn` and above only, whatever the level: at `trace`, some write down what goes
+/// over the wire.
+const OWN: [&str; 15] = [
+    "cloudtrail",
+    "confine",
+    "fastness",
+    "iam",
+    "keyring",
+    "kms",
+    "memory",
+    "platform",
+    "policy",
+    "seals",
+    "server",
+    "store",
+    "sts",
+    "telemetry",
+    "wire",
+];
+
+/// Starts logging.
+pub(crate) fn start(log: &Log) {
+    let level = match log.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let json = match log.format {
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+    };
+    let targets = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_targets(OWN.map(|target| (target, level)));
+    let output = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let output = if json { output.json().flatten_event(true).boxed() } else { output.boxed() };
+    tracing_subscriber::registry().with(output.with_filter(targets)).init();
+    std::panic::set_hook(Box::new(panicked));
+}
+
+/// Logs where a panic happened. Its message is told only if it is a literal: one that was put together may hold data.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let message = panic.payload().downcast_ref::<&'static str>();
+    tracing::error!(
+        place,
+        panic = message,
+        thread = std::thread::current().name(),
+        "a defect: the program panicked"
+    );
+}
+
+fn literal(payload: &dyn Any) -> Option<&'static str> {
+    payload.downcast_ref::<&'static str>().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Crates that are not in the binary.
+    const PROVING_GROUND: [&str; 2] = ["simdisk", "simulation"];
+
+    #[test]
+    fn every_crate_is_heard() {
+        let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let found: BTreeSet<String> = [crates.to_owned(), crates.join("services")]
+            .iter()
+            .flat_map(|folder| folder.read_dir().unwrap())
+            .filter(|entry| entry.as_ref().unwrap().path().join("Cargo.toml").exists())
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !PROVING_GROUND.contains(&name.as_str()))
+            .collect();
+        assert_eq!(found, OWN.map(ToOwned::to_owned).into(), "a crate is missing from OWN, or gone");
+    }
+
+    #[test]
+    fn a_panic_s_message_is_told_only_if_it_is_a_literal() {
+        let payload = |panic: fn()| std::panic::catch_unwind(panic).unwrap_err();
+        assert_eq!(literal(&*payload(|| panic!("as written"))), Some("as written"));
+        let cut = || drop("sécret".split_at(std::hint::black_box(2)));
+        let payload = payload(cut);
+        assert!(payload.downcast_ref::<String>().unwrap().contains("sécret"), "why this is needed");
+        assert_eq!(literal(&*payload), None);
+    }
+}

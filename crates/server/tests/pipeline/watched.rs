@@ -1,0 +1,141 @@
+//! What is seen from outside: of timers, of handlers that break the rules, and of a store that fails.
+
+use crate::world::{DAY_MS, World};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use store::{Engine, EngineStats, Group, Logs, Memory, Snapshot, StoreError};
+use telemetry::{Exposition, monitor};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// An engine whose disk breaks when it is told to.
+pub(crate) struct Breaking {
+    engine: Memory,
+    broken: Arc<AtomicBool>,
+}
+
+impl Engine for Breaking {
+    fn version(&self) -> u64 {
+        self.engine.version()
+    }
+
+    fn snapshot(&self) -> Arc<dyn Snapshot> {
+        self.engine.snapshot()
+    }
+
+    fn logs(&self) -> Arc<dyn Logs> {
+        self.engine.logs()
+    }
+
+    fn commit(&mut self, group: &Group, oldest: u64) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(StoreError::io("writing", std::io::Error::other("broken")));
+        }
+        self.engine.commit(group, oldest)
+    }
+
+    fn stats(&self) -> Box<dyn Fn() -> EngineStats + Send + Sync> {
+        self.engine.stats()
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        self.engine.close()
+    }
+}
+
+/// The value of a sample, 0 if there is none.
+fn value(exposition: &Exposition, sample: &str) -> f64 {
+    let text = exposition.encode().unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+    line.map_or(0.0, |value| value.parse().unwrap())
+}
+
+async fn get(address: std::net::SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    format!("{} {body}", head.split(' ').nth(1).unwrap())
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_told_of() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let world = World::on(Breaking { engine: Memory::new(), broken: Arc::clone(&broken) });
+    let exposition = Arc::new(world.exposition());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let listening = tokio::spawn(monitor(Arc::clone(&exposition), listener, stopped));
+    let call = async || world.json(&world.root, "kms", "TrentService.ListKeys", "{}").await.0;
+    let failed = r#"fastness_requests_total{service="kms",operation="ListKeys",protocol="json_1_1",outcome="server_error"}"#;
+
+    assert_eq!(call().await, 200);
+    assert_eq!(get(address, "/readyz").await, "200 ready\n");
+    broken.store(true, Ordering::Relaxed);
+    assert_eq!(call().await, 503);
+    // A disk that works again changes nothing: what is on it is not known until it is opened anew.
+    broken.store(false, Ordering::Relaxed);
+    assert_eq!(call().await, 503);
+    assert_eq!(get(address, "/readyz").await, "503 store failed\n");
+    assert_eq!(get(address, "/healthz").await, "503 store failed\n");
+    assert!(get(address, "/metrics").await.contains("\nfastness_store_poisoned 1\n"));
+    assert_eq!((value(&exposition, failed), value(&exposition, "fastness_ready")), (2.0, 0.0));
+    assert_eq!(value(&exposition, "fastness_audit_records_total"), 1.0);
+
+    stop.send_replace(true);
+    listening.await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn timers_are_seen_when_they_are_done_and_when_they_are_late() {
+    let world = World::new();
+    let exposition = world.exposition();
+    let key = world.json(&world.root, "kms", "TrentService.CreateKey", "{}").await.1;
+    let key: serde_json::Value = serde_json::from_str(&key).unwrap();
+    let key = key["KeyMetadata"]["KeyId"].as_str().unwrap();
+    let body = format!(r#"{{"KeyId":"{key}","PendingWindowInDays":7}}"#);
+    assert_eq!(world.json(&world.root, "kms", "TrentService.ScheduleKeyDeletion", &body).await.0, 200);
+    world.run_timers().await;
+    assert_eq!(value(&exposition, "fastness_timers_run_total"), 0.0);
+    world.pass(7 * DAY_MS + 90_000);
+    // What the look finds is late; what it then does is no longer due.
+    world.run_timers().await;
+    assert_eq!(value(&exposition, "fastness_timers_run_total"), 1.0);
+    assert_eq!(value(&exposition, "fastness_timers_due"), 0.0);
+    assert_eq!(value(&exposition, "fastness_timers_late_seconds"), 0.0);
+
+    let broken = Arc::new(AtomicBool::new(false));
+    let world = World::on(Breaking { engine: Memory::new(), broken: Arc::clone(&broken) });
+    let exposition = world.exposition();
+    let key = world.json(&world.root, "kms", "TrentService.CreateKey", "{}").await.1;
+    let key: serde_json::Value = serde_json::from_str(&key).unwrap();
+    let key = key["KeyMetadata"]["KeyId"].as_str().unwrap();
+    let body = format!(r#"{{"KeyId":"{key}","PendingWindowInDays":7}}"#);
+    assert_eq!(world.json(&world.root, "kms", "TrentService.ScheduleKeyDeletion", &body).await.0, 200);
+    world.pass(7 * DAY_MS + 90_000);
+    broken.store(true, Ordering::Relaxed);
+    assert!(world.try_timers().await.is_err());
+    assert_eq!(value(&exposition, "fastness_timers_failed_total"), 1.0);
+    assert_eq!(value(&exposition, "fastness_timers_due"), 1.0);
+    let late = value(&exposition, "fastness_timers_late_seconds");
+    assert!((89.0..=91.0).contains(&late), "{late}");
+}
+
+#[tokio::test]
+async fn defects_are_the_server_s_errors() {
+    let world = World::new();
+    let exposition = world.exposition();
+    for operation in ["Forget", "Panic"] {
+        world.json(&world.root, "rogue", &format!("Rogue.{operation}"), "{}").await;
+        let sample = format!(
+            r#"fastness_requests_total{{service="rogue",operation="{operation}",protocol="json_1_1",outcome="server_error"}}"#
+        );
+        assert_eq!(value(&exposition, &sample), 1.0);
+    }
+    assert_eq!(value(&exposition, "fastness_requests_in_flight"), 0.0);
+}
