@@ -205,7 +205,7 @@ fn the_format_is_the_documented_one() {
     file.write_at(96, &frames).unwrap();
     file.write_at(96 + frames.len() as u64, &[0; 100]).unwrap();
     let head = disk.create("head").unwrap();
-    head.write_at(0, &[slot(9, &link), vec![0; 512]].concat()).unwrap();
+    head.write_at(0, &[vec![0; 1024], slot(9, &link)].concat()).unwrap(); // after the last group
     let store = simulated(&disk);
     let expected = (vec![(b"key".to_vec(), b"value".to_vec())], vec![(1, b"one".to_vec())]);
     assert_eq!(contents(&store).unwrap(), expected);
@@ -234,7 +234,8 @@ fn the_format_is_the_documented_one() {
     ]
     .concat();
     assert_eq!(disk.contents(FIRST), [header.clone(), frames, seal].concat());
-    assert_eq!(disk.contents("head"), slot(9, &link).repeat(2));
+    let (checkpoint, group) = (disk.contents("head"), slot(9, &link));
+    assert!(checkpoint.starts_with(&group) && checkpoint.ends_with(&group) && checkpoint.len() == 3 * 512);
     drop(store);
 
     disk.damage(FIRST, 8, 1 ^ 2);
