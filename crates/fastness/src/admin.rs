@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use server::{Commands, Gate, Operator, SealError};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -61,36 +62,34 @@ pub(crate) enum Command {
 
 /// Sends a command to the server of a data directory and waits for its answer.
 pub(crate) fn ask(data: &Data, command: &Command) -> Result<Value, Failure> {
-    ask_running(data, command)?.ok_or_else(|| failure(data.path().display(), "no server is running here"))
+    ask_with(data, command, None)
 }
 
-/// Sends a command to the server of a data directory, if one is running, and waits for its answer.
-pub(crate) fn ask_running(data: &Data, command: &Command) -> Result<Option<Value>, Failure> {
+/// Sends a command, with an open file if it takes one, to the server of a data directory and waits for its answer.
+pub(crate) fn ask_with(data: &Data, command: &Command, file: Option<&File>) -> Result<Value, Failure> {
     let path = data.admin_socket();
-    let connected = server::reachable(&path).and_then(|reachable| UnixStream::connect(reachable.path()));
-    let mut stream = match connected {
-        Ok(stream) => stream,
-        Err(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused
-            ) =>
-        {
-            return Ok(None);
+    let absent = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
+            failure(data.path().display(), "no server is running here")
         }
-        Err(error) => return Err(failure(path.display(), error)),
+        _ => failure(path.display(), error),
     };
+    let mut stream = UnixStream::connect(server::reachable(&path).map_err(absent)?.path()).map_err(absent)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut line = Zeroizing::new(serde_json::to_vec(command)?);
     line.push(b'\n');
-    stream.write_all(&line)?;
+    let sent = match file {
+        Some(file) => server::send_with_file(&stream, &line, file)?,
+        None => 0,
+    };
+    stream.write_all(line.get(sent..).unwrap_or_default())?;
     let mut answer = String::new();
     BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut answer)?;
     let mut answer: Value =
         serde_json::from_str(&answer).map_err(|_| Failure("the server ended before it answered".into()))?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => Err(Failure(error.to_owned())),
-        None => Ok(Some(answer.get_mut("ok").map(Value::take).unwrap_or_default())),
+        None => Ok(answer.get_mut("ok").map(Value::take).unwrap_or_default()),
     }
 }
 
@@ -107,28 +106,33 @@ pub(crate) struct Commanded {
 }
 
 impl Commands for Commanded {
-    async fn run(&self, command: &[u8], by: Operator) -> Result<Value, String> {
+    async fn run(&self, command: &[u8], file: Option<File>, by: Operator) -> Result<Value, String> {
         if self.ending.load(Ordering::Relaxed) {
             return Err("the server is starting anew".to_owned());
         }
         let command: Command =
             serde_json::from_slice(command).map_err(|error| format!("not a command: {error}"))?;
-        self.obey(&command, by).await.map_err(|Failure(message)| message)
+        self.obey(&command, file, by).await.map_err(|Failure(message)| message)
     }
 }
 
 impl Commanded {
     /// Does what a command asks.
-    pub(crate) async fn obey(&self, command: &Command, by: Operator) -> Result<Value, Failure> {
+    pub(crate) async fn obey(
+        &self,
+        command: &Command,
+        file: Option<File>,
+        by: Operator,
+    ) -> Result<Value, Failure> {
         match command {
             Command::Status {} => Ok(self.status()),
             Command::Seal {} => self.seal(by).await,
+            Command::Backup { to } => self.backup(by, to, file).await,
+            Command::Verify { contains } => self.verify(by, contains).await,
             Command::Why { request_id } => match self.gate.deployment() {
                 Some(deployment) => explain(&deployment, request_id, Some(by)).await,
                 None => Err(SealError::Sealed.into()),
             },
-            Command::Backup { to } => self.backup(by, to).await,
-            Command::Verify { contains } => self.verify(by, contains).await,
             Command::Unseal {} => self.unseal(by, |opening, _| opening.configured()).await,
             Command::UnsealWithPassphrase { passphrase } => {
                 let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());
@@ -216,12 +220,13 @@ impl Commanded {
         json!({ "sealed": self.gate.deployment().is_none(), "pid": std::process::id() })
     }
 
-    async fn backup(&self, by: Operator, to: &Path) -> Result<Value, Failure> {
+    async fn backup(&self, by: Operator, to: &Path, file: Option<File>) -> Result<Value, Failure> {
         let deployment = self.gate.deployment().ok_or_else(sealed)?;
+        let file = file.ok_or_else(|| Failure("no open file came with the command".into()))?;
         let stop = || self.gate.deployment().is_none();
-        let made = backup::into_outbox(&deployment, &self.opening, to, said_by(by), &stop).await?;
-        tracing::info!(uid = by.uid, path = %made.path.display(), head = made.head, "backed up");
-        Ok(made.to_json())
+        let head = backup::make(&deployment, &self.opening, to, &file, said_by(by), &stop).await?;
+        tracing::info!(uid = by.uid, to = %to.display(), head, "backed up");
+        Ok(json!({ "head": head }))
     }
 
     async fn verify(&self, by: Operator, contains: &[String]) -> Result<Value, Failure> {

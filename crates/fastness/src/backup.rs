@@ -1,13 +1,11 @@
 //! Backups: everything that a deployment is, sealed as it is stored, in one file that proves itself whole.
 
 mod container;
-mod deliver;
 mod digest;
 mod make;
 mod restore;
 
-pub(crate) use self::deliver::into_outbox;
-pub(crate) use self::make::run;
+pub(crate) use self::make::{make, run};
 pub(crate) use self::restore::run as restore;
 
 use serde::{Deserialize, Serialize};

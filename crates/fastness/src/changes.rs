@@ -1,6 +1,6 @@
 //! Changes of what opens the keyring, as the server that runs makes them, or the command itself if none does.
 
-use crate::admin::{Command, Commanded, ask};
+use crate::admin::{Command, Commanded, ask_with};
 use crate::args::{NewSeals, Place};
 use crate::deployment::SealPlace;
 use crate::opening::{Opening, services};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use server::{Gate, Operator};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -132,8 +133,12 @@ fn passphrase(text: &str) -> Box<dyn Seal> {
 
 /// Has a command run by the server of the deployment, or, if none runs, here and now, recorded all the same.
 pub(crate) fn run(place: &Place, command: &Command) -> Result<Value, Failure> {
-    let opening = Opening::locate(place)?;
-    let Ok(_claim) = opening.data.claim() else { return ask(&opening.data, command) };
+    run_with(Opening::locate(place)?, command, None)
+}
+
+/// The same for a deployment that was located, with an open file if the command takes one.
+pub(crate) fn run_with(opening: Opening, command: &Command, file: Option<File>) -> Result<Value, Failure> {
+    let Ok(_claim) = opening.data.claim() else { return ask_with(&opening.data, command, file.as_ref()) };
     let given = match command {
         Command::AddSlots { given, .. }
         | Command::RemoveSlot { given, .. }
@@ -155,7 +160,7 @@ pub(crate) fn run(place: &Place, command: &Command) -> Result<Value, Failure> {
         Operator { uid: std::fs::metadata("/proc/self")?.uid(), pid: i32::try_from(std::process::id()).ok() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
-        let result = commanded.obey(command, by).await;
+        let result = commanded.obey(command, file, by).await;
         gate.seal().await?;
         result
     })

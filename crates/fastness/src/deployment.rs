@@ -82,14 +82,10 @@ impl Data {
         Self(path)
     }
 
-    /// The files beside the store that belong into a backup.
-    pub(crate) fn backed_up(&self) -> [PathBuf; 3] {
-        [self.keyring(), self.description(), self.root_credentials()]
-    }
-
-    /// Where a running server leaves what an operator is to take elsewhere: it cannot write elsewhere itself.
-    pub(crate) fn outbox(&self) -> PathBuf {
-        self.0.join("outbox")
+    /// The files beside the store that belong into a backup; not every deployment has all of them.
+    pub(crate) fn backed_up(&self) -> [PathBuf; 5] {
+        let (authority, certificate) = (self.authority(), self.authority_certificate());
+        [self.keyring(), self.description(), self.root_credentials(), authority, certificate]
     }
 
     pub(crate) fn path(&self) -> &Path {

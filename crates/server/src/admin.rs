@@ -1,22 +1,30 @@
 //! The operator's channel: a Unix socket in the data directory, over which commands reach the running server.
 //!
-//! One connection carries one command, a line of JSON, and its answer, a line of JSON: `{"ok": …}` or `{"error": "…"}`. Who may
+//! One connection carries one command, a line of JSON, and its answer, a line of JSON: `{"ok": …}` or `{"error": "…"}`. With a
+//! command can come an open file (unix(7), `SCM_RIGHTS`), which the server could not open itself: it is kept to its own. Who may
 //! open the socket (mode 0600) and is the server's own user or root is the operator; the kernel tells who it is.
 
 use crate::listen::stopped;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
 use serde_json::{Value, json};
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncWriteExt as _, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
 
 /// The longest command, in bytes.
-const COMMAND_BYTES_MAX: u64 = 64 * 1024;
+const COMMAND_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a client may take to send its command.
 const COMMAND_TIME: Duration = Duration::from_secs(10);
@@ -41,8 +49,13 @@ pub struct Operator {
 
 /// What serves commands.
 pub trait Commands: Send + Sync + 'static {
-    /// Does what a command asks; the error is for the operator to read.
-    fn run(&self, command: &[u8], by: Operator) -> impl Future<Output = Result<Value, String>> + Send;
+    /// Does what a command asks, with the open file that came with it; the error is for the operator to read.
+    fn run(
+        &self,
+        command: &[u8],
+        file: Option<File>,
+        by: Operator,
+    ) -> impl Future<Output = Result<Value, String>> + Send;
 }
 
 /// Listens at `path`, which is taken over from a server that is no more, and tells the user id that owns it.
@@ -97,21 +110,18 @@ pub async fn serve_admin(
     }
 }
 
-async fn serve(commands: &impl Commands, stream: UnixStream, owner: u32) -> io::Result<()> {
+async fn serve(commands: &impl Commands, mut stream: UnixStream, owner: u32) -> io::Result<()> {
     let credentials = stream.peer_cred()?;
     let by = Operator { uid: credentials.uid(), pid: credentials.pid() };
-    let (reading, mut writing) = stream.into_split();
     let answer = if by.uid == owner || by.uid == 0 {
         // A command can hold a passphrase.
-        let mut command = Zeroizing::new(Vec::new());
-        let mut reading = BufReader::new(reading.take(COMMAND_BYTES_MAX));
-        let read = tokio::time::timeout(COMMAND_TIME, reading.read_until(b'\n', &mut command)).await;
-        match read {
-            Ok(read) => read?,
+        let mut command = Zeroizing::new(Vec::with_capacity(COMMAND_BYTES_MAX));
+        let file = match tokio::time::timeout(COMMAND_TIME, receive(&stream, &mut command)).await {
+            Ok(received) => received?,
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),
         };
         if command.last() == Some(&b'\n') {
-            commands.run(&command, by).await
+            commands.run(&command, file, by).await
         } else {
             Err("a command is a line".into())
         }
@@ -123,8 +133,54 @@ async fn serve(commands: &impl Commands, stream: UnixStream, owner: u32) -> io::
         Ok(value) => json!({ "ok": value }),
         Err(message) => json!({ "error": message }),
     };
-    writing.write_all(format!("{answer}\n").as_bytes()).await?;
-    writing.shutdown().await
+    stream.write_all(format!("{answer}\n").as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// Reads a line, or as much of one as a command may have, and the file that came with it.
+async fn receive(stream: &UnixStream, command: &mut Vec<u8>) -> io::Result<Option<File>> {
+    let mut file = None;
+    while command.len() < COMMAND_BYTES_MAX && command.last() != Some(&b'\n') {
+        stream.readable().await?;
+        let mut buffer = Zeroizing::new([0; 4096]);
+        let room = buffer.len().min(COMMAND_BYTES_MAX - command.len());
+        let buffer = buffer.get_mut(..room).unwrap_or_default();
+        let received = stream.try_io(Interest::READABLE, || {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let into = &mut [IoSliceMut::new(buffer)];
+            let received = recvmsg(stream, into, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+            let files = control.drain().filter_map(|message| match message {
+                RecvAncillaryMessage::ScmRights(files) => Some(files),
+                _ => None,
+            });
+            file = files.flatten().last().map(File::from).or(file.take());
+            Ok(received.bytes)
+        });
+        match received {
+            Ok(0) => break,
+            Ok(count) => command.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(file)
+}
+
+/// Sends the beginning of a command with an open file, and tells how much of it went.
+///
+/// # Errors
+/// Those of the socket.
+pub fn send_with_file(
+    stream: &std::os::unix::net::UnixStream,
+    command: &[u8],
+    file: &File,
+) -> io::Result<usize> {
+    let files = [file.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&files));
+    Ok(sendmsg(stream, &[IoSlice::new(command)], &mut control, SendFlags::NOSIGNAL)?)
 }
 
 /// A path by which a socket can be bound or connected to, as long as this is kept.

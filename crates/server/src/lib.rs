@@ -16,7 +16,7 @@ mod seen;
 mod timers;
 mod unrecorded;
 
-pub use admin::{Commands, Operator, bind_admin, reachable, serve_admin};
+pub use admin::{Commands, Operator, bind_admin, reachable, send_with_file, serve_admin};
 pub use clock::{Clock, SystemClock};
 pub use deployment::Deployment;
 pub use gate::{Gate, SealError};

@@ -92,22 +92,23 @@ impl<E: Engine> Committer<E> {
                 }
             }
             self.commit_all(commits);
-            images.into_iter().for_each(|reply| self.hand_out_image(reply));
+            for reply in images {
+                let _ = reply.send(self.image()); // nobody to tell if the caller went away
+            }
         }
         if let Some(reply) = closing {
             let _ = reply.send(self.close()); // nobody to tell if the caller went away
         }
     }
 
-    /// Answers with an image of what is durable now.
-    pub(crate) fn hand_out_image(&mut self, reply: oneshot::Sender<Result<Image, StoreError>>) {
-        let image = self.poisoned.clone().map_or_else(|| self.engine.image(), Err);
-        let _ = reply.send(image); // nobody to tell if the caller went away
-    }
-
     /// Brings the engine to its end.
     pub(crate) fn close(mut self) -> Result<(), StoreError> {
         self.poisoned.take().map_or_else(|| self.engine.close(), Err)
+    }
+
+    /// Everything there is as of the last group.
+    pub(crate) fn image(&mut self) -> Result<Image, StoreError> {
+        self.poisoned.clone().map_or_else(|| self.engine.image(), Err)
     }
 
     pub(crate) fn commit_all(&mut self, commits: Vec<(Intent, Reply)>) {

@@ -147,6 +147,8 @@ impl Embedded {
         let tables = Tables::open(&*disk, sizes.table_cache_bytes, witness.clone())?;
         let base = tables.base()?;
         let recovered = recover::recover(&*disk, base.as_deref(), &*witness, may_begin)?;
+        // Logs are often kept on another machine: a head there proves later that the history was not rolled back.
+        tracing::info!(head = %recovered.from.head, "store opened");
         let index = recovered.index;
         let progress = Progress::default();
         progress.active_bytes.store(recovered.changed.bytes() as u64, Relaxed);
@@ -180,11 +182,12 @@ impl Embedded {
             return Ok(());
         }
         let (segment, offset) = self.journal.place();
+        tracing::info!(head = %self.journal.head(), "checkpoint");
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         let oldest_segment = index.oldest_needed(segment).max(self.mark.oldest_segment);
         self.mark = Mark { head: self.journal.head(), segment, offset, oldest_segment };
-        let (changed, anchor) = (self.layers.active.clone(), self.journal.anchor_file());
-        let job = Job { changed, mark: self.mark, logs: index.bounds(), anchor };
+        let (changed, note) = (self.layers.active.clone(), self.journal.note());
+        let job = Job { changed, mark: self.mark, logs: index.bounds(), note };
         drop(index);
         self.progress.frozen_bytes.store(self.progress.active_bytes.swap(0, Relaxed), Relaxed);
         self.layers = Arc::new(Layers {

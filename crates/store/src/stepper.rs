@@ -24,19 +24,19 @@ impl<E: Engine> Stepper<E> {
 
     /// Commits at most so many of the waiting transactions, the oldest first, as one group, and answers them.
     pub fn step(&mut self, transactions_max: usize) {
-        let (mut commits, mut images) = (Vec::new(), Vec::new());
+        let mut commits = Vec::new();
         while commits.len() < transactions_max
             && let Ok(request) = self.incoming.try_recv()
         {
             match request {
                 Request::Commit(intent, reply) => commits.push((intent, reply)),
-                Request::Image(reply) => images.push(reply),
+                // As of what is committed already: commits of this step come after it.
+                Request::Image(reply) => drop(reply.send(self.committer.image())),
                 // Whoever drives the steps ends them with `close`.
                 Request::Close(reply) => drop(reply.send(Err(StoreError::Closed))),
             }
         }
         self.committer.commit_all(commits);
-        images.into_iter().for_each(|reply| self.committer.hand_out_image(reply));
     }
 
     /// Commits all that waits and leaves the engine so that the next opening is quick. Later commits are refused.

@@ -1,191 +1,152 @@
 //! `fastness backup`: by the running server, or by itself while none runs.
 
 use super::container::{Contents, Writer, read};
-use super::deliver::{OUTGOING, take};
 use super::{FORMAT, Manifest, STORE_PREFIX};
-use crate::admin::{Command, ask_running};
+use crate::admin::Command;
 use crate::args::BackupArgs;
-use crate::config::Config;
 use crate::deployment::{Data, Description};
 use crate::opening::Opening;
-use crate::{Failure, failure};
+use crate::{Failure, changes, failure};
 use platform::Vouching;
 use serde_json::{Value, json};
 use server::{Clock as _, Deployment, SystemClock};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufReader, BufWriter, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io::{self, BufReader, BufWriter, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use store::{Image, Witness as _};
 
-/// What was made.
-pub(crate) struct Made {
-    pub(crate) path: PathBuf,
-    pub(crate) bytes: u64,
-    pub(crate) head: String,
-}
-
-impl Made {
-    pub(crate) fn to_json(&self) -> Value {
-        json!({ "path": self.path, "bytes": self.bytes, "head": self.head })
-    }
-}
-
 pub(crate) fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
-    let config = Config::read(&args.place)?;
-    let data = Data::locate(&args.place, &config)?;
-    let description =
-        data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
-    let to = named(&std::path::absolute(&args.to)?, &description);
-    require_free(&to, &data)?;
-    let made = match ask_running(&data, &Command::Backup { to: to.clone() })? {
-        Some(mut made) => {
-            take(&data.outbox().join(OUTGOING), &to)?;
-            if let Some(made) = made.as_object_mut() {
-                made.insert("path".into(), json!(to));
-            }
-            made
-        }
-        None => {
-            let _claim = data.claim()?;
-            let opening = Opening { place: args.place.clone(), config, data, description };
-            let deployment = opening.configured()?;
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let by = json!({ "operator": { "uid": own_uid()?, "pid": std::process::id() } });
-            let made = runtime.block_on(make(&deployment, &opening, &to, &to, by, &|| false));
-            close(&runtime, deployment)?;
-            made?.to_json()
-        }
-    };
-    let text = |name| made.get(name).and_then(Value::as_str).unwrap_or_default();
+    let opening = Opening::locate(&args.place)?;
+    let made = SystemClock.now().rfc3339();
+    let target = Target::choose(&std::path::absolute(&args.to)?, &opening.data, &opening.description, &made)?;
+    let command = Command::Backup { to: target.path.clone() };
+    // The server is kept to its own files: it gets this one open.
+    let answer = changes::run_with(opening, &command, Some(target.file.try_clone()?))?;
+    let head = answer.get("head").and_then(Value::as_str).unwrap_or_default();
+    let bytes = target.file.metadata()?.len();
+    let path = target.keep()?;
     let mut out = io::stdout();
-    writeln!(out, "Backed up to {}", text("path"))?;
-    writeln!(out, "  bytes     {}", made.get("bytes").and_then(Value::as_u64).unwrap_or_default())?;
-    writeln!(out, "  head      {}", text("head"))?;
+    writeln!(out, "Backed up to {}", path.display())?;
+    writeln!(out, "  bytes     {bytes}")?;
+    writeln!(out, "  head      {head}")?;
     writeln!(out, "What opens the keyring is not in it: keep that, too, elsewhere.")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The user that runs this process.
-pub(crate) fn own_uid() -> io::Result<u32> {
-    Ok(fs::metadata("/proc/self")?.uid())
+/// The file of a backup, which bears its name only once it is whole.
+struct Target {
+    path: PathBuf,
+    partial: PathBuf,
+    file: File,
+    kept: bool,
 }
 
-/// Closes a deployment that was opened for one command.
-pub(crate) fn close(
-    runtime: &tokio::runtime::Runtime,
-    deployment: std::sync::Arc<Deployment>,
-) -> Result<(), Failure> {
-    match std::sync::Arc::try_unwrap(deployment) {
-        Ok(deployment) => Ok(runtime.block_on(deployment.close())?),
-        Err(_) => Err(Failure("the deployment is still in use".into())),
+impl Target {
+    /// Begins a backup at `to`, a file that does not exist yet or a directory to make one in.
+    fn choose(to: &Path, data: &Data, description: &Description, made: &str) -> Result<Self, Failure> {
+        let path = if to.is_dir() {
+            let time: String = made.chars().filter(|c| !matches!(c, '-' | ':' | '.')).collect();
+            to.join(format!("fastness-{}-{time}.backup", description.id))
+        } else {
+            to.to_owned()
+        };
+        require_free(&path)?;
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        let parent = parent.canonicalize().map_err(|error| failure(parent.display(), error))?;
+        let own = data.path().canonicalize().map_err(|error| failure(data.path().display(), error))?;
+        if parent.starts_with(&own) {
+            return Err(failure(path.display(), "a backup must not lie in the data directory"));
+        }
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let open =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&partial);
+        let file = open.map_err(|error| failure(partial.display(), error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(failure(path.display(), "another backup of this name is being made"));
+            }
+            Err(TryLockError::Error(error)) => return Err(failure(partial.display(), error)),
+        }
+        file.set_len(0)?; // what is left of one that was cut off
+        Ok(Self { path, partial, file, kept: false })
+    }
+
+    /// Gives it its name.
+    fn keep(mut self) -> Result<PathBuf, Failure> {
+        require_free(&self.path)?;
+        fs::rename(&self.partial, &self.path)?;
+        self.kept = true;
+        File::open(self.path.parent().unwrap_or(Path::new("/")))?.sync_all()?;
+        Ok(self.path.clone())
     }
 }
 
-/// Makes a backup at `path`, which does not exist yet, to be taken to `to`, while `stop` does not say to give up.
+impl Drop for Target {
+    fn drop(&mut self) {
+        if !self.kept {
+            // The next backup of this name takes its place.
+            let _gone = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+fn require_free(path: &Path) -> Result<(), Failure> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(failure(path.display(), "there is something of this name already")),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Writes a backup to an empty file, synchronizes it and reads it again, while `stop` does not say to give up. Tells the head that
+/// it ends with.
 ///
-/// The backup holds the record that it was made. It bears its name only once it was written, synchronized and read again.
+/// The backup holds the record that it was made, with the name that the operator gave it.
 pub(crate) async fn make(
     deployment: &Deployment,
     opening: &Opening,
-    path: &Path,
     to: &Path,
+    file: &File,
     by: Value,
     stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Made, Failure> {
-    let (data, description) = (&opening.data, &opening.description);
-    let made = SystemClock.now().rfc3339();
+) -> Result<String, Failure> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > 0 {
+        return Err(Failure("a backup is written to an empty file".into()));
+    }
     let mut details = by;
     if let Some(details) = details.as_object_mut() {
         details.insert("to".into(), json!(to));
     }
     deployment.record_operator("Backup", details).await.map_err(|fault| Failure(fault.for_operator()))?;
     let image = deployment.image().await?;
-    let work = || write(deployment, &image, data, description, path, made, stop);
-    let bytes = match tokio::runtime::Handle::current().runtime_flavor() {
-        tokio::runtime::RuntimeFlavor::MultiThread => tokio::task::block_in_place(work)?,
-        _ => work()?,
+    let work = || {
+        fill(deployment, &image, opening, file, stop)?;
+        verify(deployment, file, stop)
     };
-    Ok(Made { path: path.to_owned(), bytes, head: image.head().to_string() })
-}
-
-/// The file that a backup becomes: the one that is named, or a new one in the directory that is named.
-fn named(to: &Path, description: &Description) -> PathBuf {
-    if !to.is_dir() {
-        return to.to_owned();
-    }
-    let time: String =
-        SystemClock.now().rfc3339().chars().filter(|c| !matches!(c, '-' | ':' | '.')).collect();
-    to.join(format!("fastness-{}-{time}.backup", description.id))
-}
-
-/// Refuses a name that is taken, and one inside of the data, where a backup would go with what it is to save.
-fn require_free(path: &Path, data: &Data) -> Result<(), Failure> {
-    if path.symlink_metadata().is_ok() {
-        return Err(failure(path.display(), "there is something of this name already"));
-    }
-    let parent = path.parent().unwrap_or(Path::new("/"));
-    let parent = parent.canonicalize().map_err(|error| failure(parent.display(), error))?;
-    let own = data.path().canonicalize().map_err(|error| failure(data.path().display(), error))?;
-    if parent.starts_with(&own) {
-        return Err(failure(path.display(), "a backup must not lie in the data directory"));
-    }
-    Ok(())
-}
-
-fn write(
-    deployment: &Deployment,
-    image: &Image,
-    data: &Data,
-    description: &Description,
-    path: &Path,
-    made: String,
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Result<u64, Failure> {
-    let partial = beside(path);
-    let file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&partial);
-    let file = file.map_err(|error| failure(partial.display(), error))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(failure(path.display(), "another backup of this name is being made"));
-        }
-        Err(TryLockError::Error(error)) => return Err(failure(partial.display(), error)),
-    }
-    file.set_len(0)?;
-    let result = fill(deployment, image, data, description, &file, made, stop).and_then(|()| {
-        let bytes = file.metadata()?.len();
-        verify(deployment, &partial, stop)?;
-        if path.symlink_metadata().is_ok() {
-            return Err(failure(path.display(), "there is something of this name already"));
-        }
-        fs::rename(&partial, path)?;
-        let parent = path.parent().unwrap_or(Path::new("/"));
-        File::open(parent)?.sync_all()?;
-        Ok(bytes)
-    });
-    if result.is_err() {
-        // The next backup of this name takes its place.
-        let _gone = fs::remove_file(&partial);
-    }
-    result
+    tokio::task::block_in_place(work)?;
+    Ok(image.head().to_string())
 }
 
 fn fill(
     deployment: &Deployment,
     image: &Image,
-    data: &Data,
-    description: &Description,
+    opening: &Opening,
     file: &File,
-    made: String,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), Failure> {
+    let Opening { data, description, .. } = opening;
     let mut writer = Writer::begin(Stoppable { inner: BufWriter::with_capacity(1 << 20, file), stop })?;
     // Read after the image was taken: a keyring opens all that an older one did.
     for path in data.backed_up() {
-        let bytes = fs::read(&path).map_err(|error| failure(path.display(), error))?;
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            read => read.map_err(|error| failure(path.display(), error))?,
+        };
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         writer.part::<Failure>(name, |out| Ok(out.write_all(&bytes)?))?;
     }
@@ -196,7 +157,7 @@ fn fill(
         format: FORMAT,
         deployment: description.id.clone(),
         account: description.account.clone(),
-        made,
+        made: SystemClock.now().rfc3339(),
         head: image.head().to_string(),
         parts: writer.parts().to_vec(),
     };
@@ -209,9 +170,9 @@ fn fill(
 }
 
 /// Reads a backup that was just written.
-fn verify(deployment: &Deployment, path: &Path, stop: &(dyn Fn() -> bool + Sync)) -> Result<(), Failure> {
+fn verify(deployment: &Deployment, mut file: &File, stop: &(dyn Fn() -> bool + Sync)) -> Result<(), Failure> {
     let again = |error: &dyn std::fmt::Display| failure("reading the backup again", error);
-    let file = File::open(path)?;
+    file.rewind()?;
     let contents = read::<io::Error>(BufReader::with_capacity(1 << 20, file), &mut |_, _| stopped(stop))
         .map_err(|error| again(&error))?;
     let vouching = Vouching::new(&deployment.env().keyring);
@@ -242,12 +203,6 @@ pub(super) fn manifest(contents: &Contents) -> Result<Manifest, Failure> {
         return Err(Failure("its manifest does not fit its parts".into()));
     }
     Ok(manifest)
-}
-
-pub(super) fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    PathBuf::from(name)
 }
 
 fn stopped(stop: &(dyn Fn() -> bool + Sync)) -> io::Result<()> {

@@ -1,20 +1,20 @@
 //! `fastness restore`: a deployment from a backup.
 
 use super::container::read;
-use super::make::{check, close, manifest, own_uid};
+use super::make::{check, manifest};
 use super::{Manifest, STORE_PREFIX};
-use crate::args::RestoreArgs;
+use crate::args::{Place, RestoreArgs};
 use crate::config::Config;
 use crate::deployment::{Data, write_private};
 use crate::opening::Opening;
 use crate::verify::{findings_text, verify_stopped};
-use crate::{Failure, failure, seal};
-use keyring::{Keyring, SystemRandom};
+use crate::{Failure, failure, shares};
+use keyring::Seal;
 use platform::Vouching;
 use serde_json::{Value, json};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufReader, Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<ExitCode, Failure> {
     let stated = stated(&args.from).map_err(from)?;
     require_empty(&data, &stated)?;
     let moment = args.at.as_deref().map(moment).transpose()?;
+    let given: Vec<Box<dyn Seal>> =
+        if args.shares { shares::combine(&shares::read()?)?.into_iter().collect() } else { Vec::new() };
     // Made beside its place, so that it is there wholly or not at all.
     let target = std::path::absolute(data.path())?;
     let building = beside(&target);
@@ -45,7 +47,7 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<ExitCode, Failure> {
         ),
         _ => failure(building.display(), error),
     })?;
-    let result = build(args, config, Data::at(building.clone()), moment).and_then(|done| {
+    let result = build(args, config, Data::at(building.clone()), &given, moment).and_then(|done| {
         // Takes the place of an empty directory, too.
         fs::rename(&building, &target).map_err(|error| failure(target.display(), error))?;
         File::open(target.parent().unwrap_or(Path::new("/")))?.sync_all()?;
@@ -104,7 +106,13 @@ fn require_empty(data: &Data, stated: &Manifest) -> Result<(), Failure> {
     ))
 }
 
-fn build(args: &RestoreArgs, config: Config, data: Data, moment: Option<Moment>) -> Result<Done, Failure> {
+fn build(
+    args: &RestoreArgs,
+    config: Config,
+    data: Data,
+    given: &[Box<dyn Seal>],
+    moment: Option<Moment>,
+) -> Result<Done, Failure> {
     let from = |error: Failure| failure(args.from.display(), error.0);
     let open = || Ok::<_, Failure>(BufReader::with_capacity(1 << 20, File::open(&args.from)?));
     // The files beside the store come first; what opens the keyring tells whether the backup is to be believed.
@@ -123,13 +131,14 @@ fn build(args: &RestoreArgs, config: Config, data: Data, moment: Option<Moment>)
     let description = data
         .describe()?
         .ok_or_else(|| failure(args.from.display(), "it holds no description of a deployment"))?;
-    let seal = seal::existing(&args.place, &config, &description)?;
-    let keyring = Keyring::open(&data.keyring(), &[&*seal], Arc::new(SystemRandom)).map_err(|error| {
-        failure(
-            args.from.display(),
-            format!("its keyring does not open, so it is not known to be genuine: {error}"),
-        )
+    let place = Place { data: Some(data.path().to_owned()), ..args.place.clone() };
+    let opening = Opening { place, config, data, description };
+    let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();
+    let keyring = opening.keyring(&given).map_err(|error| {
+        let why = format!("its keyring does not open, so it is not known to be genuine: {error}");
+        failure(args.from.display(), why)
     })?;
+    let data = &opening.data;
     let vouching = Vouching::new(&keyring);
     let manifest = check(&contents, &vouching).map_err(from)?;
     let head: Head = manifest.head.parse()?;
@@ -143,7 +152,7 @@ fn build(args: &RestoreArgs, config: Config, data: Data, moment: Option<Moment>)
         return Err(failure(args.from.display(), "it changed while it was read"));
     }
     restoration.finish(&head)?;
-    let report = verify_stopped(&data, &keyring, &[head])?;
+    let report = verify_stopped(data, &keyring, &[head])?;
     if !report.findings.is_empty() {
         return Err(failure(
             args.from.display(),
@@ -151,11 +160,11 @@ fn build(args: &RestoreArgs, config: Config, data: Data, moment: Option<Moment>)
         ));
     }
     let past = match moment {
-        Some(moment) => Some(go_back(&data, vouching, moment)?),
+        Some(moment) => Some(go_back(data, vouching, moment)?),
         None => None,
     };
     drop(keyring);
-    record(args, config, data, &manifest, past.as_ref())?;
+    record(args, &opening, &given, &manifest, past.as_ref())?;
     Ok(Done { manifest, past })
 }
 
@@ -185,23 +194,24 @@ fn go_back(data: &Data, vouching: Arc<Vouching>, moment: Moment) -> Result<Past,
 /// Leaves a record of the restore in the restored trail.
 fn record(
     args: &RestoreArgs,
-    config: Config,
-    data: Data,
+    opening: &Opening,
+    given: &[&dyn Seal],
     manifest: &Manifest,
     past: Option<&Past>,
 ) -> Result<(), Failure> {
-    let description = data.describe()?.ok_or_else(|| Failure("the description is gone".into()))?;
-    let opening = Opening { place: args.place.clone(), config, data, description };
-    let deployment = opening.configured()?;
+    let deployment = opening.also_with(given)?;
     let details = json!({
-        "operator": { "uid": own_uid()?, "pid": std::process::id() },
+        "operator": { "uid": fs::metadata("/proc/self")?.uid(), "pid": std::process::id() },
         "from": args.from,
         "backup": { "made": manifest.made, "head": manifest.head },
         "rowsAsOf": past.map_or(Value::Null, |past| json!({ "head": past.head.to_string(), "time": past.time.map(time_text) })),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let recorded = runtime.block_on(deployment.record_operator("Restore", details));
-    close(&runtime, deployment)?;
+    match Arc::try_unwrap(deployment) {
+        Ok(deployment) => runtime.block_on(deployment.close())?,
+        Err(_) => return Err(Failure("the restored deployment is still in use".into())),
+    }
     recorded.map_err(|fault| Failure(fault.for_operator()))
 }
 

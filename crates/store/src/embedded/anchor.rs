@@ -2,7 +2,7 @@
 //! whose end is missing is not taken for one that ended there.
 //!
 //! It is written after every group, but not synchronized then, which costs next to nothing: a process that dies leaves
-//! it exact, and when the power goes it is at most as old as the last checkpoint.
+//! it exact, and when the power goes it is at most as old as the last checkpoint, which has places of its own in the file.
 
 use std::io;
 use std::sync::Arc;
@@ -18,9 +18,11 @@ use crate::{Head, PROOF_BYTES_MAX, StoreError, Witness};
 pub(super) const ANCHOR_NAME: &str = "head";
 
 const MAGIC: &[u8; 8] = b"FASTHEAD";
-/// The file has two places, written in turn: one of them is whole whenever the power goes. If the other is not, this one
-/// may be older than the last checkpoint.
-const SLOTS: usize = 2;
+/// The first two slots are for checkpoints, written in turn and synchronized; so one of them is whole whenever the power goes.
+const CHECKPOINT_SLOTS: usize = 2;
+/// The last is for every group.
+const GROUP_SLOT: usize = CHECKPOINT_SLOTS;
+const SLOTS: usize = CHECKPOINT_SLOTS + 1;
 /// As long as what a disk writes wholly or not at all.
 const SLOT_BYTES: usize = 512;
 const CHECKED_BYTES: usize = SLOT_BYTES - 4;
@@ -28,32 +30,45 @@ const CHECKED_BYTES: usize = SLOT_BYTES - 4;
 #[derive(Debug)]
 pub(super) struct Anchor {
     file: Arc<dyn DiskFile>,
+    /// The slot of the next checkpoint.
     next_slot: usize,
+}
+
+/// What a checkpoint is to note before it is made.
+#[derive(Debug)]
+pub(super) struct Note {
+    file: Arc<dyn DiskFile>,
+    slot: usize,
 }
 
 impl Anchor {
     /// Reads what the file says; none if it is missing or was never whole.
     pub(super) fn read(disk: &dyn Disk) -> Result<Option<(Head, Vec<u8>)>, StoreError> {
-        Ok(newest(disk)?.map(|(_, head, proof)| (head, proof)))
-    }
-
-    /// Whether one of the file's places is not whole, as it may be where the power went while it was written.
-    pub(super) fn is_torn(disk: &dyn Disk) -> Result<bool, StoreError> {
-        Ok(slots(disk)?.into_iter().flatten().any(|slot| slot.is_none()))
+        let slots = slots(disk)?.into_iter().flatten();
+        Ok(slots.max_by_key(|(head, _)| head.version))
     }
 
     /// Notes durably where the journal goes on, in a new file if there is none.
     pub(super) fn resume(disk: &dyn Disk, head: &Head, proof: &[u8]) -> Result<Anchor, StoreError> {
-        let newest = newest(disk)?;
+        let mut known = [None; CHECKPOINT_SLOTS];
+        for (known, slot) in known.iter_mut().zip(slots(disk)?) {
+            *known = slot.map(|(head, _)| head.version);
+        }
+        // What is known already must not be lost if this is only half done.
+        let newest = known
+            .iter()
+            .enumerate()
+            .filter(|(_, version)| version.is_some())
+            .max_by_key(|(_, version)| **version);
+        let newest = newest.map(|(slot, _)| slot);
         let resume = || {
             let file = match disk.open(ANCHOR_NAME) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => disk.create(ANCHOR_NAME)?,
                 file => file?,
             };
             let next_slot = match newest {
-                // What is known already must not be lost if this is only half done.
-                Some((slot, ..)) => {
-                    file.write_at((((slot + 1) % SLOTS) * SLOT_BYTES) as u64, &encode(head, proof))?;
+                Some(slot) => {
+                    write_slot(&*file, (slot + 1) % CHECKPOINT_SLOTS, head, proof)?;
                     slot
                 }
                 None => {
@@ -70,55 +85,51 @@ impl Anchor {
 
     /// Notes that the groups up to here are durable.
     pub(super) fn write(&mut self, head: &Head, proof: &[u8]) -> Result<(), StoreError> {
-        let at = (self.next_slot * SLOT_BYTES) as u64;
-        self.next_slot = (self.next_slot + 1) % SLOTS;
-        self.file.write_at(at, &encode(head, proof)).map_err(failed("writing"))
+        write_slot(&*self.file, GROUP_SLOT, head, proof).map_err(failed("writing"))
     }
 
-    /// The file, to synchronize it at a checkpoint.
-    pub(super) fn file(&self) -> Arc<dyn DiskFile> {
-        self.file.clone()
+    /// What the next checkpoint is to write first.
+    pub(super) fn note(&mut self) -> Note {
+        let note = Note { file: self.file.clone(), slot: self.next_slot };
+        self.next_slot = (self.next_slot + 1) % CHECKPOINT_SLOTS;
+        note
     }
+}
+
+impl Note {
+    /// Notes durably that the groups up to a checkpoint are durable.
+    pub(super) fn write(&self, head: &Head, witness: &dyn Witness) -> Result<(), StoreError> {
+        let proof = attest(witness, &head.statement())?;
+        let written = write_slot(&*self.file, self.slot, head, &proof).and_then(|()| self.file.sync());
+        written.map_err(failed("writing"))
+    }
+}
+
+fn write_slot(file: &dyn DiskFile, slot: usize, head: &Head, proof: &[u8]) -> io::Result<()> {
+    file.write_at((slot * SLOT_BYTES) as u64, &encode(head, proof))
 }
 
 /// A place in the history, with its proof.
-type Place = (Head, Vec<u8>);
+type Slot = Option<(Head, Vec<u8>)>;
 
-/// The newest place that is whole, and the slot it is in.
-fn newest(disk: &dyn Disk) -> Result<Option<(usize, Head, Vec<u8>)>, StoreError> {
-    let mut newest: Option<(usize, Head, Vec<u8>)> = None;
-    for (slot, place) in slots(disk)?.into_iter().flatten().enumerate() {
-        if let Some((head, proof)) = place
-            && newest.as_ref().is_none_or(|(_, newest, _)| newest.version < head.version)
-        {
-            newest = Some((slot, head, proof));
-        }
-    }
-    Ok(newest)
-}
-
-/// What the file's slots hold, each a place if it is whole; none if there is no file.
-fn slots(disk: &dyn Disk) -> Result<Option<[Option<Place>; SLOTS]>, StoreError> {
+/// What is in each slot; none if it is not whole.
+fn slots(disk: &dyn Disk) -> Result<[Slot; SLOTS], StoreError> {
+    let mut slots = [const { None }; SLOTS];
     let file = match disk.open(ANCHOR_NAME) {
         Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(slots),
         Err(e) => return Err(failed("opening")(e)),
     };
     let len = file.len().map_err(failed("reading"))?;
-    let mut slots = [const { None }; SLOTS];
     for (number, slot) in slots.iter_mut().enumerate() {
         let mut bytes = [0; SLOT_BYTES];
-        if len >= ((number + 1) * SLOT_BYTES) as u64 {
-            file.read_at((number * SLOT_BYTES) as u64, &mut bytes).map_err(failed("reading"))?;
-            *slot = decode(&bytes)?;
+        if len < ((number + 1) * SLOT_BYTES) as u64 {
+            break;
         }
+        file.read_at((number * SLOT_BYTES) as u64, &mut bytes).map_err(failed("reading"))?;
+        *slot = decode(&bytes)?;
     }
-    Ok(Some(slots))
-}
-
-/// Makes what was noted durable.
-pub(super) fn sync(file: &dyn DiskFile) -> Result<(), StoreError> {
-    file.sync().map_err(failed("synchronizing"))
+    Ok(slots)
 }
 
 /// The place at which a history begins, with its proof.

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use super::anchor;
-use super::disk::{Disk, DiskFile};
+use super::anchor::Note;
+use super::disk::Disk;
 use super::logs::{Bounds, Index};
 use super::segment::segment_name;
 use super::tables::{Base, Mark, Tables};
@@ -19,8 +19,8 @@ pub(super) struct Job {
     pub(super) changed: Arc<RwLock<Versions>>,
     pub(super) mark: Mark,
     pub(super) logs: Vec<Bounds>,
-    /// Tells up to where groups are durable; to be no older than the checkpoint.
-    pub(super) anchor: Arc<dyn DiskFile>,
+    /// To tell that the groups up to the checkpoint are durable.
+    pub(super) note: Note,
 }
 
 type Outcome = Result<Option<Arc<Base>>, StoreError>;
@@ -83,7 +83,7 @@ impl Drop for Checkpointer {
 
 fn checkpoint(disk: &dyn Disk, tables: &Tables, index: &RwLock<Index>, job: &Job) -> Outcome {
     let changed = job.changed.read().unwrap_or_else(PoisonError::into_inner);
-    anchor::sync(&*job.anchor)?;
+    job.note.write(&job.mark.head, tables.witness())?;
     tables.checkpoint(&changed, &job.mark, &job.logs)?;
     drop(changed);
     // Only now: the tables on disk no longer need them.

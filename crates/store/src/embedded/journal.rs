@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::anchor::Anchor;
+use super::anchor::{Anchor, Note};
 use super::disk::{Disk, DiskFile};
 use super::frame::{self, EncodeError};
 use super::logs::Index;
@@ -75,9 +75,9 @@ impl Journal {
         self.head
     }
 
-    /// The file that tells up to where groups are durable.
-    pub(super) fn anchor_file(&self) -> Arc<dyn DiskFile> {
-        self.anchor.file()
+    /// What the next checkpoint is to note first.
+    pub(super) fn note(&mut self) -> Note {
+        self.anchor.note()
     }
 
     /// The segment and offset of the next frame; offset 0 stands for the first frame of a segment yet to come.

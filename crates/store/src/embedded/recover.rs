@@ -34,14 +34,11 @@ pub(super) fn recover(
     let saved = base.map(|base| base.logs.as_slice()).unwrap_or_default();
     let anchor = Anchor::read(disk)?;
     let (head, proof) = anchor::beginning(witness)?;
-    // The checkpoint itself tells how far the journal had come, too.
-    let known = anchor.as_ref().map_or(head, |(head, _)| *head);
-    let known = if known.version < mark.head.version { mark.head } else { known };
     let mut recovery = Recovery {
         disk,
         witness,
         mark,
-        anchor: known,
+        anchor: anchor.as_ref().map_or(head, |(head, _)| *head),
         anchored: false,
         head: mark.head,
         proof: if base.is_none() { proof } else { Vec::new() },
@@ -52,7 +49,7 @@ pub(super) fn recover(
     saved.iter().for_each(|log| recovery.index.restore(log));
     let segments = recovery.segments()?;
     if !may_begin || base.is_some() || !segments.is_empty() {
-        check_anchor(anchor.as_ref(), Anchor::is_torn(disk)?, &mark, witness)?;
+        check_anchor(anchor.as_ref(), &mark, witness)?;
     }
     let mut previous = None;
     for (at, id) in segments.iter().enumerate() {
@@ -79,11 +76,9 @@ pub(super) fn recover(
     Ok(Recovered { mark, changed, index: Arc::new(RwLock::new(index)), from })
 }
 
-/// Checks what is known of how far the journal had come. It is synchronized before each checkpoint, so that it is older than the last
-/// one only where the place that was written after that is torn.
+/// Checks what is known of how far the journal had come. It is synchronized before each checkpoint.
 fn check_anchor(
     anchor: Option<&(Head, Vec<u8>)>,
-    torn: bool,
     mark: &Mark,
     witness: &dyn Witness,
 ) -> Result<(), StoreError> {
@@ -93,7 +88,7 @@ fn check_anchor(
         Some((head, proof)) if !witness.confirms(&head.statement(), proof) => {
             wrong("the place it names was altered, or is another store's: its proof does not fit")
         }
-        Some((head, _)) if head.version < mark.head.version && !torn => {
+        Some((head, _)) if head.version < mark.head.version => {
             wrong("the file is older than the last checkpoint")
         }
         Some(_) => Ok(()),

@@ -128,6 +128,11 @@ impl Tables {
         Ok(Tables { database, witness })
     }
 
+    /// What vouches for it.
+    pub(super) fn witness(&self) -> &dyn Witness {
+        &*self.witness
+    }
+
     /// Checks every page of the file, and gives the last checkpoint, which can be read while the tables are there. The file is opened for writing, and is brought in order
     /// if a crash left it in disorder: to be used on a disk that keeps what is written to itself.
     pub(super) fn check(
