@@ -2,10 +2,10 @@
 
 use crate::admin::{Command, ask_running};
 use crate::args::VerifyArgs;
-use crate::config::Config;
 use crate::deployment::Data;
-use crate::{Failure, failure, seal};
-use keyring::{Keyring, SystemRandom};
+use crate::opening::Opening;
+use crate::{Failure, failure};
+use keyring::Keyring;
 use platform::{Opener, Vouching};
 use serde::{Deserialize, Serialize};
 use server::Deployment;
@@ -33,18 +33,15 @@ pub(crate) struct Verified {
 }
 
 pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
-    let config = Config::read(&args.place)?;
-    let data = Data::locate(&args.place, &config)?;
-    let description =
-        data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
+    let opening = Opening::locate(&args.place)?;
+    let data = opening.data.clone();
     let command = Command::Verify { contains: args.contains.iter().map(ToString::to_string).collect() };
     let verified: Verified = match ask_running(&data, &command)? {
         Some(answer) => serde_json::from_value(answer)?,
         None => {
             let _claim = data.claim()?;
-            let seal = seal::existing(&args.place, &config, &description)?;
             // The keyring's own checksum and authentication code are checked as it is opened.
-            let keyring = Keyring::open(&data.keyring(), &[&*seal], Arc::new(SystemRandom))?;
+            let keyring = opening.keyring_or_by_shares(args.shares)?;
             verify_stopped(&data, &keyring, &args.contains)?.into()
         }
     };

@@ -8,8 +8,7 @@ use crate::config::Config;
 use crate::deployment::{Data, write_private};
 use crate::opening::Opening;
 use crate::verify::{findings_text, verify_stopped};
-use crate::{Failure, failure, seal};
-use keyring::{Keyring, SystemRandom};
+use crate::{Failure, failure};
 use platform::Vouching;
 use serde_json::{Value, json};
 use std::fs::{self, DirBuilder, File};
@@ -123,13 +122,14 @@ fn build(args: &RestoreArgs, config: Config, data: Data, moment: Option<Moment>)
     let description = data
         .describe()?
         .ok_or_else(|| failure(args.from.display(), "it holds no description of a deployment"))?;
-    let seal = seal::existing(&args.place, &config, &description)?;
-    let keyring = Keyring::open(&data.keyring(), &[&*seal], Arc::new(SystemRandom)).map_err(|error| {
+    let opening = Opening { place: args.place.clone(), config, data, description };
+    let keyring = opening.keyring_or_by_shares(args.shares).map_err(|Failure(error)| {
         failure(
             args.from.display(),
             format!("its keyring does not open, so it is not known to be genuine: {error}"),
         )
     })?;
+    let Opening { config, data, .. } = opening;
     let vouching = Vouching::new(&keyring);
     let manifest = check(&contents, &vouching).map_err(from)?;
     let head: Head = manifest.head.parse()?;
