@@ -358,6 +358,10 @@ pub(crate) struct RestoreArgs {
     #[command(flatten)]
     pub(crate) place: Place,
 
+    /// Open the keyring with shares, which are read from standard input, one a line
+    #[arg(long)]
+    pub(crate) shares: bool,
+
     /// The backup
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
@@ -375,6 +379,10 @@ pub(crate) struct RestoreArgs {
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) place: Place,
+
+    /// Open the keyring with shares, which are read from standard input, one a line
+    #[arg(long)]
+    pub(crate) shares: bool,
 
     /// A head that was printed earlier and kept elsewhere: also prove that today's history continues it
     #[arg(long, value_name = "VERSION:LINK")]

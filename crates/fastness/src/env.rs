@@ -1,23 +1,19 @@
 //! `fastness env`: shell exports.
 
+use crate::Failure;
 use crate::args::EnvArgs;
 use crate::config::{Config, LISTEN_DEFAULT};
 use crate::credentials::RootKey;
 use crate::deployment::{Data, Description};
 use crate::opening::Opening;
 use crate::tls::Setup;
-use crate::{Failure, shares};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &EnvArgs) -> Result<ExitCode, Failure> {
     let opening = Opening::locate(&args.place)?;
-    let shares = if args.shares { shares::read()? } else { Vec::new() };
-    let keyring = match shares::combine(&shares)? {
-        Some(seal) => opening.keyring(&[&*seal])?,
-        None => opening.keyring(&[])?,
-    };
+    let keyring = opening.keyring_or_by_shares(args.shares)?;
     let Opening { config, data, description, .. } = opening;
     let root = RootKey::read(&data, &keyring)?;
     let (endpoint, ca_bundle) = match data.serving()? {

@@ -4,7 +4,7 @@ use crate::args::Place;
 use crate::config::Config;
 use crate::deployment::{Data, Description};
 use crate::seal::AtHand;
-use crate::{Failure, failure};
+use crate::{Failure, failure, shares};
 use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
@@ -57,8 +57,17 @@ impl Opening {
 
     /// The seals at hand now: the configuration may have changed since the server started, and the keyring may have been rekeyed.
     pub(crate) fn at_hand(&self) -> Result<AtHand, Failure> {
-        let Self { config, description, .. } = Self::locate(&self.place)?;
+        let config = Config::read(&self.place)?;
+        let gone = || failure(self.data.path().display(), "the deployment is gone");
+        let description = self.data.describe()?.ok_or_else(gone)?;
         Ok(AtHand::of(&self.place, &config, &description))
+    }
+
+    /// The keyring alone, opened with shares that are typed in, if that is asked for, or the seals at hand.
+    pub(crate) fn keyring_or_by_shares(&self, by_shares: bool) -> Result<Keyring, Failure> {
+        let shares = if by_shares { shares::read()? } else { Vec::new() };
+        let seal = shares::combine(&shares)?;
+        Ok(self.keyring(seal.as_deref().as_slice())?)
     }
 
     /// Opens it with the seals at hand.
