@@ -2,11 +2,20 @@
 
 use crate::world::World;
 use platform::{AnyCall, AnyOperation, AnyShape, Cx, Fault, Quota, Service, ServiceQuotas};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use wire::{OperationModel, Protocol, Rejection, ServiceModel, Unit, ValidationStyle};
 
-static OPERATIONS: [OperationModel; 3] =
-    [OperationModel::new("Forget"), OperationModel::new("Panic"), OperationModel::new("Conflict")];
+static OPERATIONS: [OperationModel; 4] = [
+    OperationModel::new("Forget"),
+    OperationModel::new("Panic"),
+    OperationModel::new("Conflict"),
+    OperationModel::new("Hold"),
+];
+
+/// `Hold` counts itself in, and ends when it can have this.
+pub(crate) static HOLD: Mutex<()> = Mutex::new(());
+pub(crate) static HELD: AtomicUsize = AtomicUsize::new(0);
 
 static QUOTAS: ServiceQuotas = ServiceQuotas {
     code: "ThrottlingException",
@@ -30,7 +39,7 @@ static MODEL: ServiceModel = ServiceModel {
     operations: &OPERATIONS,
 };
 
-/// Changes something without asking whether it may, panics, or conflicts without end.
+/// Changes something without asking whether it may, at once or later, panics, or conflicts without end.
 pub(crate) struct Rogue;
 
 /// What `Forget` writes.
@@ -72,6 +81,10 @@ impl AnyOperation for Broken {
 impl AnyCall for Broken {
     fn run(&self, cx: &mut Cx<'_>) -> Result<Box<dyn AnyShape>, Fault> {
         assert_ne!(self.0.name, "Panic", "as it is meant to");
+        if self.0.name == "Hold" {
+            HELD.fetch_add(1, Ordering::SeqCst);
+            drop(HOLD.lock());
+        }
         if self.0.name == "Conflict" {
             return Err(Fault::conflict());
         }

@@ -1,6 +1,8 @@
 //! Quotas, unidentified callers and load, while time stands still.
 
+use crate::guard::{HELD, HOLD};
 use crate::world::{Signed, World};
+use std::sync::atomic::Ordering;
 
 const CREATE: &str = "TrentService.CreateKey";
 const WHO: &str = "Action=GetCallerIdentity&Version=2011-06-15";
@@ -110,21 +112,33 @@ async fn strangers_are_recorded_up_to_a_rate_and_counted_beyond() {
     assert!(world.query(&thief, "sts", WHO).await.1.contains("SignatureDoesNotMatch"));
 }
 
-#[tokio::test]
-async fn calls_beyond_the_load_are_shed_and_counted_and_the_next_are_served() {
+#[test]
+fn calls_beyond_the_load_are_shed_and_counted_and_the_next_are_served() {
     let world = World::with_quotas(&[LOOKUPS], Some(2));
-    let one = || world.query(&world.root, "sts", WHO);
-    let (a, b, c, d) = tokio::join!(one(), one(), one(), one());
-    let statuses = [a.0, b.0, c.0, d.0];
-    assert_eq!(statuses, [200, 200, 503, 503]);
-    assert!(c.1.contains("<Code>ServiceUnavailable</Code>"), "{}", c.1);
-    let list = || world.json(&world.root, "kms", "TrentService.ListKeys", "{}");
-    let (_, _, shed) = tokio::join!(list(), list(), list());
-    assert_eq!(shed.0, 503);
-    assert!(shed.1.contains("ServiceUnavailableException"), "{}", shed.1);
-    assert_eq!(one().await.0, 200);
-    world.record_unrecorded().await;
-    let counts = world.records("CallsRefusedUnrecorded").await;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let who = || runtime.block_on(world.query(&world.root, "sts", WHO));
+    let rogue = || runtime.block_on(world.json(&world.root, "rogue", "Rogue.Hold", "{}"));
+    std::thread::scope(|scope| {
+        let held = HOLD.lock().unwrap();
+        let calls = [(); 2].map(|()| scope.spawn(rogue));
+        while HELD.load(Ordering::SeqCst) < 2 {
+            std::thread::yield_now();
+        }
+        for _ in 0..2 {
+            let (status, body) = who();
+            assert_eq!(status, 503);
+            assert!(body.contains("<Code>ServiceUnavailable</Code>"), "{body}");
+        }
+        let (status, body) = runtime.block_on(world.json(&world.root, "kms", "TrentService.ListKeys", "{}"));
+        assert_eq!(status, 503);
+        assert!(body.contains("ServiceUnavailableException"), "{body}");
+        drop(held);
+        // What had its place goes on; it is refused for not having asked whether it may.
+        assert_eq!(calls.map(|call| call.join().unwrap().0), [500, 500]);
+    });
+    assert_eq!(who().0, 200);
+    runtime.block_on(world.record_unrecorded());
+    let counts = runtime.block_on(world.records("CallsRefusedUnrecorded"));
     assert_eq!(counts[0]["serviceEventDetails"]["callsShedUnderLoad"], 3);
     assert_eq!(counts[0]["serviceEventDetails"]["unidentifiedCalls"], 0);
 }
