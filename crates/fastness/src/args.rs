@@ -369,10 +369,6 @@ pub(crate) struct RestoreArgs {
     /// Put all rows back to what they were at this time (RFC 3339) or version; the audit trail stays whole
     #[arg(long, value_name = "TIME|VERSION")]
     pub(crate) at: Option<String>,
-
-    /// Open the keyring with shares, which are read from standard input, one a line
-    #[arg(long)]
-    pub(crate) shares: bool,
 }
 
 #[derive(Debug, ClapArgs)]
