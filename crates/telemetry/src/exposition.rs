@@ -132,7 +132,7 @@ impl Gathered {
         )?;
         page.counters(
             "fastness_signature_failures",
-            "Calls whose signature or credentials were refused, by why",
+            "Signatures and credentials that were refused, by why",
             calls.refused_signatures().map(|(kind, count)| ([("kind", kind)], count)),
         )?;
         let (bytes_in, bytes_out) = counted.iter().fold((0, 0), |(bytes_in, bytes_out), one| {
