@@ -475,6 +475,28 @@ def test_recovery_shares_stand_in_for_a_lost_key_file(fresh):
     assert names == ["Unseal", "Seal", "Rekey", "Unseal", "AddSlots"]
 
 
+def test_a_backup_is_restored_with_shares_alone(fresh):
+    fresh.serve()
+    root = fresh.root()
+    key = root.kms.create_key()["KeyMetadata"]["KeyId"]
+    blob = root.kms.encrypt(KeyId=key, Plaintext=b"kept")["CiphertextBlob"]
+    shares = shares_in(command(fresh, "slots", "add", "--shamir", "2-of-3").stdout)
+    path = str(fresh.directory / "one.backup")
+    command(fresh, "backup", "--to", path)
+    fresh.stop()
+    shutil.rmtree(fresh.data)
+    shutil.rmtree(fresh.directory / "config")
+    without = command(fresh, "restore", "--from", path, check=False)
+    assert without.returncode == 1 and "its keyring does not open" in without.stderr
+    lines = "\n".join(shares[:2])
+    command(fresh, "restore", "--from", path, "--shares", text=lines)
+    assert "whole" in command(fresh, "verify", "--shares", text=lines).stdout
+    fresh.serve()
+    command(fresh, "unseal", "--shares", text=lines)
+    again = Caller(fresh, root.key, root.secret)
+    assert again.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"kept"
+
+
 # Slots and a new root key.
 
 

@@ -397,7 +397,8 @@ fn very_many_long_policies_are_not_all_looked_into() {
         r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":[{}],"Resource":"*"}}}}"#,
         long.join(",")
     );
-    let identity = vec![Arc::new(Policy::parse(&text, PolicyKind::Identity).unwrap()); 60];
+    let policy = Arc::new(Policy::parse(&text, PolicyKind::Identity).unwrap());
+    let identity = vec![policy; 60];
     let keys = Keys::parse("");
     let request = Request {
         action: "s3:PutObject",
