@@ -20,7 +20,7 @@ const INPUT_BYTES_MAX: usize = 4096;
 const KEPT_BYTES_MAX: u64 = 2048;
 
 /// The most inputs of one target that are checked in.
-const KEPT_MAX: usize = 80;
+const KEPT_MAX: usize = 40;
 
 /// About how many targets there are.
 pub(crate) const TARGETS_ABOUT: u32 = 18;
