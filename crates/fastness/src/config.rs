@@ -163,7 +163,7 @@ mod tests {
             ("\n\nlisten = \"localhost\"\n", "f.toml:3: invalid socket address"),
             ("[log]\nlevel = \"loud\"\n", "f.toml:2: unknown variant `loud`"),
             ("[seal]\nkind = \"key-file\"\npath = \"k\"\nmode = 1\n", "f.toml:1: unknown field `mode`"),
-            ("[[seal]]\nkind = \"tpm\"\n", "f.toml:1: unknown variant `tpm`"),
+            ("[[seal]]\nkind = \"tpm\"\n", "f.toml:2: unknown variant `tpm`"),
             ("[seal]\nkind = \"key-file\"\n", "f.toml:1: name one of"),
             ("[seal]\nkind = \"key-file\"\npath = \"k\"\ncredential = \"k\"\n", "f.toml:1: name one of"),
             ("[seal]\nkind = \"kms\"\nregion = \"r\"\n", "f.toml:1: missing field `key`"),
