@@ -22,7 +22,9 @@ def the_server_goes_on(fastness, root):
     yield
     assert fastness.process.poll() is None and fastness.process.pid == process
     assert root.sts.get_caller_identity()["Arn"].endswith(":root")
-    assert [line for line in fastness.logs() if line["level"] in ("WARN", "ERROR")] == []
+    warnings = [line for line in fastness.logs() if line["level"] in ("WARN", "ERROR")]
+    # Whoever runs the tests as root is told so at the start.
+    assert [line for line in warnings if not line["message"].startswith("running as root")] == []
     assert "panic" not in fastness.log.read_text()
 
 
