@@ -51,6 +51,7 @@ class Fastness:
     def __init__(self, directory, environment=None, config=None):
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
+        self.directory.mkdir(parents=True, exist_ok=True)
         settings = self.directory / "settings.toml"
         settings.write_text(toml({**SETTINGS, **(config or {})}))
         self.environment = {

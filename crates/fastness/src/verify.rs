@@ -4,8 +4,8 @@ use crate::admin::{Command, ask};
 use crate::args::VerifyArgs;
 use crate::deployment::Data;
 use crate::opening::Opening;
-use crate::{Failure, failure};
-use keyring::Keyring;
+use crate::{Failure, failure, shares};
+use keyring::{Keyring, Seal};
 use platform::{Opener, Vouching};
 use serde::{Deserialize, Serialize};
 use server::Deployment;
@@ -40,7 +40,13 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         Err(_) => serde_json::from_value(ask(data, &command)?)?,
         Ok(_claim) => {
             // The keyring's own checksum and authentication code are checked as it is opened.
-            let keyring = opening.keyring(&[])?;
+            let given: Vec<Box<dyn Seal>> = if args.shares {
+                shares::combine(&shares::read()?)?.into_iter().collect()
+            } else {
+                Vec::new()
+            };
+            let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();
+            let keyring = opening.keyring(&given)?;
             verify_stopped(data, &keyring, &args.contains)?.into()
         }
     };
