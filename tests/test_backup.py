@@ -227,7 +227,6 @@ def test_restored_by_a_passphrase(fresh, tmp_path):
     path, _ = backup(fresh)
     exports = fresh.exports
     restored = Fastness(tmp_path / "elsewhere")
-    restored.directory.mkdir()
     done = command(restored, "restore", "--from", str(path), check=False)
     assert done.returncode == 1 and "opened by a passphrase" in done.stderr
     restored.environment["FASTNESS_PASSPHRASE"] = "another passphrase, as long"

@@ -13,7 +13,7 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Fastness, binary, wait_for
+from conftest import SETTINGS, Fastness, binary, toml, wait_for
 from raw import exchange, json_call
 
 SOON = 15  # seconds by which something that takes one or two must have happened
@@ -49,7 +49,7 @@ def closed(connection):
 def serve(directory, text):
     deployment = Fastness(directory)
     path = deployment.directory / "fastness.toml"
-    path.write_text(text)
+    path.write_text(text + toml(SETTINGS))
     return deployment.serve("--config", str(path))
 
 
