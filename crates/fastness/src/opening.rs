@@ -141,7 +141,8 @@ impl Opening {
         let store = Store::open(Embedded::open(&self.data.store(), Arc::new(Vouching::new(&keyring)))?)?;
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
-        let env = Env { keyring, random: Arc::new(SystemRandom), directory };
+        let aside = |work: &mut dyn FnMut()| tokio::task::block_in_place(work);
+        let env = Env { keyring, random: Arc::new(SystemRandom), directory, aside };
         let Description { account, region, .. } = &self.description;
         let clock = Arc::new(SystemClock);
         let deployment = Deployment::new(store, env, clock, account, region, services(iam))

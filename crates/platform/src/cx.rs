@@ -20,7 +20,12 @@ pub struct Env {
     pub random: Arc<dyn Random>,
     /// Knows credentials and permissions.
     pub directory: Arc<dyn Directory>,
+    /// How work that takes long, or waits for a device or the network, is kept out of the way of other calls.
+    pub aside: Aside,
 }
+
+/// Runs a piece of work to its end, where it holds nobody up.
+pub type Aside = fn(&mut dyn FnMut());
 
 impl std::fmt::Debug for Env {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -226,6 +231,14 @@ impl<'a> Cx<'a> {
     /// Knows credentials, roles and policies.
     pub fn directory(&self) -> &'a dyn Directory {
         &*self.env.directory
+    }
+
+    /// Does work that takes milliseconds or waits for a device or the network. An operation calls it for just that part, not for all
+    /// it does.
+    pub fn aside<T>(&self, work: impl FnOnce() -> T) -> Result<T, Fault> {
+        let (mut work, mut result) = (Some(work), None);
+        (self.env.aside)(&mut || result = work.take().map(|work| work()));
+        result.ok_or_else(|| Fault::bug("work set aside was not done"))
     }
 
     /// Names a resource in the audit record, by its CloudFormation type (`AWS::KMS::Key`) and ARN.

@@ -22,7 +22,9 @@ mod vouch;
 
 pub use access::Access;
 pub use caller::{Call, Caller, Principal, Session, Tls};
-pub use cx::{AccessKey, Boundary, Cx, Directory, Env, Permissions, Role, Verdict, open_secret, seal_secret};
+pub use cx::{
+    AccessKey, Aside, Boundary, Cx, Directory, Env, Permissions, Role, Verdict, open_secret, seal_secret,
+};
 pub use denial::{Denial, Denials};
 pub use document::Document;
 pub use fault::{Blame, Fault};

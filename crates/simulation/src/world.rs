@@ -130,7 +130,12 @@ impl World {
             Arc::new(sts::Sts),
             Arc::new(cloudtrail::CloudTrail),
         ];
-        let env = Env { keyring: keyring.clone(), random: Arc::clone(&self.random) as _, directory: iam };
+        let env = Env {
+            keyring: keyring.clone(),
+            random: Arc::clone(&self.random) as _,
+            directory: iam,
+            aside: |work| work(),
+        };
         let clock = Arc::new(Hand(Arc::clone(&self.time)));
         // Time stands still while many calls are made.
         let mut quotas = Quotas::new(&services);

@@ -70,6 +70,7 @@ impl World {
                 keyring,
                 random: Arc::new(SystemRandom),
                 directory: Arc::new(Everybody(Arc::new(permissions))),
+                aside: |work| work(),
             },
             call: Call {
                 request_id: "r".to_owned(),

@@ -80,7 +80,12 @@ impl World {
             Arc::new(cloudtrail::CloudTrail),
             Arc::new(crate::guard::Rogue),
         ];
-        let env = Env { keyring: keyring.clone(), random: Arc::new(SystemRandom), directory: iam };
+        let env = Env {
+            keyring: keyring.clone(),
+            random: Arc::new(SystemRandom),
+            directory: iam,
+            aside: |work| work(),
+        };
         let time = Arc::new(AtomicI64::new(START));
         let clock = Arc::new(Hand(Arc::clone(&time)));
         let models: Vec<_> = services.iter().map(|service| service.model()).collect();

@@ -97,7 +97,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keyring = Keyring::create(&data.join("keyring"), &seal, Arc::clone(&random) as _)?;
     let deployment = Deployment {
         store: store::Store::open(store::Memory::new())?,
-        env: Env { keyring, random, directory: Arc::new(RootOnly(Arc::default())) },
+        env: Env { keyring, random, directory: Arc::new(RootOnly(Arc::default())), aside: |work| work() },
         call: Call {
             request_id: "request".to_owned(),
             event_id: "event".to_owned(),

@@ -40,7 +40,7 @@ impl Handle<ops::CreateAlias> for Kms {
         let found = target(cx, "kms:CreateAlias", &input.target_key_id)?;
         let arn = authorize_alias(cx, "kms:CreateAlias", name)?;
         Use::of(&found, "kms:CreateAlias").authorize(cx)?;
-        state::CHANGE.require(&found.key)?;
+        state::LABEL.require(&found.key)?;
         let (account, region) = (cx.account(), cx.region());
         if ALIASES.get(&mut cx.tx, &[account, region, name])?.is_some() {
             let message = format!("An alias with the name {arn} already exists");
@@ -70,7 +70,7 @@ impl Handle<ops::UpdateAlias> for Kms {
         Use::of_key(&old, "kms:UpdateAlias").authorize(cx)?;
         Use::of(&found, "kms:UpdateAlias").authorize(cx)?;
         // The key that loses the alias may be in any state.
-        state::CHANGE.require(&found.key)?;
+        state::LABEL.require(&found.key)?;
         let (account, region, now) = (cx.account(), cx.region(), cx.now().0);
         if old.id != found.key.id {
             if old.usage != found.key.usage {

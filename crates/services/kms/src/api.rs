@@ -18,38 +18,38 @@ pub static MODEL: wire::ServiceModel = wire::ServiceModel {
     query_compatible: false,
     operations: &[
         CANCEL_KEY_DELETION,
-        OperationModel::new("ConnectCustomKeyStore"),
+        CONNECT_CUSTOM_KEY_STORE,
         CREATE_ALIAS,
-        OperationModel::new("CreateCustomKeyStore"),
+        CREATE_CUSTOM_KEY_STORE,
         CREATE_GRANT,
         CREATE_KEY,
-        OperationModel::new("Decapsulate"),
+        DECAPSULATE,
         DECRYPT,
         DELETE_ALIAS,
-        OperationModel::new("DeleteCustomKeyStore"),
-        OperationModel::new("DeleteImportedKeyMaterial"),
-        OperationModel::new("DeriveSharedSecret"),
-        OperationModel::new("DescribeCustomKeyStores"),
+        DELETE_CUSTOM_KEY_STORE,
+        DELETE_IMPORTED_KEY_MATERIAL,
+        DERIVE_SHARED_SECRET,
+        DESCRIBE_CUSTOM_KEY_STORES,
         DESCRIBE_KEY,
         DISABLE_KEY,
         DISABLE_KEY_ROTATION,
-        OperationModel::new("DisconnectCustomKeyStore"),
+        DISCONNECT_CUSTOM_KEY_STORE,
         ENABLE_KEY,
         ENABLE_KEY_ROTATION,
-        OperationModel::new("Encapsulate"),
+        ENCAPSULATE,
         ENCRYPT,
         GENERATE_DATA_KEY,
-        OperationModel::new("GenerateDataKeyPair"),
-        OperationModel::new("GenerateDataKeyPairWithoutPlaintext"),
+        GENERATE_DATA_KEY_PAIR,
+        GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT,
         GENERATE_DATA_KEY_WITHOUT_PLAINTEXT,
-        OperationModel::new("GenerateMac"),
+        GENERATE_MAC,
         GENERATE_RANDOM,
-        OperationModel::new("GetKeyLastUsage"),
+        GET_KEY_LAST_USAGE,
         GET_KEY_POLICY,
         GET_KEY_ROTATION_STATUS,
-        OperationModel::new("GetParametersForImport"),
-        OperationModel::new("GetPublicKey"),
-        OperationModel::new("ImportKeyMaterial"),
+        GET_PARAMETERS_FOR_IMPORT,
+        GET_PUBLIC_KEY,
+        IMPORT_KEY_MATERIAL,
         LIST_ALIASES,
         LIST_GRANTS,
         LIST_KEY_POLICIES,
@@ -59,41 +59,57 @@ pub static MODEL: wire::ServiceModel = wire::ServiceModel {
         LIST_RETIRABLE_GRANTS,
         PUT_KEY_POLICY,
         RE_ENCRYPT,
-        OperationModel::new("ReplicateKey"),
+        REPLICATE_KEY,
         RETIRE_GRANT,
         REVOKE_GRANT,
         ROTATE_KEY_ON_DEMAND,
         SCHEDULE_KEY_DELETION,
-        OperationModel::new("Sign"),
+        SIGN,
         TAG_RESOURCE,
         UNTAG_RESOURCE,
         UPDATE_ALIAS,
-        OperationModel::new("UpdateCustomKeyStore"),
+        UPDATE_CUSTOM_KEY_STORE,
         UPDATE_KEY_DESCRIPTION,
-        OperationModel::new("UpdatePrimaryRegion"),
-        OperationModel::new("Verify"),
-        OperationModel::new("VerifyMac"),
+        UPDATE_PRIMARY_REGION,
+        VERIFY,
+        VERIFY_MAC,
     ],
 };
 
 wire::operations! {
     CancelKeyDeletion: CancelKeyDeletionRequest => CancelKeyDeletionResponse = CANCEL_KEY_DELETION;
+    ConnectCustomKeyStore: ConnectCustomKeyStoreRequest => ConnectCustomKeyStoreResponse = CONNECT_CUSTOM_KEY_STORE;
     CreateAlias: CreateAliasRequest => wire::Unit = CREATE_ALIAS;
+    CreateCustomKeyStore: CreateCustomKeyStoreRequest => CreateCustomKeyStoreResponse = CREATE_CUSTOM_KEY_STORE;
     CreateGrant: CreateGrantRequest => CreateGrantResponse = CREATE_GRANT;
     CreateKey: CreateKeyRequest => CreateKeyResponse = CREATE_KEY;
+    Decapsulate: DecapsulateRequest => DecapsulateResponse = DECAPSULATE;
     Decrypt: DecryptRequest => DecryptResponse = DECRYPT;
     DeleteAlias: DeleteAliasRequest => wire::Unit = DELETE_ALIAS;
+    DeleteCustomKeyStore: DeleteCustomKeyStoreRequest => DeleteCustomKeyStoreResponse = DELETE_CUSTOM_KEY_STORE;
+    DeleteImportedKeyMaterial: DeleteImportedKeyMaterialRequest => DeleteImportedKeyMaterialResponse = DELETE_IMPORTED_KEY_MATERIAL;
+    DeriveSharedSecret: DeriveSharedSecretRequest => DeriveSharedSecretResponse = DERIVE_SHARED_SECRET;
+    DescribeCustomKeyStores: DescribeCustomKeyStoresRequest => DescribeCustomKeyStoresResponse = DESCRIBE_CUSTOM_KEY_STORES;
     DescribeKey: DescribeKeyRequest => DescribeKeyResponse = DESCRIBE_KEY;
     DisableKey: DisableKeyRequest => wire::Unit = DISABLE_KEY;
     DisableKeyRotation: DisableKeyRotationRequest => wire::Unit = DISABLE_KEY_ROTATION;
+    DisconnectCustomKeyStore: DisconnectCustomKeyStoreRequest => DisconnectCustomKeyStoreResponse = DISCONNECT_CUSTOM_KEY_STORE;
     EnableKey: EnableKeyRequest => wire::Unit = ENABLE_KEY;
     EnableKeyRotation: EnableKeyRotationRequest => wire::Unit = ENABLE_KEY_ROTATION;
+    Encapsulate: EncapsulateRequest => EncapsulateResponse = ENCAPSULATE;
     Encrypt: EncryptRequest => EncryptResponse = ENCRYPT;
     GenerateDataKey: GenerateDataKeyRequest => GenerateDataKeyResponse = GENERATE_DATA_KEY;
+    GenerateDataKeyPair: GenerateDataKeyPairRequest => GenerateDataKeyPairResponse = GENERATE_DATA_KEY_PAIR;
+    GenerateDataKeyPairWithoutPlaintext: GenerateDataKeyPairWithoutPlaintextRequest => GenerateDataKeyPairWithoutPlaintextResponse = GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT;
     GenerateDataKeyWithoutPlaintext: GenerateDataKeyWithoutPlaintextRequest => GenerateDataKeyWithoutPlaintextResponse = GENERATE_DATA_KEY_WITHOUT_PLAINTEXT;
+    GenerateMac: GenerateMacRequest => GenerateMacResponse = GENERATE_MAC;
     GenerateRandom: GenerateRandomRequest => GenerateRandomResponse = GENERATE_RANDOM;
+    GetKeyLastUsage: GetKeyLastUsageRequest => GetKeyLastUsageResponse = GET_KEY_LAST_USAGE;
     GetKeyPolicy: GetKeyPolicyRequest => GetKeyPolicyResponse = GET_KEY_POLICY;
     GetKeyRotationStatus: GetKeyRotationStatusRequest => GetKeyRotationStatusResponse = GET_KEY_ROTATION_STATUS;
+    GetParametersForImport: GetParametersForImportRequest => GetParametersForImportResponse = GET_PARAMETERS_FOR_IMPORT;
+    GetPublicKey: GetPublicKeyRequest => GetPublicKeyResponse = GET_PUBLIC_KEY;
+    ImportKeyMaterial: ImportKeyMaterialRequest => ImportKeyMaterialResponse = IMPORT_KEY_MATERIAL;
     ListAliases: ListAliasesRequest => ListAliasesResponse = LIST_ALIASES;
     ListGrants: ListGrantsRequest => ListGrantsResponse = LIST_GRANTS;
     ListKeyPolicies: ListKeyPoliciesRequest => ListKeyPoliciesResponse = LIST_KEY_POLICIES;
@@ -103,14 +119,20 @@ wire::operations! {
     ListRetirableGrants: ListRetirableGrantsRequest => ListGrantsResponse = LIST_RETIRABLE_GRANTS;
     PutKeyPolicy: PutKeyPolicyRequest => wire::Unit = PUT_KEY_POLICY;
     ReEncrypt: ReEncryptRequest => ReEncryptResponse = RE_ENCRYPT;
+    ReplicateKey: ReplicateKeyRequest => ReplicateKeyResponse = REPLICATE_KEY;
     RetireGrant: RetireGrantRequest => wire::Unit = RETIRE_GRANT;
     RevokeGrant: RevokeGrantRequest => wire::Unit = REVOKE_GRANT;
     RotateKeyOnDemand: RotateKeyOnDemandRequest => RotateKeyOnDemandResponse = ROTATE_KEY_ON_DEMAND;
     ScheduleKeyDeletion: ScheduleKeyDeletionRequest => ScheduleKeyDeletionResponse = SCHEDULE_KEY_DELETION;
+    Sign: SignRequest => SignResponse = SIGN;
     TagResource: TagResourceRequest => wire::Unit = TAG_RESOURCE;
     UntagResource: UntagResourceRequest => wire::Unit = UNTAG_RESOURCE;
     UpdateAlias: UpdateAliasRequest => wire::Unit = UPDATE_ALIAS;
+    UpdateCustomKeyStore: UpdateCustomKeyStoreRequest => UpdateCustomKeyStoreResponse = UPDATE_CUSTOM_KEY_STORE;
     UpdateKeyDescription: UpdateKeyDescriptionRequest => wire::Unit = UPDATE_KEY_DESCRIPTION;
+    UpdatePrimaryRegion: UpdatePrimaryRegionRequest => wire::Unit = UPDATE_PRIMARY_REGION;
+    Verify: VerifyRequest => VerifyResponse = VERIFY;
+    VerifyMac: VerifyMacRequest => VerifyMacResponse = VERIFY_MAC;
 }
 
 const CANCEL_KEY_DELETION: OperationModel = OperationModel::new("CancelKeyDeletion")
@@ -123,6 +145,16 @@ const CANCEL_KEY_DELETION: OperationModel = OperationModel::new("CancelKeyDeleti
         ERROR_KMS_INTERNAL_EXCEPTION,
         ERROR_KMS_INVALID_STATE_EXCEPTION,
     ]);
+const CONNECT_CUSTOM_KEY_STORE: OperationModel = OperationModel::new("ConnectCustomKeyStore")
+    .input(&CONNECT_CUSTOM_KEY_STORE_REQUEST)
+    .output(&CONNECT_CUSTOM_KEY_STORE_RESPONSE)
+    .errors(&[
+        ERROR_CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION,
+        ERROR_CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION,
+        ERROR_CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION,
+    ]);
 const CREATE_ALIAS: OperationModel =
     OperationModel::new("CreateAlias").input(&CREATE_ALIAS_REQUEST).errors(&[
         ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
@@ -132,6 +164,28 @@ const CREATE_ALIAS: OperationModel =
         ERROR_KMS_INTERNAL_EXCEPTION,
         ERROR_LIMIT_EXCEEDED_EXCEPTION,
         ERROR_KMS_INVALID_STATE_EXCEPTION,
+    ]);
+const CREATE_CUSTOM_KEY_STORE: OperationModel = OperationModel::new("CreateCustomKeyStore")
+    .input(&CREATE_CUSTOM_KEY_STORE_REQUEST)
+    .output(&CREATE_CUSTOM_KEY_STORE_RESPONSE)
+    .errors(&[
+        ERROR_CLOUD_HSM_CLUSTER_IN_USE_EXCEPTION,
+        ERROR_CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION,
+        ERROR_CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION,
+        ERROR_INCORRECT_TRUST_ANCHOR_EXCEPTION,
+        ERROR_CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION,
+        ERROR_LIMIT_EXCEEDED_EXCEPTION,
+        ERROR_XKS_PROXY_URI_IN_USE_EXCEPTION,
+        ERROR_XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION,
+        ERROR_XKS_PROXY_URI_UNREACHABLE_EXCEPTION,
+        ERROR_XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION,
+        ERROR_XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION,
+        ERROR_XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION,
+        ERROR_XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION,
+        ERROR_XKS_PROXY_INVALID_RESPONSE_EXCEPTION,
+        ERROR_XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION,
     ]);
 const CREATE_GRANT: OperationModel =
     OperationModel::new("CreateGrant").input(&CREATE_GRANT_REQUEST).output(&CREATE_GRANT_RESPONSE).errors(&[
@@ -161,6 +215,19 @@ const CREATE_KEY: OperationModel =
         ERROR_XKS_KEY_ALREADY_IN_USE_EXCEPTION,
         ERROR_XKS_KEY_NOT_FOUND_EXCEPTION,
     ]);
+const DECAPSULATE: OperationModel =
+    OperationModel::new("Decapsulate").input(&DECAPSULATE_REQUEST).output(&DECAPSULATE_RESPONSE).errors(&[
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_KEY_UNAVAILABLE_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_INVALID_GRANT_TOKEN_EXCEPTION,
+        ERROR_INVALID_KEY_USAGE_EXCEPTION,
+        ERROR_INVALID_CIPHERTEXT_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_DRY_RUN_OPERATION_EXCEPTION,
+    ]);
 const DECRYPT: OperationModel =
     OperationModel::new("Decrypt").input(&DECRYPT_REQUEST).output(&DECRYPT_RESPONSE).errors(&[
         ERROR_NOT_FOUND_EXCEPTION,
@@ -181,6 +248,48 @@ const DELETE_ALIAS: OperationModel =
         ERROR_NOT_FOUND_EXCEPTION,
         ERROR_KMS_INTERNAL_EXCEPTION,
         ERROR_KMS_INVALID_STATE_EXCEPTION,
+    ]);
+const DELETE_CUSTOM_KEY_STORE: OperationModel = OperationModel::new("DeleteCustomKeyStore")
+    .input(&DELETE_CUSTOM_KEY_STORE_REQUEST)
+    .output(&DELETE_CUSTOM_KEY_STORE_RESPONSE)
+    .errors(&[
+        ERROR_CUSTOM_KEY_STORE_HAS_CMKS_EXCEPTION,
+        ERROR_CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION,
+        ERROR_CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+    ]);
+const DELETE_IMPORTED_KEY_MATERIAL: OperationModel = OperationModel::new("DeleteImportedKeyMaterial")
+    .input(&DELETE_IMPORTED_KEY_MATERIAL_REQUEST)
+    .output(&DELETE_IMPORTED_KEY_MATERIAL_RESPONSE)
+    .errors(&[
+        ERROR_INVALID_ARN_EXCEPTION,
+        ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+    ]);
+const DERIVE_SHARED_SECRET: OperationModel = OperationModel::new("DeriveSharedSecret")
+    .input(&DERIVE_SHARED_SECRET_REQUEST)
+    .output(&DERIVE_SHARED_SECRET_RESPONSE)
+    .errors(&[
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_KEY_UNAVAILABLE_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_INVALID_GRANT_TOKEN_EXCEPTION,
+        ERROR_INVALID_KEY_USAGE_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_DRY_RUN_OPERATION_EXCEPTION,
+    ]);
+const DESCRIBE_CUSTOM_KEY_STORES: OperationModel = OperationModel::new("DescribeCustomKeyStores")
+    .input(&DESCRIBE_CUSTOM_KEY_STORES_REQUEST)
+    .output(&DESCRIBE_CUSTOM_KEY_STORES_RESPONSE)
+    .errors(&[
+        ERROR_CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
+        ERROR_INVALID_MARKER_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
     ]);
 const DESCRIBE_KEY: OperationModel =
     OperationModel::new("DescribeKey").input(&DESCRIBE_KEY_REQUEST).output(&DESCRIBE_KEY_RESPONSE).errors(&[
@@ -206,6 +315,14 @@ const DISABLE_KEY_ROTATION: OperationModel =
         ERROR_KMS_INVALID_STATE_EXCEPTION,
         ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
     ]);
+const DISCONNECT_CUSTOM_KEY_STORE: OperationModel = OperationModel::new("DisconnectCustomKeyStore")
+    .input(&DISCONNECT_CUSTOM_KEY_STORE_REQUEST)
+    .output(&DISCONNECT_CUSTOM_KEY_STORE_RESPONSE)
+    .errors(&[
+        ERROR_CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION,
+        ERROR_CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+    ]);
 const ENABLE_KEY: OperationModel = OperationModel::new("EnableKey").input(&ENABLE_KEY_REQUEST).errors(&[
     ERROR_NOT_FOUND_EXCEPTION,
     ERROR_INVALID_ARN_EXCEPTION,
@@ -223,6 +340,18 @@ const ENABLE_KEY_ROTATION: OperationModel =
         ERROR_KMS_INTERNAL_EXCEPTION,
         ERROR_KMS_INVALID_STATE_EXCEPTION,
         ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+    ]);
+const ENCAPSULATE: OperationModel =
+    OperationModel::new("Encapsulate").input(&ENCAPSULATE_REQUEST).output(&ENCAPSULATE_RESPONSE).errors(&[
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_KEY_UNAVAILABLE_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_INVALID_GRANT_TOKEN_EXCEPTION,
+        ERROR_INVALID_KEY_USAGE_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_DRY_RUN_OPERATION_EXCEPTION,
     ]);
 const ENCRYPT: OperationModel =
     OperationModel::new("Encrypt").input(&ENCRYPT_REQUEST).output(&ENCRYPT_RESPONSE).errors(&[
@@ -250,6 +379,37 @@ const GENERATE_DATA_KEY: OperationModel = OperationModel::new("GenerateDataKey")
         ERROR_KMS_INVALID_STATE_EXCEPTION,
         ERROR_DRY_RUN_OPERATION_EXCEPTION,
     ]);
+const GENERATE_DATA_KEY_PAIR: OperationModel = OperationModel::new("GenerateDataKeyPair")
+    .input(&GENERATE_DATA_KEY_PAIR_REQUEST)
+    .output(&GENERATE_DATA_KEY_PAIR_RESPONSE)
+    .errors(&[
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_KEY_UNAVAILABLE_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_INVALID_KEY_USAGE_EXCEPTION,
+        ERROR_INVALID_GRANT_TOKEN_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+        ERROR_DRY_RUN_OPERATION_EXCEPTION,
+    ]);
+const GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT: OperationModel =
+    OperationModel::new("GenerateDataKeyPairWithoutPlaintext")
+        .input(&GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT_REQUEST)
+        .output(&GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT_RESPONSE)
+        .errors(&[
+            ERROR_NOT_FOUND_EXCEPTION,
+            ERROR_DISABLED_EXCEPTION,
+            ERROR_KEY_UNAVAILABLE_EXCEPTION,
+            ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+            ERROR_INVALID_KEY_USAGE_EXCEPTION,
+            ERROR_INVALID_GRANT_TOKEN_EXCEPTION,
+            ERROR_KMS_INTERNAL_EXCEPTION,
+            ERROR_KMS_INVALID_STATE_EXCEPTION,
+            ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+            ERROR_DRY_RUN_OPERATION_EXCEPTION,
+        ]);
 const GENERATE_DATA_KEY_WITHOUT_PLAINTEXT: OperationModel =
     OperationModel::new("GenerateDataKeyWithoutPlaintext")
         .input(&GENERATE_DATA_KEY_WITHOUT_PLAINTEXT_REQUEST)
@@ -265,6 +425,17 @@ const GENERATE_DATA_KEY_WITHOUT_PLAINTEXT: OperationModel =
             ERROR_KMS_INVALID_STATE_EXCEPTION,
             ERROR_DRY_RUN_OPERATION_EXCEPTION,
         ]);
+const GENERATE_MAC: OperationModel =
+    OperationModel::new("GenerateMac").input(&GENERATE_MAC_REQUEST).output(&GENERATE_MAC_RESPONSE).errors(&[
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_KEY_UNAVAILABLE_EXCEPTION,
+        ERROR_INVALID_KEY_USAGE_EXCEPTION,
+        ERROR_INVALID_GRANT_TOKEN_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_DRY_RUN_OPERATION_EXCEPTION,
+    ]);
 const GENERATE_RANDOM: OperationModel = OperationModel::new("GenerateRandom")
     .input(&GENERATE_RANDOM_REQUEST)
     .output(&GENERATE_RANDOM_RESPONSE)
@@ -274,6 +445,15 @@ const GENERATE_RANDOM: OperationModel = OperationModel::new("GenerateRandom")
         ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
         ERROR_CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
         ERROR_CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION,
+    ]);
+const GET_KEY_LAST_USAGE: OperationModel = OperationModel::new("GetKeyLastUsage")
+    .input(&GET_KEY_LAST_USAGE_REQUEST)
+    .output(&GET_KEY_LAST_USAGE_RESPONSE)
+    .errors(&[
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_INVALID_ARN_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
     ]);
 const GET_KEY_POLICY: OperationModel = OperationModel::new("GetKeyPolicy")
     .input(&GET_KEY_POLICY_REQUEST)
@@ -295,6 +475,47 @@ const GET_KEY_ROTATION_STATUS: OperationModel = OperationModel::new("GetKeyRotat
         ERROR_KMS_INTERNAL_EXCEPTION,
         ERROR_KMS_INVALID_STATE_EXCEPTION,
         ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+    ]);
+const GET_PARAMETERS_FOR_IMPORT: OperationModel = OperationModel::new("GetParametersForImport")
+    .input(&GET_PARAMETERS_FOR_IMPORT_REQUEST)
+    .output(&GET_PARAMETERS_FOR_IMPORT_RESPONSE)
+    .errors(&[
+        ERROR_INVALID_ARN_EXCEPTION,
+        ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+    ]);
+const GET_PUBLIC_KEY: OperationModel = OperationModel::new("GetPublicKey")
+    .input(&GET_PUBLIC_KEY_REQUEST)
+    .output(&GET_PUBLIC_KEY_RESPONSE)
+    .errors(&[
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_KEY_UNAVAILABLE_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+        ERROR_INVALID_ARN_EXCEPTION,
+        ERROR_INVALID_GRANT_TOKEN_EXCEPTION,
+        ERROR_INVALID_KEY_USAGE_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+    ]);
+const IMPORT_KEY_MATERIAL: OperationModel = OperationModel::new("ImportKeyMaterial")
+    .input(&IMPORT_KEY_MATERIAL_REQUEST)
+    .output(&IMPORT_KEY_MATERIAL_RESPONSE)
+    .errors(&[
+        ERROR_INVALID_ARN_EXCEPTION,
+        ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_INVALID_CIPHERTEXT_EXCEPTION,
+        ERROR_INCORRECT_KEY_MATERIAL_EXCEPTION,
+        ERROR_EXPIRED_IMPORT_TOKEN_EXCEPTION,
+        ERROR_INVALID_IMPORT_TOKEN_EXCEPTION,
     ]);
 const LIST_ALIASES: OperationModel =
     OperationModel::new("ListAliases").input(&LIST_ALIASES_REQUEST).output(&LIST_ALIASES_RESPONSE).errors(&[
@@ -385,6 +606,21 @@ const RE_ENCRYPT: OperationModel =
         ERROR_KMS_INVALID_STATE_EXCEPTION,
         ERROR_DRY_RUN_OPERATION_EXCEPTION,
     ]);
+const REPLICATE_KEY: OperationModel = OperationModel::new("ReplicateKey")
+    .input(&REPLICATE_KEY_REQUEST)
+    .output(&REPLICATE_KEY_RESPONSE)
+    .errors(&[
+        ERROR_ALREADY_EXISTS_EXCEPTION,
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_INVALID_ARN_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_LIMIT_EXCEEDED_EXCEPTION,
+        ERROR_MALFORMED_POLICY_DOCUMENT_EXCEPTION,
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_TAG_EXCEPTION,
+        ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+    ]);
 const RETIRE_GRANT: OperationModel =
     OperationModel::new("RetireGrant").input(&RETIRE_GRANT_REQUEST).errors(&[
         ERROR_INVALID_ARN_EXCEPTION,
@@ -430,6 +666,18 @@ const SCHEDULE_KEY_DELETION: OperationModel = OperationModel::new("ScheduleKeyDe
         ERROR_KMS_INTERNAL_EXCEPTION,
         ERROR_KMS_INVALID_STATE_EXCEPTION,
     ]);
+const SIGN: OperationModel =
+    OperationModel::new("Sign").input(&SIGN_REQUEST).output(&SIGN_RESPONSE).errors(&[
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_KEY_UNAVAILABLE_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_INVALID_KEY_USAGE_EXCEPTION,
+        ERROR_INVALID_GRANT_TOKEN_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_DRY_RUN_OPERATION_EXCEPTION,
+    ]);
 const TAG_RESOURCE: OperationModel =
     OperationModel::new("TagResource").input(&TAG_RESOURCE_REQUEST).errors(&[
         ERROR_KMS_INTERNAL_EXCEPTION,
@@ -455,6 +703,28 @@ const UPDATE_ALIAS: OperationModel =
         ERROR_LIMIT_EXCEEDED_EXCEPTION,
         ERROR_KMS_INVALID_STATE_EXCEPTION,
     ]);
+const UPDATE_CUSTOM_KEY_STORE: OperationModel = OperationModel::new("UpdateCustomKeyStore")
+    .input(&UPDATE_CUSTOM_KEY_STORE_REQUEST)
+    .output(&UPDATE_CUSTOM_KEY_STORE_RESPONSE)
+    .errors(&[
+        ERROR_CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
+        ERROR_CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION,
+        ERROR_CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION,
+        ERROR_CLOUD_HSM_CLUSTER_NOT_RELATED_EXCEPTION,
+        ERROR_CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION,
+        ERROR_CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION,
+        ERROR_XKS_PROXY_URI_IN_USE_EXCEPTION,
+        ERROR_XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION,
+        ERROR_XKS_PROXY_URI_UNREACHABLE_EXCEPTION,
+        ERROR_XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION,
+        ERROR_XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION,
+        ERROR_XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION,
+        ERROR_XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION,
+        ERROR_XKS_PROXY_INVALID_RESPONSE_EXCEPTION,
+        ERROR_XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION,
+    ]);
 const UPDATE_KEY_DESCRIPTION: OperationModel =
     OperationModel::new("UpdateKeyDescription").input(&UPDATE_KEY_DESCRIPTION_REQUEST).errors(&[
         ERROR_NOT_FOUND_EXCEPTION,
@@ -463,6 +733,49 @@ const UPDATE_KEY_DESCRIPTION: OperationModel =
         ERROR_KMS_INTERNAL_EXCEPTION,
         ERROR_KMS_INVALID_STATE_EXCEPTION,
     ]);
+const UPDATE_PRIMARY_REGION: OperationModel =
+    OperationModel::new("UpdatePrimaryRegion").input(&UPDATE_PRIMARY_REGION_REQUEST).errors(&[
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_INVALID_ARN_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+    ]);
+const VERIFY: OperationModel =
+    OperationModel::new("Verify").input(&VERIFY_REQUEST).output(&VERIFY_RESPONSE).errors(&[
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_KEY_UNAVAILABLE_EXCEPTION,
+        ERROR_DEPENDENCY_TIMEOUT_EXCEPTION,
+        ERROR_INVALID_KEY_USAGE_EXCEPTION,
+        ERROR_INVALID_GRANT_TOKEN_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_KMS_INVALID_SIGNATURE_EXCEPTION,
+        ERROR_DRY_RUN_OPERATION_EXCEPTION,
+    ]);
+const VERIFY_MAC: OperationModel =
+    OperationModel::new("VerifyMac").input(&VERIFY_MAC_REQUEST).output(&VERIFY_MAC_RESPONSE).errors(&[
+        ERROR_NOT_FOUND_EXCEPTION,
+        ERROR_DISABLED_EXCEPTION,
+        ERROR_KEY_UNAVAILABLE_EXCEPTION,
+        ERROR_INVALID_KEY_USAGE_EXCEPTION,
+        ERROR_INVALID_GRANT_TOKEN_EXCEPTION,
+        ERROR_KMS_INTERNAL_EXCEPTION,
+        ERROR_KMS_INVALID_MAC_EXCEPTION,
+        ERROR_KMS_INVALID_STATE_EXCEPTION,
+        ERROR_DRY_RUN_OPERATION_EXCEPTION,
+    ]);
+
+wire::string_enum! { AlgorithmSpec: ALGORITHM_SPEC "AlgorithmSpec" {
+    RsaesPkcs1V15 = "RSAES_PKCS1_V1_5",
+    RsaesOaepSha1 = "RSAES_OAEP_SHA_1",
+    RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
+    RsaAesKeyWrapSha1 = "RSA_AES_KEY_WRAP_SHA_1",
+    RsaAesKeyWrapSha256 = "RSA_AES_KEY_WRAP_SHA_256",
+    Sm2pke = "SM2PKE",
+} }
 
 wire::shape! { AliasListEntry: ALIAS_LIST_ENTRY "AliasListEntry" {
     ? alias_name: String = "AliasName", ALIAS_NAME_TYPE;
@@ -480,9 +793,63 @@ wire::shape! { CancelKeyDeletionResponse: CANCEL_KEY_DELETION_RESPONSE "CancelKe
     ? key_id: String = "KeyId", KEY_ID_TYPE;
 } }
 
+wire::shape! { ConnectCustomKeyStoreRequest: CONNECT_CUSTOM_KEY_STORE_REQUEST "ConnectCustomKeyStoreRequest" {
+    * custom_key_store_id: String = "CustomKeyStoreId", CUSTOM_KEY_STORE_ID_TYPE;
+} }
+
+wire::shape! { ConnectCustomKeyStoreResponse: CONNECT_CUSTOM_KEY_STORE_RESPONSE "ConnectCustomKeyStoreResponse" {
+} }
+
+wire::string_enum! { ConnectionErrorCodeType: CONNECTION_ERROR_CODE_TYPE "ConnectionErrorCodeType" {
+    InvalidCredentials = "INVALID_CREDENTIALS",
+    ClusterNotFound = "CLUSTER_NOT_FOUND",
+    NetworkErrors = "NETWORK_ERRORS",
+    InternalError = "INTERNAL_ERROR",
+    InsufficientCloudhsmHsms = "INSUFFICIENT_CLOUDHSM_HSMS",
+    UserLockedOut = "USER_LOCKED_OUT",
+    UserNotFound = "USER_NOT_FOUND",
+    UserLoggedIn = "USER_LOGGED_IN",
+    SubnetNotFound = "SUBNET_NOT_FOUND",
+    InsufficientFreeAddressesInSubnet = "INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET",
+    XksProxyAccessDenied = "XKS_PROXY_ACCESS_DENIED",
+    XksProxyNotReachable = "XKS_PROXY_NOT_REACHABLE",
+    XksVpcEndpointServiceNotFound = "XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND",
+    XksProxyInvalidResponse = "XKS_PROXY_INVALID_RESPONSE",
+    XksProxyInvalidConfiguration = "XKS_PROXY_INVALID_CONFIGURATION",
+    XksVpcEndpointServiceInvalidConfiguration = "XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION",
+    XksProxyTimedOut = "XKS_PROXY_TIMED_OUT",
+    XksProxyInvalidTlsConfiguration = "XKS_PROXY_INVALID_TLS_CONFIGURATION",
+} }
+
+wire::string_enum! { ConnectionStateType: CONNECTION_STATE_TYPE "ConnectionStateType" {
+    Connected = "CONNECTED",
+    Connecting = "CONNECTING",
+    Failed = "FAILED",
+    Disconnected = "DISCONNECTED",
+    Disconnecting = "DISCONNECTING",
+} }
+
 wire::shape! { CreateAliasRequest: CREATE_ALIAS_REQUEST "CreateAliasRequest" {
     * alias_name: String = "AliasName", ALIAS_NAME_TYPE;
     * target_key_id: String = "TargetKeyId", KEY_ID_TYPE;
+} }
+
+wire::shape! { CreateCustomKeyStoreRequest: CREATE_CUSTOM_KEY_STORE_REQUEST "CreateCustomKeyStoreRequest" {
+    * custom_key_store_name: String = "CustomKeyStoreName", CUSTOM_KEY_STORE_NAME_TYPE;
+    ? cloud_hsm_cluster_id: String = "CloudHsmClusterId", CLOUD_HSM_CLUSTER_ID_TYPE;
+    ? trust_anchor_certificate: String = "TrustAnchorCertificate", TRUST_ANCHOR_CERTIFICATE_TYPE;
+    ? key_store_password: String = "KeyStorePassword", KEY_STORE_PASSWORD_TYPE;
+    ? custom_key_store_type: CustomKeyStoreType = "CustomKeyStoreType", CUSTOM_KEY_STORE_TYPE;
+    ? xks_proxy_uri_endpoint: String = "XksProxyUriEndpoint", XKS_PROXY_URI_ENDPOINT_TYPE;
+    ? xks_proxy_uri_path: String = "XksProxyUriPath", XKS_PROXY_URI_PATH_TYPE;
+    ? xks_proxy_vpc_endpoint_service_name: String = "XksProxyVpcEndpointServiceName", XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE;
+    ? xks_proxy_vpc_endpoint_service_owner: String = "XksProxyVpcEndpointServiceOwner", ACCOUNT_ID_TYPE;
+    ? xks_proxy_authentication_credential: XksProxyAuthenticationCredentialType = "XksProxyAuthenticationCredential", XKS_PROXY_AUTHENTICATION_CREDENTIAL_TYPE;
+    ? xks_proxy_connectivity: XksProxyConnectivityType = "XksProxyConnectivity", XKS_PROXY_CONNECTIVITY_TYPE;
+} }
+
+wire::shape! { CreateCustomKeyStoreResponse: CREATE_CUSTOM_KEY_STORE_RESPONSE "CreateCustomKeyStoreResponse" {
+    ? custom_key_store_id: String = "CustomKeyStoreId", CUSTOM_KEY_STORE_ID_TYPE;
 } }
 
 wire::shape! { CreateGrantRequest: CREATE_GRANT_REQUEST "CreateGrantRequest" {
@@ -521,6 +888,23 @@ wire::shape! { CreateKeyResponse: CREATE_KEY_RESPONSE "CreateKeyResponse" {
     ? key_metadata: KeyMetadata = "KeyMetadata", KEY_METADATA;
 } }
 
+wire::string_enum! { CustomKeyStoreType: CUSTOM_KEY_STORE_TYPE "CustomKeyStoreType" {
+    AwsCloudhsm = "AWS_CLOUDHSM",
+    ExternalKeyStore = "EXTERNAL_KEY_STORE",
+} }
+
+wire::shape! { CustomKeyStoresListEntry: CUSTOM_KEY_STORES_LIST_ENTRY "CustomKeyStoresListEntry" {
+    ? custom_key_store_id: String = "CustomKeyStoreId", CUSTOM_KEY_STORE_ID_TYPE;
+    ? custom_key_store_name: String = "CustomKeyStoreName", CUSTOM_KEY_STORE_NAME_TYPE;
+    ? cloud_hsm_cluster_id: String = "CloudHsmClusterId", CLOUD_HSM_CLUSTER_ID_TYPE;
+    ? trust_anchor_certificate: String = "TrustAnchorCertificate", TRUST_ANCHOR_CERTIFICATE_TYPE;
+    ? connection_state: ConnectionStateType = "ConnectionState", CONNECTION_STATE_TYPE;
+    ? connection_error_code: ConnectionErrorCodeType = "ConnectionErrorCode", CONNECTION_ERROR_CODE_TYPE;
+    ? creation_date: Timestamp = "CreationDate", DATE_TYPE;
+    ? custom_key_store_type: CustomKeyStoreType = "CustomKeyStoreType", CUSTOM_KEY_STORE_TYPE;
+    ? xks_proxy_configuration: XksProxyConfigurationType = "XksProxyConfiguration", XKS_PROXY_CONFIGURATION_TYPE;
+} }
+
 wire::string_enum! { CustomerMasterKeySpec: CUSTOMER_MASTER_KEY_SPEC "CustomerMasterKeySpec" {
     Rsa2048 = "RSA_2048",
     Rsa3072 = "RSA_3072",
@@ -537,9 +921,38 @@ wire::string_enum! { CustomerMasterKeySpec: CUSTOMER_MASTER_KEY_SPEC "CustomerMa
     Sm2 = "SM2",
 } }
 
+wire::string_enum! { DataKeyPairSpec: DATA_KEY_PAIR_SPEC "DataKeyPairSpec" {
+    Rsa2048 = "RSA_2048",
+    Rsa3072 = "RSA_3072",
+    Rsa4096 = "RSA_4096",
+    EccNistP256 = "ECC_NIST_P256",
+    EccNistP384 = "ECC_NIST_P384",
+    EccNistP521 = "ECC_NIST_P521",
+    EccSecgP256k1 = "ECC_SECG_P256K1",
+    Sm2 = "SM2",
+    EccNistEdwards25519 = "ECC_NIST_EDWARDS25519",
+    MlKem512 = "ML_KEM_512",
+    MlKem768 = "ML_KEM_768",
+    MlKem1024 = "ML_KEM_1024",
+} }
+
 wire::string_enum! { DataKeySpec: DATA_KEY_SPEC "DataKeySpec" {
     Aes256 = "AES_256",
     Aes128 = "AES_128",
+} }
+
+wire::shape! { DecapsulateRequest: DECAPSULATE_REQUEST "DecapsulateRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * shared_secret_ciphertext_blob: Blob = "SharedSecretCiphertextBlob", CIPHERTEXT_TYPE;
+    * encapsulation_algorithm: EncapsulationAlgorithmSpec = "EncapsulationAlgorithm", ENCAPSULATION_ALGORITHM_SPEC;
+    ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
+    ? dry_run: bool = "DryRun", NULLABLE_BOOLEAN_TYPE;
+} }
+
+wire::shape! { DecapsulateResponse: DECAPSULATE_RESPONSE "DecapsulateResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? shared_secret: Blob = "SharedSecret", PLAINTEXT_TYPE;
+    ? encapsulation_algorithm: EncapsulationAlgorithmSpec = "EncapsulationAlgorithm", ENCAPSULATION_ALGORITHM_SPEC;
 } }
 
 wire::shape! { DecryptRequest: DECRYPT_REQUEST "DecryptRequest" {
@@ -565,6 +978,53 @@ wire::shape! { DeleteAliasRequest: DELETE_ALIAS_REQUEST "DeleteAliasRequest" {
     * alias_name: String = "AliasName", ALIAS_NAME_TYPE;
 } }
 
+wire::shape! { DeleteCustomKeyStoreRequest: DELETE_CUSTOM_KEY_STORE_REQUEST "DeleteCustomKeyStoreRequest" {
+    * custom_key_store_id: String = "CustomKeyStoreId", CUSTOM_KEY_STORE_ID_TYPE;
+} }
+
+wire::shape! { DeleteCustomKeyStoreResponse: DELETE_CUSTOM_KEY_STORE_RESPONSE "DeleteCustomKeyStoreResponse" {
+} }
+
+wire::shape! { DeleteImportedKeyMaterialRequest: DELETE_IMPORTED_KEY_MATERIAL_REQUEST "DeleteImportedKeyMaterialRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    ? key_material_id: String = "KeyMaterialId", BACKING_KEY_ID_TYPE;
+} }
+
+wire::shape! { DeleteImportedKeyMaterialResponse: DELETE_IMPORTED_KEY_MATERIAL_RESPONSE "DeleteImportedKeyMaterialResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? key_material_id: String = "KeyMaterialId", BACKING_KEY_ID_RESPONSE_TYPE;
+} }
+
+wire::shape! { DeriveSharedSecretRequest: DERIVE_SHARED_SECRET_REQUEST "DeriveSharedSecretRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * key_agreement_algorithm: KeyAgreementAlgorithmSpec = "KeyAgreementAlgorithm", KEY_AGREEMENT_ALGORITHM_SPEC;
+    * public_key: Blob = "PublicKey", PUBLIC_KEY_TYPE;
+    ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
+    ? dry_run: bool = "DryRun", NULLABLE_BOOLEAN_TYPE;
+    ? recipient: RecipientInfo = "Recipient", RECIPIENT_INFO;
+} }
+
+wire::shape! { DeriveSharedSecretResponse: DERIVE_SHARED_SECRET_RESPONSE "DeriveSharedSecretResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? shared_secret: Blob = "SharedSecret", PLAINTEXT_TYPE;
+    ? ciphertext_for_recipient: Blob = "CiphertextForRecipient", CIPHERTEXT_TYPE;
+    ? key_agreement_algorithm: KeyAgreementAlgorithmSpec = "KeyAgreementAlgorithm", KEY_AGREEMENT_ALGORITHM_SPEC;
+    ? key_origin: OriginType = "KeyOrigin", ORIGIN_TYPE;
+} }
+
+wire::shape! { DescribeCustomKeyStoresRequest: DESCRIBE_CUSTOM_KEY_STORES_REQUEST "DescribeCustomKeyStoresRequest" {
+    ? custom_key_store_id: String = "CustomKeyStoreId", CUSTOM_KEY_STORE_ID_TYPE;
+    ? custom_key_store_name: String = "CustomKeyStoreName", CUSTOM_KEY_STORE_NAME_TYPE;
+    ? limit: i32 = "Limit", LIMIT_TYPE;
+    ? marker: String = "Marker", MARKER_TYPE;
+} }
+
+wire::shape! { DescribeCustomKeyStoresResponse: DESCRIBE_CUSTOM_KEY_STORES_RESPONSE "DescribeCustomKeyStoresResponse" {
+    ? custom_key_stores: Vec<CustomKeyStoresListEntry> = "CustomKeyStores", CUSTOM_KEY_STORES_LIST;
+    ? next_marker: String = "NextMarker", MARKER_TYPE;
+    ? truncated: bool = "Truncated", BOOLEAN_TYPE;
+} }
+
 wire::shape! { DescribeKeyRequest: DESCRIBE_KEY_REQUEST "DescribeKeyRequest" {
     * key_id: String = "KeyId", KEY_ID_TYPE;
     ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
@@ -582,6 +1042,13 @@ wire::shape! { DisableKeyRotationRequest: DISABLE_KEY_ROTATION_REQUEST "DisableK
     * key_id: String = "KeyId", KEY_ID_TYPE;
 } }
 
+wire::shape! { DisconnectCustomKeyStoreRequest: DISCONNECT_CUSTOM_KEY_STORE_REQUEST "DisconnectCustomKeyStoreRequest" {
+    * custom_key_store_id: String = "CustomKeyStoreId", CUSTOM_KEY_STORE_ID_TYPE;
+} }
+
+wire::shape! { DisconnectCustomKeyStoreResponse: DISCONNECT_CUSTOM_KEY_STORE_RESPONSE "DisconnectCustomKeyStoreResponse" {
+} }
+
 wire::string_enum! { DryRunModifierType: DRY_RUN_MODIFIER_TYPE "DryRunModifierType" {
     IgnoreCiphertext = "IGNORE_CIPHERTEXT",
 } }
@@ -593,6 +1060,20 @@ wire::shape! { EnableKeyRequest: ENABLE_KEY_REQUEST "EnableKeyRequest" {
 wire::shape! { EnableKeyRotationRequest: ENABLE_KEY_ROTATION_REQUEST "EnableKeyRotationRequest" {
     * key_id: String = "KeyId", KEY_ID_TYPE;
     ? rotation_period_in_days: i32 = "RotationPeriodInDays", ROTATION_PERIOD_IN_DAYS_TYPE;
+} }
+
+wire::shape! { EncapsulateRequest: ENCAPSULATE_REQUEST "EncapsulateRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * encapsulation_algorithm: EncapsulationAlgorithmSpec = "EncapsulationAlgorithm", ENCAPSULATION_ALGORITHM_SPEC;
+    ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
+    ? dry_run: bool = "DryRun", NULLABLE_BOOLEAN_TYPE;
+} }
+
+wire::shape! { EncapsulateResponse: ENCAPSULATE_RESPONSE "EncapsulateResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? shared_secret: Blob = "SharedSecret", PLAINTEXT_TYPE;
+    ? shared_secret_ciphertext_blob: Blob = "SharedSecretCiphertextBlob", CIPHERTEXT_TYPE;
+    ? encapsulation_algorithm: EncapsulationAlgorithmSpec = "EncapsulationAlgorithm", ENCAPSULATION_ALGORITHM_SPEC;
 } }
 
 wire::string_enum! { EncapsulationAlgorithmSpec: ENCAPSULATION_ALGORITHM_SPEC "EncapsulationAlgorithmSpec" {
@@ -624,6 +1105,41 @@ wire::string_enum! { EncryptionAlgorithmSpec: ENCRYPTION_ALGORITHM_SPEC "Encrypt
 wire::string_enum! { ExpirationModelType: EXPIRATION_MODEL_TYPE "ExpirationModelType" {
     KeyMaterialExpires = "KEY_MATERIAL_EXPIRES",
     KeyMaterialDoesNotExpire = "KEY_MATERIAL_DOES_NOT_EXPIRE",
+} }
+
+wire::shape! { GenerateDataKeyPairRequest: GENERATE_DATA_KEY_PAIR_REQUEST "GenerateDataKeyPairRequest" {
+    ? encryption_context: BTreeMap<String, String> = "EncryptionContext", ENCRYPTION_CONTEXT_TYPE;
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * key_pair_spec: DataKeyPairSpec = "KeyPairSpec", DATA_KEY_PAIR_SPEC;
+    ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
+    ? recipient: RecipientInfo = "Recipient", RECIPIENT_INFO;
+    ? dry_run: bool = "DryRun", NULLABLE_BOOLEAN_TYPE;
+} }
+
+wire::shape! { GenerateDataKeyPairResponse: GENERATE_DATA_KEY_PAIR_RESPONSE "GenerateDataKeyPairResponse" {
+    ? private_key_ciphertext_blob: Blob = "PrivateKeyCiphertextBlob", CIPHERTEXT_TYPE;
+    ? private_key_plaintext: Blob = "PrivateKeyPlaintext", PLAINTEXT_TYPE;
+    ? public_key: Blob = "PublicKey", PUBLIC_KEY_TYPE;
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? key_pair_spec: DataKeyPairSpec = "KeyPairSpec", DATA_KEY_PAIR_SPEC;
+    ? ciphertext_for_recipient: Blob = "CiphertextForRecipient", CIPHERTEXT_TYPE;
+    ? key_material_id: String = "KeyMaterialId", BACKING_KEY_ID_TYPE;
+} }
+
+wire::shape! { GenerateDataKeyPairWithoutPlaintextRequest: GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT_REQUEST "GenerateDataKeyPairWithoutPlaintextRequest" {
+    ? encryption_context: BTreeMap<String, String> = "EncryptionContext", ENCRYPTION_CONTEXT_TYPE;
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * key_pair_spec: DataKeyPairSpec = "KeyPairSpec", DATA_KEY_PAIR_SPEC;
+    ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
+    ? dry_run: bool = "DryRun", NULLABLE_BOOLEAN_TYPE;
+} }
+
+wire::shape! { GenerateDataKeyPairWithoutPlaintextResponse: GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT_RESPONSE "GenerateDataKeyPairWithoutPlaintextResponse" {
+    ? private_key_ciphertext_blob: Blob = "PrivateKeyCiphertextBlob", CIPHERTEXT_TYPE;
+    ? public_key: Blob = "PublicKey", PUBLIC_KEY_TYPE;
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? key_pair_spec: DataKeyPairSpec = "KeyPairSpec", DATA_KEY_PAIR_SPEC;
+    ? key_material_id: String = "KeyMaterialId", BACKING_KEY_ID_TYPE;
 } }
 
 wire::shape! { GenerateDataKeyRequest: GENERATE_DATA_KEY_REQUEST "GenerateDataKeyRequest" {
@@ -659,6 +1175,20 @@ wire::shape! { GenerateDataKeyWithoutPlaintextResponse: GENERATE_DATA_KEY_WITHOU
     ? key_material_id: String = "KeyMaterialId", BACKING_KEY_ID_TYPE;
 } }
 
+wire::shape! { GenerateMacRequest: GENERATE_MAC_REQUEST "GenerateMacRequest" {
+    * message: Blob = "Message", PLAINTEXT_TYPE;
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * mac_algorithm: MacAlgorithmSpec = "MacAlgorithm", MAC_ALGORITHM_SPEC;
+    ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
+    ? dry_run: bool = "DryRun", NULLABLE_BOOLEAN_TYPE;
+} }
+
+wire::shape! { GenerateMacResponse: GENERATE_MAC_RESPONSE "GenerateMacResponse" {
+    ? mac: Blob = "Mac", CIPHERTEXT_TYPE;
+    ? mac_algorithm: MacAlgorithmSpec = "MacAlgorithm", MAC_ALGORITHM_SPEC;
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+} }
+
 wire::shape! { GenerateRandomRequest: GENERATE_RANDOM_REQUEST "GenerateRandomRequest" {
     ? number_of_bytes: i32 = "NumberOfBytes", NUMBER_OF_BYTES_TYPE;
     ? custom_key_store_id: String = "CustomKeyStoreId", CUSTOM_KEY_STORE_ID_TYPE;
@@ -668,6 +1198,17 @@ wire::shape! { GenerateRandomRequest: GENERATE_RANDOM_REQUEST "GenerateRandomReq
 wire::shape! { GenerateRandomResponse: GENERATE_RANDOM_RESPONSE "GenerateRandomResponse" {
     ? plaintext: Blob = "Plaintext", PLAINTEXT_TYPE;
     ? ciphertext_for_recipient: Blob = "CiphertextForRecipient", CIPHERTEXT_TYPE;
+} }
+
+wire::shape! { GetKeyLastUsageRequest: GET_KEY_LAST_USAGE_REQUEST "GetKeyLastUsageRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+} }
+
+wire::shape! { GetKeyLastUsageResponse: GET_KEY_LAST_USAGE_RESPONSE "GetKeyLastUsageResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? key_last_usage: KeyLastUsageData = "KeyLastUsage", KEY_LAST_USAGE_DATA;
+    ? tracking_start_date: Timestamp = "TrackingStartDate", DATE_TYPE;
+    ? key_creation_date: Timestamp = "KeyCreationDate", DATE_TYPE;
 } }
 
 wire::shape! { GetKeyPolicyRequest: GET_KEY_POLICY_REQUEST "GetKeyPolicyRequest" {
@@ -690,6 +1231,36 @@ wire::shape! { GetKeyRotationStatusResponse: GET_KEY_ROTATION_STATUS_RESPONSE "G
     ? rotation_period_in_days: i32 = "RotationPeriodInDays", ROTATION_PERIOD_IN_DAYS_TYPE;
     ? next_rotation_date: Timestamp = "NextRotationDate", DATE_TYPE;
     ? on_demand_rotation_start_date: Timestamp = "OnDemandRotationStartDate", DATE_TYPE;
+} }
+
+wire::shape! { GetParametersForImportRequest: GET_PARAMETERS_FOR_IMPORT_REQUEST "GetParametersForImportRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * wrapping_algorithm: AlgorithmSpec = "WrappingAlgorithm", ALGORITHM_SPEC;
+    * wrapping_key_spec: WrappingKeySpec = "WrappingKeySpec", WRAPPING_KEY_SPEC;
+} }
+
+wire::shape! { GetParametersForImportResponse: GET_PARAMETERS_FOR_IMPORT_RESPONSE "GetParametersForImportResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? import_token: Blob = "ImportToken", CIPHERTEXT_TYPE;
+    ? public_key: Blob = "PublicKey", PLAINTEXT_TYPE;
+    ? parameters_valid_to: Timestamp = "ParametersValidTo", DATE_TYPE;
+} }
+
+wire::shape! { GetPublicKeyRequest: GET_PUBLIC_KEY_REQUEST "GetPublicKeyRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
+} }
+
+wire::shape! { GetPublicKeyResponse: GET_PUBLIC_KEY_RESPONSE "GetPublicKeyResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? public_key: Blob = "PublicKey", PUBLIC_KEY_TYPE;
+    ? customer_master_key_spec: CustomerMasterKeySpec = "CustomerMasterKeySpec", CUSTOMER_MASTER_KEY_SPEC;
+    ? key_spec: KeySpec = "KeySpec", KEY_SPEC;
+    ? key_usage: KeyUsageType = "KeyUsage", KEY_USAGE_TYPE;
+    ? encryption_algorithms: Vec<EncryptionAlgorithmSpec> = "EncryptionAlgorithms", ENCRYPTION_ALGORITHM_SPEC_LIST;
+    ? signing_algorithms: Vec<SigningAlgorithmSpec> = "SigningAlgorithms", SIGNING_ALGORITHM_SPEC_LIST;
+    ? key_agreement_algorithms: Vec<KeyAgreementAlgorithmSpec> = "KeyAgreementAlgorithms", KEY_AGREEMENT_ALGORITHM_SPEC_LIST;
+    ? encapsulation_algorithms: Vec<EncapsulationAlgorithmSpec> = "EncapsulationAlgorithms", ENCAPSULATION_ALGORITHM_SPEC_LIST;
 } }
 
 wire::shape! { GrantConstraints: GRANT_CONSTRAINTS "GrantConstraints" {
@@ -734,9 +1305,30 @@ wire::string_enum! { GrantOperation: GRANT_OPERATION "GrantOperation" {
     Decapsulate = "Decapsulate",
 } }
 
+wire::shape! { ImportKeyMaterialRequest: IMPORT_KEY_MATERIAL_REQUEST "ImportKeyMaterialRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * import_token: Blob = "ImportToken", CIPHERTEXT_TYPE;
+    * encrypted_key_material: Blob = "EncryptedKeyMaterial", CIPHERTEXT_TYPE;
+    ? valid_to: Timestamp = "ValidTo", DATE_TYPE;
+    ? expiration_model: ExpirationModelType = "ExpirationModel", EXPIRATION_MODEL_TYPE;
+    ? import_type: ImportType = "ImportType", IMPORT_TYPE;
+    ? key_material_description: String = "KeyMaterialDescription", KEY_MATERIAL_DESCRIPTION_TYPE;
+    ? key_material_id: String = "KeyMaterialId", BACKING_KEY_ID_TYPE;
+} }
+
+wire::shape! { ImportKeyMaterialResponse: IMPORT_KEY_MATERIAL_RESPONSE "ImportKeyMaterialResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? key_material_id: String = "KeyMaterialId", BACKING_KEY_ID_TYPE;
+} }
+
 wire::string_enum! { ImportState: IMPORT_STATE "ImportState" {
     Imported = "IMPORTED",
     PendingImport = "PENDING_IMPORT",
+} }
+
+wire::string_enum! { ImportType: IMPORT_TYPE "ImportType" {
+    NewKeyMaterial = "NEW_KEY_MATERIAL",
+    ExistingKeyMaterial = "EXISTING_KEY_MATERIAL",
 } }
 
 wire::string_enum! { IncludeKeyMaterial: INCLUDE_KEY_MATERIAL "IncludeKeyMaterial" {
@@ -750,6 +1342,30 @@ wire::string_enum! { KeyAgreementAlgorithmSpec: KEY_AGREEMENT_ALGORITHM_SPEC "Ke
 
 wire::string_enum! { KeyEncryptionMechanism: KEY_ENCRYPTION_MECHANISM "KeyEncryptionMechanism" {
     RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
+} }
+
+wire::shape! { KeyLastUsageData: KEY_LAST_USAGE_DATA "KeyLastUsageData" {
+    ? operation: KeyLastUsageTrackingOperation = "Operation", KEY_LAST_USAGE_TRACKING_OPERATION;
+    ? timestamp: Timestamp = "Timestamp", DATE_TYPE;
+    ? cloud_trail_event_id: String = "CloudTrailEventId", CLOUD_TRAIL_EVENT_ID_TYPE;
+    ? kms_request_id: String = "KmsRequestId", KMS_REQUEST_ID_TYPE;
+} }
+
+wire::string_enum! { KeyLastUsageTrackingOperation: KEY_LAST_USAGE_TRACKING_OPERATION "KeyLastUsageTrackingOperation" {
+    Decrypt = "Decrypt",
+    DeriveSharedSecret = "DeriveSharedSecret",
+    Encrypt = "Encrypt",
+    GenerateDataKey = "GenerateDataKey",
+    GenerateDataKeyPair = "GenerateDataKeyPair",
+    GenerateDataKeyPairWithoutPlaintext = "GenerateDataKeyPairWithoutPlaintext",
+    GenerateDataKeyWithoutPlaintext = "GenerateDataKeyWithoutPlaintext",
+    GenerateMac = "GenerateMac",
+    ReEncrypt = "ReEncrypt",
+    Sign = "Sign",
+    Verify = "Verify",
+    VerifyMac = "VerifyMac",
+    Encapsulate = "Encapsulate",
+    Decapsulate = "Decapsulate",
 } }
 
 wire::shape! { KeyListEntry: KEY_LIST_ENTRY "KeyListEntry" {
@@ -931,6 +1547,12 @@ wire::string_enum! { MacAlgorithmSpec: MAC_ALGORITHM_SPEC "MacAlgorithmSpec" {
     HmacSha512 = "HMAC_SHA_512",
 } }
 
+wire::string_enum! { MessageType: MESSAGE_TYPE "MessageType" {
+    Raw = "RAW",
+    Digest = "DIGEST",
+    ExternalMu = "EXTERNAL_MU",
+} }
+
 wire::shape! { MultiRegionConfiguration: MULTI_REGION_CONFIGURATION "MultiRegionConfiguration" {
     ? multi_region_key_type: MultiRegionKeyType = "MultiRegionKeyType", MULTI_REGION_KEY_TYPE;
     ? primary_key: MultiRegionKey = "PrimaryKey", MULTI_REGION_KEY;
@@ -989,6 +1611,21 @@ wire::shape! { RecipientInfo: RECIPIENT_INFO "RecipientInfo" {
     ? attestation_document: Blob = "AttestationDocument", ATTESTATION_DOCUMENT_TYPE;
 } }
 
+wire::shape! { ReplicateKeyRequest: REPLICATE_KEY_REQUEST "ReplicateKeyRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * replica_region: String = "ReplicaRegion", REGION_TYPE;
+    ? policy: String = "Policy", POLICY_TYPE;
+    ? bypass_policy_lockout_safety_check: bool = "BypassPolicyLockoutSafetyCheck", BOOLEAN_TYPE;
+    ? description: String = "Description", DESCRIPTION_TYPE;
+    ? tags: Vec<Tag> = "Tags", TAG_LIST;
+} }
+
+wire::shape! { ReplicateKeyResponse: REPLICATE_KEY_RESPONSE "ReplicateKeyResponse" {
+    ? replica_key_metadata: KeyMetadata = "ReplicaKeyMetadata", KEY_METADATA;
+    ? replica_policy: String = "ReplicaPolicy", POLICY_TYPE;
+    ? replica_tags: Vec<Tag> = "ReplicaTags", TAG_LIST;
+} }
+
 wire::string_enum! { ResourceOwnerType: RESOURCE_OWNER_TYPE "ResourceOwnerType" {
     Self_ = "SELF",
     OtherAccountsViaRam = "OTHER_ACCOUNTS_VIA_RAM",
@@ -1044,6 +1681,21 @@ wire::shape! { ScheduleKeyDeletionResponse: SCHEDULE_KEY_DELETION_RESPONSE "Sche
     ? pending_window_in_days: i32 = "PendingWindowInDays", PENDING_WINDOW_IN_DAYS_TYPE;
 } }
 
+wire::shape! { SignRequest: SIGN_REQUEST "SignRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * message: Blob = "Message", PLAINTEXT_TYPE;
+    ? message_type: MessageType = "MessageType", MESSAGE_TYPE;
+    ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
+    * signing_algorithm: SigningAlgorithmSpec = "SigningAlgorithm", SIGNING_ALGORITHM_SPEC;
+    ? dry_run: bool = "DryRun", NULLABLE_BOOLEAN_TYPE;
+} }
+
+wire::shape! { SignResponse: SIGN_RESPONSE "SignResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? signature: Blob = "Signature", CIPHERTEXT_TYPE;
+    ? signing_algorithm: SigningAlgorithmSpec = "SigningAlgorithm", SIGNING_ALGORITHM_SPEC;
+} }
+
 wire::string_enum! { SigningAlgorithmSpec: SIGNING_ALGORITHM_SPEC "SigningAlgorithmSpec" {
     RsassaPssSha256 = "RSASSA_PSS_SHA_256",
     RsassaPssSha384 = "RSASSA_PSS_SHA_384",
@@ -1080,22 +1732,106 @@ wire::shape! { UpdateAliasRequest: UPDATE_ALIAS_REQUEST "UpdateAliasRequest" {
     * target_key_id: String = "TargetKeyId", KEY_ID_TYPE;
 } }
 
+wire::shape! { UpdateCustomKeyStoreRequest: UPDATE_CUSTOM_KEY_STORE_REQUEST "UpdateCustomKeyStoreRequest" {
+    * custom_key_store_id: String = "CustomKeyStoreId", CUSTOM_KEY_STORE_ID_TYPE;
+    ? new_custom_key_store_name: String = "NewCustomKeyStoreName", CUSTOM_KEY_STORE_NAME_TYPE;
+    ? key_store_password: String = "KeyStorePassword", KEY_STORE_PASSWORD_TYPE;
+    ? cloud_hsm_cluster_id: String = "CloudHsmClusterId", CLOUD_HSM_CLUSTER_ID_TYPE;
+    ? xks_proxy_uri_endpoint: String = "XksProxyUriEndpoint", XKS_PROXY_URI_ENDPOINT_TYPE;
+    ? xks_proxy_uri_path: String = "XksProxyUriPath", XKS_PROXY_URI_PATH_TYPE;
+    ? xks_proxy_vpc_endpoint_service_name: String = "XksProxyVpcEndpointServiceName", XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE;
+    ? xks_proxy_vpc_endpoint_service_owner: String = "XksProxyVpcEndpointServiceOwner", ACCOUNT_ID_TYPE;
+    ? xks_proxy_authentication_credential: XksProxyAuthenticationCredentialType = "XksProxyAuthenticationCredential", XKS_PROXY_AUTHENTICATION_CREDENTIAL_TYPE;
+    ? xks_proxy_connectivity: XksProxyConnectivityType = "XksProxyConnectivity", XKS_PROXY_CONNECTIVITY_TYPE;
+} }
+
+wire::shape! { UpdateCustomKeyStoreResponse: UPDATE_CUSTOM_KEY_STORE_RESPONSE "UpdateCustomKeyStoreResponse" {
+} }
+
 wire::shape! { UpdateKeyDescriptionRequest: UPDATE_KEY_DESCRIPTION_REQUEST "UpdateKeyDescriptionRequest" {
     * key_id: String = "KeyId", KEY_ID_TYPE;
     * description: String = "Description", DESCRIPTION_TYPE;
+} }
+
+wire::shape! { UpdatePrimaryRegionRequest: UPDATE_PRIMARY_REGION_REQUEST "UpdatePrimaryRegionRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * primary_region: String = "PrimaryRegion", REGION_TYPE;
+} }
+
+wire::shape! { VerifyMacRequest: VERIFY_MAC_REQUEST "VerifyMacRequest" {
+    * message: Blob = "Message", PLAINTEXT_TYPE;
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * mac_algorithm: MacAlgorithmSpec = "MacAlgorithm", MAC_ALGORITHM_SPEC;
+    * mac: Blob = "Mac", CIPHERTEXT_TYPE;
+    ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
+    ? dry_run: bool = "DryRun", NULLABLE_BOOLEAN_TYPE;
+} }
+
+wire::shape! { VerifyMacResponse: VERIFY_MAC_RESPONSE "VerifyMacResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? mac_valid: bool = "MacValid", BOOLEAN_TYPE;
+    ? mac_algorithm: MacAlgorithmSpec = "MacAlgorithm", MAC_ALGORITHM_SPEC;
+} }
+
+wire::shape! { VerifyRequest: VERIFY_REQUEST "VerifyRequest" {
+    * key_id: String = "KeyId", KEY_ID_TYPE;
+    * message: Blob = "Message", PLAINTEXT_TYPE;
+    ? message_type: MessageType = "MessageType", MESSAGE_TYPE;
+    * signature: Blob = "Signature", CIPHERTEXT_TYPE;
+    * signing_algorithm: SigningAlgorithmSpec = "SigningAlgorithm", SIGNING_ALGORITHM_SPEC;
+    ? grant_tokens: Vec<String> = "GrantTokens", GRANT_TOKEN_LIST;
+    ? dry_run: bool = "DryRun", NULLABLE_BOOLEAN_TYPE;
+} }
+
+wire::shape! { VerifyResponse: VERIFY_RESPONSE "VerifyResponse" {
+    ? key_id: String = "KeyId", KEY_ID_TYPE;
+    ? signature_valid: bool = "SignatureValid", BOOLEAN_TYPE;
+    ? signing_algorithm: SigningAlgorithmSpec = "SigningAlgorithm", SIGNING_ALGORITHM_SPEC;
+} }
+
+wire::string_enum! { WrappingKeySpec: WRAPPING_KEY_SPEC "WrappingKeySpec" {
+    Rsa2048 = "RSA_2048",
+    Rsa3072 = "RSA_3072",
+    Rsa4096 = "RSA_4096",
+    Sm2 = "SM2",
 } }
 
 wire::shape! { XksKeyConfigurationType: XKS_KEY_CONFIGURATION_TYPE "XksKeyConfigurationType" {
     ? id: String = "Id", XKS_KEY_ID_TYPE;
 } }
 
+wire::shape! { XksProxyAuthenticationCredentialType: XKS_PROXY_AUTHENTICATION_CREDENTIAL_TYPE "XksProxyAuthenticationCredentialType" {
+    * access_key_id: String = "AccessKeyId", XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE;
+    * raw_secret_access_key: String = "RawSecretAccessKey", XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE;
+} }
+
+wire::shape! { XksProxyConfigurationType: XKS_PROXY_CONFIGURATION_TYPE "XksProxyConfigurationType" {
+    ? connectivity: XksProxyConnectivityType = "Connectivity", XKS_PROXY_CONNECTIVITY_TYPE;
+    ? access_key_id: String = "AccessKeyId", XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE;
+    ? uri_endpoint: String = "UriEndpoint", XKS_PROXY_URI_ENDPOINT_TYPE;
+    ? uri_path: String = "UriPath", XKS_PROXY_URI_PATH_TYPE;
+    ? vpc_endpoint_service_name: String = "VpcEndpointServiceName", XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE;
+    ? vpc_endpoint_service_owner: String = "VpcEndpointServiceOwner", ACCOUNT_ID_TYPE;
+} }
+
+wire::string_enum! { XksProxyConnectivityType: XKS_PROXY_CONNECTIVITY_TYPE "XksProxyConnectivityType" {
+    PublicEndpoint = "PUBLIC_ENDPOINT",
+    VpcEndpointService = "VPC_ENDPOINT_SERVICE",
+} }
+
 static AWS_ACCOUNT_ID_TYPE: Schema = Schema::new("AWSAccountIdType", Kind::String);
+static ACCOUNT_ID_TYPE: Schema =
+    Schema::new("AccountIdType", Kind::String).min(12).max(12).pattern(wire::pattern!("[0-9]{12}"));
 static ALIAS_LIST: Schema = Schema::list("AliasList", &ALIAS_LIST_ENTRY);
 static ALIAS_NAME_TYPE: Schema =
     Schema::new("AliasNameType", Kind::String).min(1).max(256).pattern(wire::pattern!("^[a-zA-Z0-9:/_-]+$"));
 static ARN_TYPE: Schema = Schema::new("ArnType", Kind::String).min(20).max(2048);
 static ATTESTATION_DOCUMENT_TYPE: Schema =
     Schema::new("AttestationDocumentType", Kind::Blob).min(1).max(262144);
+static BACKING_KEY_ID_RESPONSE_TYPE: Schema = Schema::new("BackingKeyIdResponseType", Kind::String)
+    .min(0)
+    .max(64)
+    .pattern(wire::pattern!("^[a-f0-9]+$"));
 static BACKING_KEY_ID_TYPE: Schema =
     Schema::new("BackingKeyIdType", Kind::String).min(64).max(64).pattern(wire::pattern!("^[a-f0-9]+$"));
 static BOOLEAN_TYPE: Schema = Schema::new("BooleanType", Kind::Boolean);
@@ -1104,7 +1840,11 @@ static CLOUD_HSM_CLUSTER_ID_TYPE: Schema = Schema::new("CloudHsmClusterIdType", 
     .min(19)
     .max(24)
     .pattern(wire::pattern!("cluster-[2-7a-zA-Z]{11,16}"));
+static CLOUD_TRAIL_EVENT_ID_TYPE: Schema = Schema::new("CloudTrailEventIdType", Kind::String);
 static CUSTOM_KEY_STORE_ID_TYPE: Schema = Schema::new("CustomKeyStoreIdType", Kind::String).min(1).max(64);
+static CUSTOM_KEY_STORE_NAME_TYPE: Schema =
+    Schema::new("CustomKeyStoreNameType", Kind::String).min(1).max(256);
+static CUSTOM_KEY_STORES_LIST: Schema = Schema::list("CustomKeyStoresList", &CUSTOM_KEY_STORES_LIST_ENTRY);
 static DATE_TYPE: Schema = Schema::new("DateType", Kind::Timestamp);
 static DESCRIPTION_TYPE: Schema = Schema::new("DescriptionType", Kind::String).min(0).max(8192);
 static DRY_RUN_MODIFIER_LIST: Schema = Schema::list("DryRunModifierList", &DRY_RUN_MODIFIER_TYPE);
@@ -1135,6 +1875,9 @@ static KEY_MATERIAL_DESCRIPTION_TYPE: Schema = Schema::new("KeyMaterialDescripti
     .min(0)
     .max(256)
     .pattern(wire::pattern!(r"^[a-zA-Z0-9:/_\s.-]+$"));
+static KEY_STORE_PASSWORD_TYPE: Schema =
+    Schema::new("KeyStorePasswordType", Kind::String).min(7).max(32).sensitive();
+static KMS_REQUEST_ID_TYPE: Schema = Schema::new("KmsRequestIdType", Kind::String);
 static LIMIT_TYPE: Schema = Schema::new("LimitType", Kind::Integer).min(1).max(1000);
 static MAC_ALGORITHM_SPEC_LIST: Schema = Schema::list("MacAlgorithmSpecList", &MAC_ALGORITHM_SPEC);
 static MARKER_TYPE: Schema =
@@ -1154,6 +1897,7 @@ static POLICY_TYPE: Schema = Schema::new("PolicyType", Kind::String)
     .pattern(wire::pattern!(r"[\u0009\u000A\u000D\u0020-\u00FF]+"));
 static PRINCIPAL_ID_TYPE: Schema =
     Schema::new("PrincipalIdType", Kind::String).min(1).max(256).pattern(wire::pattern!(r"^[\w+=,.@:/-]+$"));
+static PUBLIC_KEY_TYPE: Schema = Schema::new("PublicKeyType", Kind::Blob).min(1).max(8192);
 static REGION_TYPE: Schema =
     Schema::new("RegionType", Kind::String).min(1).max(32).pattern(wire::pattern!(r"^([a-z]+-){2,3}\d+$"));
 static RESOURCE_OWNERS_LIST: Schema = Schema::list("ResourceOwnersList", &RESOURCE_OWNER_TYPE).min(1).max(2);
@@ -1170,29 +1914,77 @@ static TAG_KEY_LIST: Schema = Schema::list("TagKeyList", &TAG_KEY_TYPE);
 static TAG_KEY_TYPE: Schema = Schema::new("TagKeyType", Kind::String).min(1).max(128);
 static TAG_LIST: Schema = Schema::list("TagList", &TAG);
 static TAG_VALUE_TYPE: Schema = Schema::new("TagValueType", Kind::String).min(0).max(256);
+static TRUST_ANCHOR_CERTIFICATE_TYPE: Schema =
+    Schema::new("TrustAnchorCertificateType", Kind::String).min(1).max(5000);
 static XKS_KEY_ID_TYPE: Schema =
     Schema::new("XksKeyIdType", Kind::String).min(1).max(128).pattern(wire::pattern!("^[a-zA-Z0-9-_.]+$"));
+static XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE: Schema =
+    Schema::new("XksProxyAuthenticationAccessKeyIdType", Kind::String)
+        .min(20)
+        .max(30)
+        .pattern(wire::pattern!("^[A-Z2-7]+$"))
+        .sensitive();
+static XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE: Schema =
+    Schema::new("XksProxyAuthenticationRawSecretAccessKeyType", Kind::String)
+        .min(43)
+        .max(64)
+        .pattern(wire::pattern!(r"^[a-zA-Z0-9\/+=]+$"))
+        .sensitive();
+static XKS_PROXY_URI_ENDPOINT_TYPE: Schema = Schema::new("XksProxyUriEndpointType", Kind::String)
+    .min(10)
+    .max(128)
+    .pattern(wire::pattern!("^https://[a-zA-Z0-9.-]+$"));
+static XKS_PROXY_URI_PATH_TYPE: Schema = Schema::new("XksProxyUriPathType", Kind::String)
+    .min(10)
+    .max(128)
+    .pattern(wire::pattern!(r"^(/[a-zA-Z0-9\/_-]+/kms/xks/v\d{1,2})$|^(/kms/xks/v\d{1,2})$"));
+static XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE: Schema =
+    Schema::new("XksProxyVpcEndpointServiceNameType", Kind::String)
+        .min(20)
+        .max(64)
+        .pattern(wire::pattern!(r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$"));
 
 const ERROR_ALREADY_EXISTS_EXCEPTION: ErrorModel = ErrorModel::new("AlreadyExistsException", 400);
+const ERROR_CLOUD_HSM_CLUSTER_IN_USE_EXCEPTION: ErrorModel =
+    ErrorModel::new("CloudHsmClusterInUseException", 400);
 const ERROR_CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION: ErrorModel =
     ErrorModel::new("CloudHsmClusterInvalidConfigurationException", 400);
+const ERROR_CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION: ErrorModel =
+    ErrorModel::new("CloudHsmClusterNotActiveException", 400);
+const ERROR_CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION: ErrorModel =
+    ErrorModel::new("CloudHsmClusterNotFoundException", 400);
+const ERROR_CLOUD_HSM_CLUSTER_NOT_RELATED_EXCEPTION: ErrorModel =
+    ErrorModel::new("CloudHsmClusterNotRelatedException", 400);
 const ERROR_CONFLICT_EXCEPTION: ErrorModel = ErrorModel::new("ConflictException", 400);
+const ERROR_CUSTOM_KEY_STORE_HAS_CMKS_EXCEPTION: ErrorModel =
+    ErrorModel::new("CustomKeyStoreHasCMKsException", 400);
 const ERROR_CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION: ErrorModel =
     ErrorModel::new("CustomKeyStoreInvalidStateException", 400);
+const ERROR_CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION: ErrorModel =
+    ErrorModel::new("CustomKeyStoreNameInUseException", 400);
 const ERROR_CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION: ErrorModel =
     ErrorModel::new("CustomKeyStoreNotFoundException", 400);
 const ERROR_DEPENDENCY_TIMEOUT_EXCEPTION: ErrorModel = ErrorModel::new("DependencyTimeoutException", 500);
 const ERROR_DISABLED_EXCEPTION: ErrorModel = ErrorModel::new("DisabledException", 400);
 const ERROR_DRY_RUN_OPERATION_EXCEPTION: ErrorModel = ErrorModel::new("DryRunOperationException", 400);
+const ERROR_EXPIRED_IMPORT_TOKEN_EXCEPTION: ErrorModel = ErrorModel::new("ExpiredImportTokenException", 400);
 const ERROR_INCORRECT_KEY_EXCEPTION: ErrorModel = ErrorModel::new("IncorrectKeyException", 400);
+const ERROR_INCORRECT_KEY_MATERIAL_EXCEPTION: ErrorModel =
+    ErrorModel::new("IncorrectKeyMaterialException", 400);
+const ERROR_INCORRECT_TRUST_ANCHOR_EXCEPTION: ErrorModel =
+    ErrorModel::new("IncorrectTrustAnchorException", 400);
 const ERROR_INVALID_ALIAS_NAME_EXCEPTION: ErrorModel = ErrorModel::new("InvalidAliasNameException", 400);
 const ERROR_INVALID_ARN_EXCEPTION: ErrorModel = ErrorModel::new("InvalidArnException", 400);
 const ERROR_INVALID_CIPHERTEXT_EXCEPTION: ErrorModel = ErrorModel::new("InvalidCiphertextException", 400);
 const ERROR_INVALID_GRANT_ID_EXCEPTION: ErrorModel = ErrorModel::new("InvalidGrantIdException", 400);
 const ERROR_INVALID_GRANT_TOKEN_EXCEPTION: ErrorModel = ErrorModel::new("InvalidGrantTokenException", 400);
+const ERROR_INVALID_IMPORT_TOKEN_EXCEPTION: ErrorModel = ErrorModel::new("InvalidImportTokenException", 400);
 const ERROR_INVALID_KEY_USAGE_EXCEPTION: ErrorModel = ErrorModel::new("InvalidKeyUsageException", 400);
 const ERROR_INVALID_MARKER_EXCEPTION: ErrorModel = ErrorModel::new("InvalidMarkerException", 400);
 const ERROR_KMS_INTERNAL_EXCEPTION: ErrorModel = ErrorModel::new("KMSInternalException", 500);
+const ERROR_KMS_INVALID_MAC_EXCEPTION: ErrorModel = ErrorModel::new("KMSInvalidMacException", 400);
+const ERROR_KMS_INVALID_SIGNATURE_EXCEPTION: ErrorModel =
+    ErrorModel::new("KMSInvalidSignatureException", 400);
 const ERROR_KMS_INVALID_STATE_EXCEPTION: ErrorModel = ErrorModel::new("KMSInvalidStateException", 400);
 const ERROR_KEY_UNAVAILABLE_EXCEPTION: ErrorModel = ErrorModel::new("KeyUnavailableException", 500);
 const ERROR_LIMIT_EXCEEDED_EXCEPTION: ErrorModel = ErrorModel::new("LimitExceededException", 400);
@@ -1207,3 +1999,20 @@ const ERROR_XKS_KEY_ALREADY_IN_USE_EXCEPTION: ErrorModel =
 const ERROR_XKS_KEY_INVALID_CONFIGURATION_EXCEPTION: ErrorModel =
     ErrorModel::new("XksKeyInvalidConfigurationException", 400);
 const ERROR_XKS_KEY_NOT_FOUND_EXCEPTION: ErrorModel = ErrorModel::new("XksKeyNotFoundException", 400);
+const ERROR_XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION: ErrorModel =
+    ErrorModel::new("XksProxyIncorrectAuthenticationCredentialException", 400);
+const ERROR_XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION: ErrorModel =
+    ErrorModel::new("XksProxyInvalidConfigurationException", 400);
+const ERROR_XKS_PROXY_INVALID_RESPONSE_EXCEPTION: ErrorModel =
+    ErrorModel::new("XksProxyInvalidResponseException", 400);
+const ERROR_XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION: ErrorModel =
+    ErrorModel::new("XksProxyUriEndpointInUseException", 400);
+const ERROR_XKS_PROXY_URI_IN_USE_EXCEPTION: ErrorModel = ErrorModel::new("XksProxyUriInUseException", 400);
+const ERROR_XKS_PROXY_URI_UNREACHABLE_EXCEPTION: ErrorModel =
+    ErrorModel::new("XksProxyUriUnreachableException", 400);
+const ERROR_XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION: ErrorModel =
+    ErrorModel::new("XksProxyVpcEndpointServiceInUseException", 400);
+const ERROR_XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION: ErrorModel =
+    ErrorModel::new("XksProxyVpcEndpointServiceInvalidConfigurationException", 400);
+const ERROR_XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION: ErrorModel =
+    ErrorModel::new("XksProxyVpcEndpointServiceNotFoundException", 400);

@@ -27,7 +27,7 @@ impl Handle<ops::ScheduleKeyDeletion> for Kms {
     ) -> Result<ScheduleKeyDeletionResponse, Fault> {
         let days = input.pending_window_in_days.unwrap_or(DELETION_WINDOW_DEFAULT_DAYS);
         let action = "kms:ScheduleKeyDeletion";
-        let mut key = manage(cx, action, &input.key_id, &state::CHANGE, |asks| {
+        let mut key = manage(cx, action, &input.key_id, &state::SCHEDULE_DELETION, |asks| {
             asks.with("kms:ScheduleKeyDeletionPendingWindowInDays", days.to_string())
         })?;
         if !DELETION_WINDOW_DAYS.contains(&days) {

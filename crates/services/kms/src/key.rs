@@ -40,14 +40,26 @@ pub(crate) struct Key {
     pub(crate) rotation: Option<Rotation>,
 }
 
-/// The states that keys with material from KMS have.
+/// The state of a key (KMS Developer Guide, "Key states of AWS KMS keys").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum State {
     Enabled,
     Disabled,
+    /// Not all of its material has been imported, or is there still.
+    PendingImport,
+    /// Its key store is not connected.
+    Unavailable,
+    /// A replica that does not have the primary's material yet.
+    Creating,
+    /// Its primary Region is changing.
+    Updating,
     /// Deleted at this time, in milliseconds since the epoch.
     PendingDeletion {
         at: i64,
+    },
+    /// A primary that waits for its last replica to be deleted, and then these days more.
+    PendingReplicaDeletion {
+        days: i32,
     },
 }
 
@@ -56,6 +68,11 @@ impl State {
         match self {
             Self::Enabled => KeyState::Enabled,
             Self::Disabled => KeyState::Disabled,
+            Self::PendingImport => KeyState::PendingImport,
+            Self::Unavailable => KeyState::Unavailable,
+            Self::Creating => KeyState::Creating,
+            Self::Updating => KeyState::Updating,
+            Self::PendingReplicaDeletion { .. } => KeyState::PendingReplicaDeletion,
             Self::PendingDeletion { .. } => KeyState::PendingDeletion,
         }
     }
@@ -86,7 +103,7 @@ impl Key {
     pub(crate) fn metadata(&self) -> Result<KeyMetadata, Fault> {
         let deletion_date = match self.state {
             State::PendingDeletion { at } => Some(Timestamp(at)),
-            State::Enabled | State::Disabled => None,
+            _ => None,
         };
         Ok(KeyMetadata {
             aws_account_id: Some(self.account.clone()),

@@ -179,7 +179,7 @@ impl Handle<ops::ListKeys> for Kms {
 
 impl Handle<ops::EnableKey> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &EnableKeyRequest) -> Result<Unit, Fault> {
-        let mut key = manage(cx, "kms:EnableKey", &input.key_id, &state::CHANGE, |asks| asks)?;
+        let mut key = manage(cx, "kms:EnableKey", &input.key_id, &state::SWITCH, |asks| asks)?;
         if key.state != State::Enabled {
             key.state = State::Enabled;
             rotation::catch_up(cx, &mut key)?;
@@ -191,7 +191,7 @@ impl Handle<ops::EnableKey> for Kms {
 
 impl Handle<ops::DisableKey> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &DisableKeyRequest) -> Result<Unit, Fault> {
-        let mut key = manage(cx, "kms:DisableKey", &input.key_id, &state::CHANGE, |asks| asks)?;
+        let mut key = manage(cx, "kms:DisableKey", &input.key_id, &state::SWITCH, |asks| asks)?;
         if key.state != State::Disabled {
             key.state = State::Disabled;
             key.put(cx)?;
@@ -202,7 +202,7 @@ impl Handle<ops::DisableKey> for Kms {
 
 impl Handle<ops::UpdateKeyDescription> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &UpdateKeyDescriptionRequest) -> Result<Unit, Fault> {
-        let mut key = manage(cx, "kms:UpdateKeyDescription", &input.key_id, &state::CHANGE, |asks| asks)?;
+        let mut key = manage(cx, "kms:UpdateKeyDescription", &input.key_id, &state::LABEL, |asks| asks)?;
         key.description.clone_from(&input.description);
         key.put(cx)?;
         Ok(Unit)

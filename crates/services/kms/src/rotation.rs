@@ -79,7 +79,8 @@ impl Handle<ops::GetKeyRotationStatus> for Kms {
         let found = find(cx, "kms:GetKeyRotationStatus", &input.key_id, Takes::Keys)?;
         Use::of(&found, "kms:GetKeyRotationStatus").across_accounts().authorize(cx)?;
         let key = &found.key;
-        let pending_deletion = matches!(key.state, State::PendingDeletion { .. });
+        let pending_deletion =
+            matches!(key.state, State::PendingDeletion { .. } | State::PendingReplicaDeletion { .. });
         let rotation = key.rotation.filter(|_| !pending_deletion);
         Ok(GetKeyRotationStatusResponse {
             key_rotation_enabled: Some(rotation.is_some()),

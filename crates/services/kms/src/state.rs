@@ -1,4 +1,6 @@
 //! Which operation is possible in which state of a key (KMS Developer Guide, "Key states of AWS KMS keys").
+//!
+//! What depends on a key's kind and not on its state (origin, spec, usage, store) is checked by the operations themselves, after this.
 
 use crate::key::{Key, State};
 use platform::Fault;
@@ -7,34 +9,54 @@ use platform::Fault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
     Works,
-    /// `DisabledException`
+    /// `DisabledException`; all others are `KMSInvalidStateException`
     IsDisabled,
-    /// `KMSInvalidStateException`
     IsPendingDeletion,
-    /// `KMSInvalidStateException`
     IsNotPendingDeletion,
+    IsPendingImport,
+    IsUnavailable,
+    IsCreating,
+    IsUpdating,
 }
 
-/// A row of the table: operations that behave alike, and their cells for Enabled, Disabled and PendingDeletion.
+/// A row of the table: operations that behave alike, and their cells for Enabled, Disabled, PendingDeletion (and
+/// PendingReplicaDeletion), PendingImport, Unavailable, Creating and Updating.
 #[derive(Debug)]
 pub(crate) struct Row {
     #[cfg_attr(not(test), expect(dead_code, reason = "names the row, and is what its test runs"))]
     pub(crate) operations: &'static [&'static str],
-    pub(crate) cells: [Cell; 3],
+    pub(crate) cells: [Cell; 7],
 }
 
-use Cell::{IsDisabled, IsNotPendingDeletion, IsPendingDeletion, Works};
+use Cell::{
+    IsCreating, IsDisabled, IsNotPendingDeletion, IsPendingDeletion, IsPendingImport, IsUnavailable,
+    IsUpdating, Works,
+};
 
 pub(crate) static USE: Row = Row {
     operations: &[
-        "Encrypt",
+        "Decapsulate",
         "Decrypt",
-        "ReEncrypt",
+        "DeriveSharedSecret",
+        "Encapsulate",
+        "Encrypt",
         "GenerateDataKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
         "GenerateDataKeyWithoutPlaintext",
-        "CreateGrant",
+        "GenerateMac",
+        "GetPublicKey",
+        "ReEncrypt",
+        "Sign",
+        "Verify",
+        "VerifyMac",
     ],
-    cells: [Works, IsDisabled, IsPendingDeletion],
+    cells: [Works, IsDisabled, IsPendingDeletion, IsPendingImport, IsUnavailable, IsCreating, Works],
+};
+
+pub(crate) static GRANT: Row = Row {
+    operations: &["CreateGrant"],
+    cells: [Works, IsDisabled, IsPendingDeletion, IsPendingImport, Works, IsCreating, Works],
 };
 
 /// Operations that no state keeps from working.
@@ -42,6 +64,7 @@ pub(crate) static USE: Row = Row {
 pub(crate) static LOOK: Row = Row {
     operations: &[
         "DescribeKey",
+        "GetKeyLastUsage",
         "GetKeyPolicy",
         "PutKeyPolicy",
         "ListAliases",
@@ -54,53 +77,108 @@ pub(crate) static LOOK: Row = Row {
         "RevokeGrant",
         "DeleteAlias",
     ],
-    cells: [Works, Works, Works],
+    cells: [Works; 7],
 };
 
-pub(crate) static CHANGE: Row = Row {
-    operations: &[
-        "CreateAlias",
-        "UpdateAlias",
-        "TagResource",
-        "UntagResource",
-        "UpdateKeyDescription",
-        "EnableKey",
-        "DisableKey",
-        "ScheduleKeyDeletion",
-    ],
-    cells: [Works, Works, IsPendingDeletion],
+pub(crate) static LABEL: Row = Row {
+    operations: &["CreateAlias", "UpdateAlias", "TagResource", "UntagResource", "UpdateKeyDescription"],
+    cells: [Works, Works, IsPendingDeletion, Works, Works, Works, Works],
+};
+
+pub(crate) static SWITCH: Row = Row {
+    operations: &["EnableKey", "DisableKey"],
+    cells: [Works, Works, IsPendingDeletion, IsPendingImport, Works, IsCreating, IsUpdating],
 };
 
 pub(crate) static ROTATE: Row = Row {
     operations: &["EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand"],
-    cells: [Works, IsDisabled, IsPendingDeletion],
+    cells: [Works, IsDisabled, IsPendingDeletion, IsPendingImport, IsUnavailable, IsCreating, Works],
 };
 
-pub(crate) static CANCEL_DELETION: Row =
-    Row { operations: &["CancelKeyDeletion"], cells: [IsNotPendingDeletion, IsNotPendingDeletion, Works] };
+pub(crate) static IMPORT: Row = Row {
+    operations: &["ImportKeyMaterial"],
+    cells: [Works, Works, IsPendingDeletion, Works, Works, IsCreating, Works],
+};
+
+pub(crate) static PREPARE_IMPORT: Row = Row {
+    operations: &["GetParametersForImport"],
+    cells: [Works, Works, IsPendingDeletion, Works, Works, IsCreating, IsUpdating],
+};
+
+pub(crate) static DELETE_MATERIAL: Row = Row {
+    operations: &["DeleteImportedKeyMaterial"],
+    cells: [Works, Works, Works, Works, Works, IsCreating, IsUpdating],
+};
+
+pub(crate) static SCHEDULE_DELETION: Row = Row {
+    operations: &["ScheduleKeyDeletion"],
+    cells: [Works, Works, IsPendingDeletion, Works, Works, Works, IsUpdating],
+};
+
+pub(crate) static CANCEL_DELETION: Row = Row {
+    operations: &["CancelKeyDeletion"],
+    cells: [
+        IsNotPendingDeletion,
+        IsNotPendingDeletion,
+        Works,
+        IsNotPendingDeletion,
+        IsNotPendingDeletion,
+        IsNotPendingDeletion,
+        IsNotPendingDeletion,
+    ],
+};
+
+pub(crate) static REPLICATE: Row = Row {
+    operations: &["ReplicateKey"],
+    cells: [Works, IsDisabled, IsPendingDeletion, IsPendingImport, IsUnavailable, IsCreating, IsUpdating],
+};
+
+pub(crate) static UPDATE_PRIMARY: Row = Row {
+    operations: &["UpdatePrimaryRegion"],
+    cells: [Works, IsDisabled, IsPendingDeletion, IsPendingImport, IsUnavailable, IsCreating, Works],
+};
 
 #[cfg(test)]
-pub(crate) static TABLE: [&Row; 5] = [&USE, &LOOK, &CHANGE, &ROTATE, &CANCEL_DELETION];
+pub(crate) static TABLE: [&Row; 13] = [
+    &USE,
+    &GRANT,
+    &LOOK,
+    &LABEL,
+    &SWITCH,
+    &ROTATE,
+    &IMPORT,
+    &PREPARE_IMPORT,
+    &DELETE_MATERIAL,
+    &SCHEDULE_DELETION,
+    &CANCEL_DELETION,
+    &REPLICATE,
+    &UPDATE_PRIMARY,
+];
 
 impl Row {
     /// Requires that the key is in a state in which the row's operations work.
     pub(crate) fn require(&self, key: &Key) -> Result<(), Fault> {
-        let [enabled, disabled, pending_deletion] = self.cells;
+        let [enabled, disabled, pending_deletion, pending_import, unavailable, creating, updating] =
+            self.cells;
         let cell = match key.state {
             State::Enabled => enabled,
             State::Disabled => disabled,
-            State::PendingDeletion { .. } => pending_deletion,
+            State::PendingDeletion { .. } | State::PendingReplicaDeletion { .. } => pending_deletion,
+            State::PendingImport => pending_import,
+            State::Unavailable => unavailable,
+            State::Creating => creating,
+            State::Updating => updating,
         };
-        let arn = &key.arn;
-        match cell {
-            Works => Ok(()),
-            IsDisabled => Err(Fault::new("DisabledException", format!("{arn} is disabled."))),
-            IsPendingDeletion => {
-                Err(Fault::new("KMSInvalidStateException", format!("{arn} is pending deletion.")))
-            }
-            IsNotPendingDeletion => {
-                Err(Fault::new("KMSInvalidStateException", format!("{arn} is not pending deletion.")))
-            }
-        }
+        let (code, state) = match cell {
+            Works => return Ok(()),
+            IsDisabled => ("DisabledException", "disabled"),
+            IsPendingDeletion => ("KMSInvalidStateException", "pending deletion"),
+            IsNotPendingDeletion => ("KMSInvalidStateException", "not pending deletion"),
+            IsPendingImport => ("KMSInvalidStateException", "pending import"),
+            IsUnavailable => ("KMSInvalidStateException", "unavailable"),
+            IsCreating => ("KMSInvalidStateException", "creating"),
+            IsUpdating => ("KMSInvalidStateException", "updating"),
+        };
+        Err(Fault::new(code, format!("{} is {state}.", key.arn)))
     }
 }

@@ -56,7 +56,7 @@ impl Handle<ops::TagResource> for Kms {
         let found = find(cx, "kms:TagResource", &input.key_id, Takes::Keys)?;
         let requested = input.tags.iter().map(|tag| (tag.tag_key.as_str(), tag.tag_value.as_str()));
         Use::of(&found, "kms:TagResource").requesting_tags(requested).authorize(cx)?;
-        state::CHANGE.require(&found.key)?;
+        state::LABEL.require(&found.key)?;
         let mut key = (*found.key).clone();
         add(&mut key.tags, &input.tags)?;
         key.put(cx)?;
@@ -70,7 +70,7 @@ impl Handle<ops::UntagResource> for Kms {
         Use::of(&found, "kms:UntagResource")
             .removing_tags(input.tag_keys.iter().map(String::as_str))
             .authorize(cx)?;
-        state::CHANGE.require(&found.key)?;
+        state::LABEL.require(&found.key)?;
         let mut key = (*found.key).clone();
         for tag in &input.tag_keys {
             check(tag)?;

@@ -2,6 +2,7 @@
 
 use crate::Kms;
 use crate::api::{CreateKeyRequest, KeyMetadata, ops};
+use crate::key::{KEYS, State};
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::trail::ServiceEvent;
 use platform::{
@@ -55,7 +56,7 @@ impl World {
         let people = Arc::new(People::default());
         Self {
             store: store::Store::open(store::Memory::new()).unwrap(),
-            env: Env { keyring, random, directory: Arc::clone(&people) as _ },
+            env: Env { keyring, random, directory: Arc::clone(&people) as _, aside: |work| work() },
             people,
             now: Cell::new(START),
             region: RefCell::new(REGION.to_owned()),
@@ -156,6 +157,18 @@ impl World {
         self.events.borrow_mut().extend(events);
         self.store.commit_blocking(tx.into_txn()).unwrap();
         Ok(output)
+    }
+
+    /// Puts a key into a state, however keys get there.
+    pub(crate) fn put_into(&self, key_arn: &str, state: State) {
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        let (place, id) = key_arn.split_once(":key/").unwrap();
+        let mut place = place.rsplit(':');
+        let (account, region) = (place.next().unwrap(), place.next().unwrap());
+        let mut key = (*KEYS.get(&mut tx, &[account, region, id]).unwrap().unwrap()).clone();
+        key.state = state;
+        KEYS.put(&mut tx, &[account, region, id], &key).unwrap();
+        self.store.commit_blocking(tx.into_txn()).unwrap();
     }
 
     /// What the service did by itself since this was last asked.

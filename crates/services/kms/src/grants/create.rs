@@ -39,7 +39,7 @@ impl Handle<ops::CreateGrant> for Kms {
             asks = asks.with("kms:GrantConstraintType", kind);
         }
         asks.authorize(cx)?;
-        state::USE.require(key)?;
+        state::GRANT.require(key)?;
         let operations = operations(key, &input.operations)?;
         let grant = Grant {
             id: new_id(cx),
