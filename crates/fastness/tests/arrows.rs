@@ -10,18 +10,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("memory", &[]),
     ("confine", &[]),
+    ("attestation", &["wire"]),
     ("keyring", &["memory"]),
     ("seals", &["keyring", "wire"]),
     ("platform", &["keyring", "policy", "store", "wire"]),
     ("cloudtrail", &["platform", "store", "wire"]),
     ("iam", &["keyring", "platform", "policy", "store", "wire"]),
-    ("kms", &["keyring", "platform", "policy", "wire"]),
+    ("kms", &["attestation", "keyring", "platform", "policy", "wire"]),
     ("sts", &["platform", "policy", "wire"]),
     ("telemetry", &["store", "wire"]),
     ("server", &["platform", "store", "telemetry", "wire"]),
     (
         "fastness",
         &[
+            "attestation",
             "cloudtrail",
             "confine",
             "iam",
@@ -46,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "fuzz",
         &[
+            "attestation",
             "cloudtrail",
             "iam",
             "keyring",
