@@ -105,7 +105,7 @@ fn check_place(
 
 fn key_usage(certificate: &X509Certificate<'_>) -> Result<KeyUsage, Refused> {
     let found = certificate.key_usage().map_err(|_| ambiguous())?;
-    found.map(|extension| extension.value.clone()).ok_or(Refused::Chain("one does not say what it is for"))
+    found.map(|extension| *extension.value).ok_or(Refused::Chain("one does not say what it is for"))
 }
 
 pub(crate) fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Refused> {

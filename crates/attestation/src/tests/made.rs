@@ -1,5 +1,7 @@
 //! Makes documents and what vouches for them.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers are small")]
+
 use crate::Roots;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::PrivateDecryptingKey;
@@ -60,8 +62,14 @@ impl Item {
 }
 
 fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
+    // In the shortest form there is (RFC 8949, section 4.2.1), which is what COSE signs.
     match argument {
         0..=23 => out.push(major << 5 | argument as u8),
+        24..=0xFF => out.extend([major << 5 | 24, argument as u8]),
+        0x100..=0xFFFF => {
+            out.push(major << 5 | 25);
+            out.extend((argument as u16).to_be_bytes());
+        }
         _ => {
             out.push(major << 5 | 27);
             out.extend(argument.to_be_bytes());
@@ -228,11 +236,9 @@ impl Made {
         let mut payload = Item::Map(self.payload.clone()).encode();
         let message =
             Item::Array(vec![text("Signature1"), bytes(&self.protected), bytes(&[]), bytes(&payload)]);
-        // The lengths in what is signed are the shortest there are (RFC 8949, section 4.2.1).
-        let message = shortest(&message);
         let mut signature = vec![0; 96];
         if let Ok(key) = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &self.signer) {
-            signature = key.sign(&SystemRandom::new(), &message).unwrap().as_ref().to_vec();
+            signature = key.sign(&SystemRandom::new(), &message.encode()).unwrap().as_ref().to_vec();
         }
         if self.spoil_signature {
             signature[95] ^= 1;
@@ -246,29 +252,6 @@ impl Made {
         parts.extend(self.extra.clone());
         Item::Array(parts).encode()
     }
-}
-
-/// An array of strings, with the shortest heads.
-fn shortest(item: &Item) -> Vec<u8> {
-    let Item::Array(items) = item else { panic!("an array") };
-    let mut out = vec![0x80 | items.len() as u8];
-    for item in items {
-        let (major, bytes) = match item {
-            Item::Bytes(bytes) => (0x40, bytes.clone()),
-            Item::Text(text) => (0x60, text.clone().into_bytes()),
-            _ => panic!("a string"),
-        };
-        match bytes.len() {
-            length @ 0..=23 => out.push(major | length as u8),
-            length @ 24..=255 => out.extend([major | 24, length as u8]),
-            length => {
-                out.push(major | 25);
-                out.extend((length as u16).to_be_bytes());
-            }
-        }
-        out.extend(bytes);
-    }
-    out
 }
 
 /// Any RSA key.

@@ -184,7 +184,8 @@ fn wrong_signatures() {
 
 #[test]
 fn chains_that_do_not_hold() {
-    let cases: [(&str, fn(&mut made::Plan)); 12] = [
+    type Spoil = fn(&mut made::Plan);
+    let cases: [(&str, Spoil); 12] = [
         ("expired target", |plan| plan.target.expired = true),
         ("expired authority", |plan| plan.middle.expired = true),
         ("expired root", |plan| plan.root.expired = true),

@@ -39,6 +39,7 @@ mod pages;
 mod policies;
 mod quotas;
 mod random;
+mod recipient;
 mod rotation;
 mod state;
 mod stores;
@@ -50,13 +51,24 @@ mod tests;
 mod text;
 
 use api::ops;
+use attestation::Roots;
 use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer, TrailFacts};
 use std::sync::Arc;
 use wire::ServiceModel;
 
 /// The service.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Kms;
+#[derive(Debug, Default)]
+pub struct Kms {
+    /// Who vouches for attested environments.
+    roots: Roots,
+}
+
+impl Kms {
+    /// The service, which trusts these roots of attestation documents.
+    pub fn new(roots: Roots) -> Self {
+        Self { roots }
+    }
+}
 
 impl Service for Kms {
     fn model(&self) -> &'static ServiceModel {
