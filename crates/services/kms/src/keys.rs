@@ -16,6 +16,7 @@ use crate::policies::{KeyPolicy, keep_out_of_lockout};
 use crate::state::{self, Row};
 use crate::text::Text;
 use crate::{Kms, grants, pages, rotation, tags};
+use keyring::MaterialSpec;
 use platform::{Access, Cx, Fault, Handle, ids};
 use wire::Unit;
 
@@ -77,7 +78,7 @@ impl Handle<ops::CreateKey> for Kms {
             policy,
             tags,
             aliases: Vec::new(),
-            materials: vec![Material::generate(cx, &arn, None)?],
+            materials: vec![Material::generate(cx, &arn, MaterialSpec::Symmetric, None)?],
             rotation: None,
             id,
             arn,
