@@ -17,6 +17,7 @@ import pytest
 from botocore.exceptions import SSLError
 from certificates import Authority, Pair, openssl
 from conftest import Caller, Fastness, allow, binary, deny, record, refused, wait_for
+from curl_cffi import requests
 from raw import json_call
 from test_cli import AWS
 
@@ -118,6 +119,22 @@ def test_boto3_and_what_is_recorded(secure, secure_root):
         "clientProvidedHostHeader": host,
         "keyExchange": "x25519",
     }
+
+
+def test_the_key_exchange_resists_quantum_computers(secure, secure_root):
+    """With a client that offers X25519MLKEM768: curl over BoringSSL, which browsers use."""
+    request = json_call(secure_root, "kms", "ListKeys")
+    with requests.Session(impersonate="chrome", default_headers=False, verify=secure.ca_bundle) as client:
+        answer = client.request(
+            request.method,
+            secure.endpoint + request.target,
+            headers=dict(request.headers),
+            data=request.body,
+            http_version="v1",
+        )
+    assert answer.status_code == 200, answer.text
+    details = record(secure_root, answer.headers["x-amzn-requestid"])["tlsDetails"]
+    assert (details["tlsVersion"], details["keyExchange"]) == ("TLSv1.3", "X25519MLKEM768")
 
 
 def test_the_cli_with_what_env_exports(secure):

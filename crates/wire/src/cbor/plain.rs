@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn other_items_than_expected() {
-        let reads: [fn(&mut CborReader<'_>) -> Result<(), Malformed>; 4] = [
+        type Read = fn(&mut CborReader<'_>) -> Result<(), Malformed>;
+        let reads: [Read; 4] = [
             |reader| reader.take_integer().map(drop),
             |reader| reader.take_bytes().map(drop),
             |reader| reader.take_array(|_| Ok(())),
