@@ -118,6 +118,10 @@ impl BackingKeys {
         Ok(key)
     }
 
+    pub(crate) fn reseal(&self, from: &[u8], sealed: &[u8], to: &[u8]) -> Result<SealedKey, KeyringError> {
+        self.barrier.seal(to, &self.barrier.open(from, sealed)?).map(SealedKey)
+    }
+
     pub(crate) fn renew(&self) -> Result<(), KeyringError> {
         self.barrier.renew()
     }

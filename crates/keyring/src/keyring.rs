@@ -158,6 +158,14 @@ impl Keyring {
         self.0.backing.open(place, sealed)
     }
 
+    /// Seals a backing key for another place: the same material, of use there too.
+    ///
+    /// # Errors
+    /// [`KeyringError::Refused`], whatever is wrong.
+    pub fn reseal(&self, from: &[u8], sealed: &[u8], to: &[u8]) -> Result<SealedKey, KeyringError> {
+        self.0.backing.reseal(from, sealed, to)
+    }
+
     /// The slots there are.
     pub fn slots(&self) -> Vec<SlotInfo> {
         self.0.header.load().slots.iter().map(SlotInfo::from).collect()

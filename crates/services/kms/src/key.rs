@@ -6,6 +6,7 @@ use crate::api::{
 };
 use crate::material::Material;
 use crate::policies::KeyPolicy;
+use crate::regions::MultiRegion;
 use crate::rotation::Rotation;
 use crate::text::Text;
 use platform::{Cx, Fault, Table};
@@ -36,8 +37,11 @@ pub(crate) struct Key {
     pub(crate) aliases: Vec<String>,
     /// Oldest first; the last is the current one.
     pub(crate) materials: Vec<Material>,
-    /// None while automatic rotation is not enabled.
+    /// None while automatic rotation is not enabled. A replica has its primary's.
     pub(crate) rotation: Option<Rotation>,
+    /// None for a key of one Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) multi_region: Option<MultiRegion>,
 }
 
 /// The state of a key (KMS Developer Guide, "Key states of AWS KMS keys").
@@ -120,7 +124,12 @@ impl Key {
             customer_master_key_spec: CustomerMasterKeySpec::from_wire(self.spec.0.as_str()),
             key_spec: Some(self.spec.0),
             encryption_algorithms: Some(self.encryption_algorithms().to_vec()),
-            multi_region: Some(false),
+            multi_region: Some(self.multi_region.is_some()),
+            multi_region_configuration: self.multi_region.as_ref().map(|regions| regions.configuration(self)),
+            pending_deletion_window_in_days: match self.state {
+                State::PendingReplicaDeletion { days } => Some(days),
+                _ => None,
+            },
             current_key_material_id: Some(self.current()?.id.to_string()),
             ..KeyMetadata::default()
         })

@@ -37,6 +37,7 @@ mod pages;
 mod policies;
 mod quotas;
 mod random;
+mod regions;
 mod rotation;
 mod state;
 mod tags;
@@ -88,6 +89,7 @@ impl Service for Kms {
             ops::ListRetirableGrants,
             ops::PutKeyPolicy,
             ops::ReEncrypt,
+            ops::ReplicateKey,
             ops::RetireGrant,
             ops::RevokeGrant,
             ops::RotateKeyOnDemand,
@@ -96,6 +98,7 @@ impl Service for Kms {
             ops::UntagResource,
             ops::UpdateAlias,
             ops::UpdateKeyDescription,
+            ops::UpdatePrimaryRegion,
         ]
     }
 
