@@ -16,7 +16,7 @@ use crate::policies::{KeyPolicy, keep_out_of_lockout};
 use crate::regions::{self, MultiRegion};
 use crate::state::{self, Row};
 use crate::text::Text;
-use crate::{Kms, grants, pages, rotation, tags};
+use crate::{Kms, grants, pages, rotation, stores, tags};
 use platform::{Access, Cx, Fault, Handle, ids};
 use std::collections::BTreeMap;
 use wire::Unit;
@@ -52,13 +52,22 @@ impl Handle<ops::CreateKey> for Kms {
         };
         new.authorize(cx)?;
         offered(input, spec, origin)?;
-        let mut id = ids::uuid(cx.random());
-        if multi_region.is_some() {
-            id = format!("{MULTI_REGION_PREFIX}{}", id.replace('-', ""));
-        }
+        let id = match origin {
+            // A device keeps the key that it made, even if the call is run again: so it is the same key then.
+            OriginType::AwsCloudhsm | OriginType::ExternalKeyStore => cx.call().event_id.clone(),
+            _ if multi_region.is_some() => {
+                format!("{MULTI_REGION_PREFIX}{}", ids::uuid(cx.random()).replace('-', ""))
+            }
+            _ => ids::uuid(cx.random()),
+        };
         let arn = key_arn(region, account, &id);
         let tags = new.tags(cx, &arn)?;
         let policy = new.policy(cx)?;
+        let placed = stores::place(cx, input, spec, origin, &arn)?;
+        let materials = match origin {
+            OriginType::AwsCloudhsm => Vec::new(),
+            _ => vec![Material::generate(cx, &arn, None)?],
+        };
         let key = Key {
             account: account.to_owned(),
             region: region.to_owned(),
@@ -71,13 +80,15 @@ impl Handle<ops::CreateKey> for Kms {
             policy,
             tags,
             aliases: Vec::new(),
-            materials: vec![Material::generate(cx, &arn, None)?],
+            materials,
             rotation: None,
             multi_region,
+            placed,
+            outside: None,
             id,
             arn,
         };
-        new.put(cx, &key)?;
+        let key = new.put(cx, key)?;
         Ok(CreateKeyResponse { key_metadata: Some(key.metadata()?) })
     }
 }
@@ -140,17 +151,19 @@ impl New<'_> {
     }
 
     /// Writes it, within the quota of its Region.
-    pub(crate) fn put(&self, cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
+    pub(crate) fn put(&self, cx: &mut Cx<'_>, key: Key) -> Result<Key, Fault> {
         if self.policy.is_some() {
-            keep_out_of_lockout(cx, key, self.bypass)?;
+            keep_out_of_lockout(cx, &key, self.bypass)?;
         }
-        if !key_count::add(cx, key)? {
+        if !key_count::add(cx, &key)? {
             return Err(limit_exceeded(format!(
                 "You have reached the maximum number of KMS keys of this account and Region: {KEYS_PER_REGION}."
             )));
         }
         cx.touch("AWS::KMS::Key", &key.arn, &key.account);
-        key.put(cx)
+        let key = stores::take_place(cx, key)?;
+        key.put(cx)?;
+        Ok(key)
     }
 }
 
@@ -188,8 +201,8 @@ fn offered(input: &CreateKeyRequest, spec: KeySpec, origin: OriginType) -> Resul
     if spec != KeySpec::SymmetricDefault {
         return Err(unsupported(format!("KeySpec {spec} is not supported.")));
     }
-    if origin != OriginType::AwsKms || input.custom_key_store_id.is_some() || input.xks_key_id.is_some() {
-        return Err(unsupported(format!("Origin {origin} and custom key stores are not supported.")));
+    if origin == OriginType::External {
+        return Err(unsupported(format!("Origin {origin} is not supported.")));
     }
     Ok(())
 }

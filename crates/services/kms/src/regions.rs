@@ -108,7 +108,7 @@ impl Handle<ops::ReplicateKey> for Kms {
             ..primary.clone()
         };
         share(cx, &primary, &mut replica)?;
-        new.put(cx, &replica)?;
+        let replica = new.put(cx, replica)?;
         put(cx, &primary)?;
         emit(cx, "CreateKey", &replica);
         Ok(ReplicateKeyResponse {

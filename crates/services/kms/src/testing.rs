@@ -27,6 +27,7 @@ pub(crate) struct World {
     pub(crate) env: Env,
     people: Arc<People>,
     now: Cell<i64>,
+    calls: Cell<u64>,
     region: RefCell<String>,
     events: RefCell<Vec<ServiceEvent>>,
     _directory: tempfile::TempDir,
@@ -57,9 +58,16 @@ impl World {
         let people = Arc::new(People::default());
         Self {
             store: store::Store::open(store::Memory::new()).unwrap(),
-            env: Env { keyring, random, directory: Arc::clone(&people) as _, aside: |work| work() },
+            env: Env {
+                keyring,
+                random,
+                directory: Arc::clone(&people) as _,
+                key_stores: platform::KeyStores::none(),
+                aside: |work| work(),
+            },
             people,
             now: Cell::new(START),
+            calls: Cell::default(),
             region: RefCell::new(REGION.to_owned()),
             events: RefCell::default(),
             _directory: directory,
@@ -205,9 +213,10 @@ impl World {
     }
 
     fn call_facts(&self) -> Call {
+        self.calls.set(self.calls.get() + 1);
         Call {
             request_id: "request".to_owned(),
-            event_id: "00000000-0000-4000-8000-000000000000".to_owned(),
+            event_id: format!("00000000-0000-4000-8000-{:012x}", self.calls.get()),
             now: Timestamp(self.now()),
             region: self.region.borrow().clone(),
             source_ip: "127.0.0.1".to_owned(),

@@ -9,6 +9,7 @@ mod regions;
 mod rotation;
 mod service;
 mod states;
+mod stores;
 mod tags;
 
 use platform::Fault;
