@@ -51,7 +51,7 @@ impl Handle<ops::CreateKey> for Kms {
             tags: input.tags.as_deref().unwrap_or_default(),
         };
         new.authorize(cx)?;
-        offered(input, spec, origin)?;
+        offered(spec, origin)?;
         let id = match origin {
             // A device keeps the key that it made, even if the call is run again: so it is the same key then.
             OriginType::AwsCloudhsm | OriginType::ExternalKeyStore => cx.call().event_id.clone(),
@@ -197,7 +197,7 @@ fn kind(input: &CreateKeyRequest) -> Result<(KeySpec, KeyUsageType, OriginType),
 }
 
 /// Refuses kinds of keys that Fastness does not make.
-fn offered(input: &CreateKeyRequest, spec: KeySpec, origin: OriginType) -> Result<(), Fault> {
+fn offered(spec: KeySpec, origin: OriginType) -> Result<(), Fault> {
     if spec != KeySpec::SymmetricDefault {
         return Err(unsupported(format!("KeySpec {spec} is not supported.")));
     }
