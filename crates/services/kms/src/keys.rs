@@ -17,6 +17,7 @@ use crate::regions::{self, MultiRegion};
 use crate::state::{self, Row};
 use crate::text::Text;
 use crate::{Kms, grants, pages, rotation, stores, tags};
+use keyring::MaterialSpec;
 use platform::{Access, Cx, Fault, Handle, ids};
 use std::collections::BTreeMap;
 use wire::Unit;
@@ -66,7 +67,7 @@ impl Handle<ops::CreateKey> for Kms {
         let placed = stores::place(cx, input, spec, origin, &arn)?;
         let materials = match origin {
             OriginType::AwsCloudhsm => Vec::new(),
-            _ => vec![Material::generate(cx, &arn, None)?],
+            _ => vec![Material::generate(cx, &arn, MaterialSpec::Symmetric, None)?],
         };
         let key = Key {
             account: account.to_owned(),
