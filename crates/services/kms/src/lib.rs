@@ -40,6 +40,7 @@ mod policies;
 mod quotas;
 mod random;
 mod recipient;
+mod regions;
 mod rotation;
 mod state;
 mod stores;
@@ -108,6 +109,7 @@ impl Service for Kms {
             ops::ListRetirableGrants,
             ops::PutKeyPolicy,
             ops::ReEncrypt,
+            ops::ReplicateKey,
             ops::RetireGrant,
             ops::RevokeGrant,
             ops::RotateKeyOnDemand,
@@ -117,6 +119,7 @@ impl Service for Kms {
             ops::UpdateAlias,
             ops::UpdateCustomKeyStore,
             ops::UpdateKeyDescription,
+            ops::UpdatePrimaryRegion,
         ]
     }
 
