@@ -10,18 +10,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("memory", &[]),
     ("confine", &[]),
-    ("keyring", &["memory"]),
+    ("attestation", &["wire"]),
+    ("primitives", &[]),
+    ("keyring", &["memory", "primitives"]),
     ("seals", &["keyring", "wire"]),
     ("platform", &["keyring", "policy", "store", "wire"]),
     ("cloudtrail", &["platform", "store", "wire"]),
     ("iam", &["keyring", "platform", "policy", "store", "wire"]),
-    ("kms", &["keyring", "platform", "policy", "wire"]),
+    ("kms", &["attestation", "keyring", "platform", "policy", "primitives", "wire"]),
     ("sts", &["platform", "policy", "wire"]),
     ("telemetry", &["store", "wire"]),
     ("server", &["platform", "store", "telemetry", "wire"]),
     (
         "fastness",
         &[
+            "attestation",
             "cloudtrail",
             "confine",
             "iam",
@@ -46,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "fuzz",
         &[
+            "attestation",
             "cloudtrail",
             "iam",
             "keyring",

@@ -59,6 +59,8 @@ pub struct Record<'a> {
     pub error: Option<(&'a str, &'a str)>,
     /// What was touched.
     pub resources: &'a [Resource],
+    /// What the service tells besides: `additionalEventData`.
+    pub additional: Option<&'a Value>,
 }
 
 impl Record<'_> {
@@ -80,6 +82,9 @@ impl Record<'_> {
         }
         object.raw("requestParameters", |out| element(self.request, out));
         object.raw("responseElements", |out| element(self.response, out));
+        if let Some(additional) = self.additional {
+            object.raw("additionalEventData", |out| out.extend_from_slice(additional.to_string().as_bytes()));
+        }
         object.text("requestID", &self.call.request_id);
         object.text("eventID", &self.call.event_id);
         object.raw("readOnly", |out| out.extend_from_slice(if self.read_only { b"true" } else { b"false" }));
@@ -106,6 +111,11 @@ impl Record<'_> {
 }
 
 impl ServiceEvent {
+    /// Where it happened: in the region of the resource, if it has one, which need not be that of the call that led to it.
+    fn region(&self) -> Option<&str> {
+        self.resource.arn.split(':').nth(3).filter(|region| !region.is_empty())
+    }
+
     /// Writes the record of what service `source` did.
     pub fn write(&self, call: &Call, source: &str, event_id: &str) -> Vec<u8> {
         let record = json!({
@@ -114,7 +124,7 @@ impl ServiceEvent {
             "eventTime": seconds(call.now.0),
             "eventSource": source,
             "eventName": self.name,
-            "awsRegion": call.region,
+            "awsRegion": self.region().unwrap_or(&call.region),
             "sourceIPAddress": source,
             "userAgent": source,
             "requestParameters": null,

@@ -39,6 +39,8 @@ mod pages;
 mod policies;
 mod quotas;
 mod random;
+mod recipient;
+mod regions;
 mod rotation;
 mod state;
 mod stores;
@@ -50,13 +52,24 @@ mod tests;
 mod text;
 
 use api::ops;
+use attestation::Roots;
 use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer, TrailFacts};
 use std::sync::Arc;
 use wire::ServiceModel;
 
 /// The service.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Kms;
+#[derive(Debug, Default)]
+pub struct Kms {
+    /// Who vouches for attested environments.
+    roots: Roots,
+}
+
+impl Kms {
+    /// The service, which trusts these roots of attestation documents.
+    pub fn new(roots: Roots) -> Self {
+        Self { roots }
+    }
+}
 
 impl Service for Kms {
     fn model(&self) -> &'static ServiceModel {
@@ -96,6 +109,7 @@ impl Service for Kms {
             ops::ListRetirableGrants,
             ops::PutKeyPolicy,
             ops::ReEncrypt,
+            ops::ReplicateKey,
             ops::RetireGrant,
             ops::RevokeGrant,
             ops::RotateKeyOnDemand,
@@ -105,6 +119,7 @@ impl Service for Kms {
             ops::UpdateAlias,
             ops::UpdateCustomKeyStore,
             ops::UpdateKeyDescription,
+            ops::UpdatePrimaryRegion,
         ]
     }
 

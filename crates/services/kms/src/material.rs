@@ -3,6 +3,7 @@
 use crate::api::RotationType;
 use crate::key::Key;
 use crate::text::{Text, hexadecimal};
+use keyring::MaterialSpec;
 use platform::{Cx, Fault};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -29,13 +30,20 @@ impl Material {
     pub(crate) fn generate(
         cx: &Cx<'_>,
         key_arn: &str,
+        spec: MaterialSpec,
         rotation: Option<RotationType>,
     ) -> Result<Self, Fault> {
         let mut id = [0; 32];
         cx.random().fill(&mut id);
         let id = MaterialId(id);
-        let sealed = cx.keyring().generate_backing_key(&place(key_arn, id), cx.random())?;
+        let sealed = cx.keyring().generate_material(&place(key_arn, id), spec, cx.random())?;
         Ok(Self { id, created: cx.now().0, rotation: rotation.map(Text), sealed: sealed.0 })
+    }
+
+    /// The same material for a related key in another Region.
+    pub(crate) fn copied(&self, cx: &Cx<'_>, from: &Key, to: &Key) -> Result<Self, Fault> {
+        let sealed = cx.keyring().reseal_material(&self.place(from), &self.sealed, &self.place(to))?;
+        Ok(Self { sealed: sealed.0, ..self.clone() })
     }
 
     /// Where the keyring opens it.
