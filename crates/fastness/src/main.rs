@@ -27,6 +27,7 @@ mod tls;
 mod verify;
 mod watched;
 mod why;
+mod xks;
 
 use clap::Parser as _;
 use std::io::Write as _;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         args::Command::Verify(args) => verify::run(&args),
         args::Command::Coverage(args) => coverage::run(&args),
         args::Command::Quotas(args) => quotas::run(&args),
+        args::Command::Xks(args) => xks::run(&args),
     });
     match result {
         Ok(code) => code,

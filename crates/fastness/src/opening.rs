@@ -8,7 +8,7 @@ use crate::{Failure, failure, shares};
 use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
-use kms::Kms;
+use kms::{Kms, XksProxy};
 use platform::{Directory, Env, Service, Vouching};
 use server::{Deployment, SystemClock};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use sts::Sts;
 
 /// Every service there is, by name.
 pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(CloudTrail), iam, Arc::new(Kms), Arc::new(Sts)]
+    vec![Arc::new(CloudTrail), iam, Arc::new(Kms), Arc::new(Sts), Arc::new(XksProxy)]
 }
 
 /// What is known of a deployment before its keyring is open.

@@ -37,6 +37,7 @@ pub use error::KeyringError;
 pub use file::{Access, read_private};
 pub use key_file::KeyFile;
 pub use keyring::{Keyring, PLAINTEXT_BYTES_MAX};
+pub use message::Apart;
 pub use passphrase::{Passphrase, Work};
 pub use random::{Random, SystemRandom};
 pub use rekey::Rekeyed;

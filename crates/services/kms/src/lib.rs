@@ -35,6 +35,7 @@ mod material;
 mod names;
 mod pages;
 mod policies;
+mod proxy;
 mod quotas;
 mod random;
 mod rotation;
@@ -45,6 +46,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
+
+pub use proxy::{XKS_PATH, XksProxy};
 
 use api::ops;
 use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer, TrailFacts};
