@@ -8,7 +8,7 @@ use wire::{Blob, ErrorModel, Kind, OperationModel, Schema};
 pub const XKS_PATH: &str = "/kms/xks/v1";
 
 /// The API of proxies.
-pub static MODEL: wire::ServiceModel = wire::ServiceModel {
+pub(super) static MODEL: wire::ServiceModel = wire::ServiceModel {
     name: wire::xks::SIGNING_NAME,
     service_id: "KMS XKS Proxy",
     endpoint_prefix: wire::xks::SIGNING_NAME,
