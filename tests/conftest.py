@@ -22,7 +22,7 @@ SERVICES = ("cloudtrail", "iam", "kms", "sts")
 SESSION = boto3.session.Session()
 # What a test server is configured with. AWS's request quotas are for people: tests that are not about them call faster.
 SETTINGS = {
-    "quotas": {f"{name}:*": 1_000_000 for name in (*SERVICES, "unidentified")},
+    "quotas": {f"{name}:*": 1_000_000 for name in (*SERVICES, "kms-xks-proxy", "unidentified")},
 }
 EXPORT = re.compile(r"^export (\w+)='(.*)'$", re.MULTILINE)
 

@@ -3,7 +3,7 @@
 use crate::changes::{self, Given, KeyText, New, Plan};
 use crate::deployment::Data;
 use crate::opening::{Opening, Unopened};
-use crate::{Failure, backup, failure, verify, xks};
+use crate::{Failure, backup, failure, proxy_keys, verify};
 use keyring::{Keyring, Passphrase};
 use seals::Shares;
 use serde::{Deserialize, Serialize};
@@ -142,13 +142,14 @@ impl Commanded {
                 None => Err(SealError::Sealed.into()),
             },
             Command::CreateProxyKey { user } => {
-                xks::create(&*self.opened()?, &self.opening.description.account, user, said_by(by)).await
+                proxy_keys::create(&*self.opened()?, &self.opening.description.account, user, said_by(by))
+                    .await
             }
-            Command::ProxyKeys {} => xks::list(&*self.opened()?, said_by(by)).await,
+            Command::ProxyKeys {} => proxy_keys::list(&*self.opened()?, said_by(by)).await,
             Command::SetProxyKeyActive { id, active } => {
-                xks::set_active(&*self.opened()?, id, *active, said_by(by)).await
+                proxy_keys::set_active(&*self.opened()?, id, *active, said_by(by)).await
             }
-            Command::DeleteProxyKey { id } => xks::delete(&*self.opened()?, id, said_by(by)).await,
+            Command::DeleteProxyKey { id } => proxy_keys::delete(&*self.opened()?, id, said_by(by)).await,
             Command::Unseal {} => self.unseal(by, |opening, _| opening.configured()).await,
             Command::UnsealWithPassphrase { passphrase } => {
                 let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());

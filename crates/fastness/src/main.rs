@@ -15,6 +15,7 @@ mod log;
 mod opening;
 mod policies;
 mod process;
+mod proxy_keys;
 mod quotas;
 mod rekey;
 mod seal;
@@ -27,7 +28,6 @@ mod tls;
 mod verify;
 mod watched;
 mod why;
-mod xks;
 
 use clap::Parser as _;
 use std::io::Write as _;
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
         args::Command::Verify(args) => verify::run(&args),
         args::Command::Coverage(args) => coverage::run(&args),
         args::Command::Quotas(args) => quotas::run(&args),
-        args::Command::Xks(args) => xks::run(&args),
+        args::Command::Xks(args) => proxy_keys::run(&args),
     });
     match result {
         Ok(code) => code,

@@ -17,7 +17,7 @@ use sts::Sts;
 
 /// Every service there is, by name.
 pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(CloudTrail), iam, Arc::new(Kms), Arc::new(Sts), Arc::new(XksProxy)]
+    vec![Arc::new(CloudTrail), iam, Arc::new(Kms), Arc::new(XksProxy), Arc::new(Sts)]
 }
 
 /// What is known of a deployment before its keyring is open.
@@ -43,6 +43,9 @@ pub(crate) enum Unopened {
     /// The seal cannot be used.
     #[error("{0}")]
     Seal(String),
+    /// What is configured of key stores cannot be used.
+    #[error("{0}")]
+    KeyStores(String),
 }
 
 impl Opening {
@@ -137,13 +140,22 @@ impl Opening {
         Ok(ways.join("; or "))
     }
 
+    fn key_stores(&self) -> Result<KeyStores, Unopened> {
+        let mut stores = KeyStores::none();
+        if let Some(settings) = &self.config.external_key_stores {
+            let proxies = xks::External::new(settings.clone());
+            stores.proxies = Arc::new(proxies.map_err(|error| Unopened::KeyStores(error.to_string()))?);
+        }
+        Ok(stores)
+    }
+
     fn deployment(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
         let store = Store::open(Embedded::open(&self.data.store(), Arc::new(Vouching::new(&keyring)))?)?;
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
         let aside = |work: &mut dyn FnMut()| tokio::task::block_in_place(work);
         let env =
-            Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: KeyStores::none(), aside };
+            Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: self.key_stores()?, aside };
         let Description { account, region, .. } = &self.description;
         let clock = Arc::new(SystemClock);
         let deployment = Deployment::new(store, env, clock, account, region, services(iam))

@@ -1,8 +1,8 @@
 //! The four operations of external key store proxies, version 1, as AWS's "External Key Store Proxy API Specification" has them.
 //!
-//! Written by hand: there is no service model of them.
+//! Written by hand: there is no service model of them. Their errors are the same for all, and [`wire::xks::ERRORS`] has them.
 
-use wire::{Blob, ErrorModel, Kind, OperationModel, Schema};
+use wire::{Blob, Kind, OperationModel, Schema};
 
 /// What the paths of operations have after a user's own part.
 pub const XKS_PATH: &str = "/kms/xks/v1";
@@ -33,34 +33,19 @@ wire::operations! {
 const DECRYPT: OperationModel = OperationModel::new("Decrypt")
     .http("POST", "/{path}/kms/xks/v1/keys/{externalKeyId}/decrypt", 200)
     .input(&DECRYPT_REQUEST)
-    .output(&DECRYPT_RESPONSE)
-    .errors(&ERRORS);
+    .output(&DECRYPT_RESPONSE);
 const ENCRYPT: OperationModel = OperationModel::new("Encrypt")
     .http("POST", "/{path}/kms/xks/v1/keys/{externalKeyId}/encrypt", 200)
     .input(&ENCRYPT_REQUEST)
-    .output(&ENCRYPT_RESPONSE)
-    .errors(&ERRORS);
+    .output(&ENCRYPT_RESPONSE);
 const GET_HEALTH_STATUS: OperationModel = OperationModel::new("GetHealthStatus")
     .http("POST", "/{path}/kms/xks/v1/health", 200)
     .input(&GET_HEALTH_STATUS_REQUEST)
-    .output(&GET_HEALTH_STATUS_RESPONSE)
-    .errors(&ERRORS);
+    .output(&GET_HEALTH_STATUS_RESPONSE);
 const GET_KEY_METADATA: OperationModel = OperationModel::new("GetKeyMetadata")
     .http("POST", "/{path}/kms/xks/v1/keys/{externalKeyId}/metadata", 200)
     .input(&GET_KEY_METADATA_REQUEST)
-    .output(&GET_KEY_METADATA_RESPONSE)
-    .errors(&ERRORS);
-
-static ERRORS: [ErrorModel; wire::xks::ERRORS.len()] = {
-    let mut errors = [ErrorModel::new("", 0); wire::xks::ERRORS.len()];
-    let mut at = 0;
-    while at < errors.len() {
-        let (name, status) = wire::xks::ERRORS[at];
-        errors[at] = ErrorModel::new(name, status);
-        at += 1;
-    }
-    errors
-};
+    .output(&GET_KEY_METADATA_RESPONSE);
 
 /// Of a part of the path that tells customers of one proxy apart.
 static PATH: Schema =

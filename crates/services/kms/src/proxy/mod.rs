@@ -9,8 +9,6 @@ mod api;
 mod encryption;
 mod health;
 mod metadata;
-#[cfg(test)]
-mod tests;
 
 pub use api::XKS_PATH;
 
