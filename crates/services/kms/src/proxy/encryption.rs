@@ -9,7 +9,7 @@ use crate::errors::invalid_ciphertext;
 use crate::key::Key;
 use crate::material::{Material, MaterialId};
 use aws_lc_rs::digest;
-use keyring::{Apart, BackingKey};
+use keyring::Apart;
 use platform::{Cx, Fault, Handle};
 use std::sync::Arc;
 use wire::Blob;
@@ -42,7 +42,8 @@ impl Handle<ops::Encrypt> for XksProxy {
             return Err(too_long("plaintext", PLAINTEXT_BYTES_MAX));
         }
         let material = key.current()?;
-        let backing = backing(cx, key, material)?;
+        let open = open(cx, key, material)?;
+        let backing = open.symmetric()?;
         let bound = |number: &[u8; 16]| bound(key, additional, &metadata(material.id, number));
         let sealed = backing.encrypt_apart(cx.random(), bound, &input.plaintext.0)?;
         let metadata = metadata(material.id, &sealed.number);
@@ -81,7 +82,8 @@ impl Handle<ops::Decrypt> for XksProxy {
         let (hint, sealed) = parts(input, metadata).ok_or_else(invalid_ciphertext)?;
         let bound = bound(key, additional, metadata);
         for material in key.materials.iter().rev().filter(|material| material.id.0.starts_with(&hint)) {
-            if let Ok(mut plaintext) = backing(cx, key, material)?.decrypt_apart(&bound, &sealed) {
+            let open = open(cx, key, material)?;
+            if let Ok(mut plaintext) = open.symmetric()?.decrypt_apart(&bound, &sealed) {
                 return Ok(DecryptResponse { plaintext: Blob(std::mem::take(&mut *plaintext)) });
             }
         }
@@ -103,8 +105,8 @@ fn require_ours(key: &Key, operation: &str) -> Result<(), Fault> {
     require_usable(key, operation, ALGORITHM).map_err(told)
 }
 
-fn backing(cx: &Cx<'_>, key: &Key, material: &Material) -> Result<Arc<BackingKey>, Fault> {
-    Ok(cx.keyring().backing_key(&material.place(key), &material.sealed)?)
+fn open(cx: &Cx<'_>, key: &Key, material: &Material) -> Result<Arc<keyring::Material>, Fault> {
+    Ok(cx.keyring().material(&material.place(key), &material.sealed)?)
 }
 
 fn additional(data: Option<&Blob>) -> Result<&[u8], Fault> {
