@@ -57,13 +57,22 @@ impl External {
     }
 }
 
+/// The host of `https://host`.
+fn host(endpoint: &str) -> &str {
+    endpoint.strip_prefix("https://").unwrap_or_default()
+}
+
 impl Proxies for External {
     fn open(&self, proxy: Proxy) -> Arc<dyn KeyDevice> {
-        let host = proxy.endpoint.strip_prefix("https://").unwrap_or_default().to_owned();
+        let host = host(&proxy.endpoint).to_owned();
         match self.0.settings.way(&host, proxy.vpc_service.as_deref()) {
             Some(way) => Arc::new(Device { client: Arc::clone(&self.0), place: (host, way), proxy }),
-            None => Arc::new(Absent(Trouble::NotReachable)),
+            None => Arc::new(Absent(Trouble::VpcServiceNotFound)),
         }
+    }
+
+    fn has_vpc_service(&self, endpoint: &str, service: &str) -> bool {
+        self.0.settings.way(host(endpoint), Some(service)).is_some()
     }
 }
 

@@ -29,7 +29,8 @@ impl<'a> RequestMetadata<'a> {
         let kms_operation = if of.operation.starts_with("ReEncrypt") { "ReEncrypt" } else { of.operation };
         Self {
             aws_principal_arn: Some(of.principal),
-            kms_key_arn: of.key,
+            // There is no KMS key before the external one is known to be fit ("GetKeyMetadata").
+            kms_key_arn: of.key.filter(|_| of.operation != "CreateKey"),
             kms_operation,
             kms_request_id: of.request_id,
         }
