@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from certificates import Authority
-from conftest import Fastness, allow, document, events, refused, refuses, wait_for
+from conftest import Fastness, allow, document, events, records, refused, refuses, wait_for
 from manager import STATUS, Manager
 from proxy import unb64
 from test_xks_proxy import xks
@@ -237,7 +237,7 @@ def test_every_cryptographic_operation(first, remote, key):
     opened = kms.decrypt(CiphertextBlob=back["CiphertextBlob"], EncryptionContext=CONTEXT)["Plaintext"]
     assert opened == kms.decrypt(CiphertextBlob=silent)["Plaintext"]
     # The two trails know of each other.
-    ours = {entry["requestID"] for entry in events(first) if entry.get("eventSource") == "kms.amazonaws.com"}
+    ours = records(first)
     theirs = [
         entry["requestParameters"]["requestMetadata"]
         for entry in events(remote.root)

@@ -124,7 +124,8 @@ pub(crate) fn take_place(cx: &mut Cx<'_>, key: Key) -> Result<Key, Fault> {
     STORED.put(&mut cx.tx, &path, &key.id)?;
     let principal = cx.caller().principal.arn();
     let of = use_of(cx, "CreateKey", &principal, Some(&key.arn));
-    cx.aside(|| device.add_key(&of, &placed.name))?.map_err(|error| trouble::of_creation(&error, store.kind()))?;
+    cx.aside(|| device.add_key(&of, &placed.name))?
+        .map_err(|error| trouble::of_creation(&error, store.kind()))?;
     Ok(Key {
         outside: Some(Outside {
             cluster: store.cluster().map(str::to_owned),
