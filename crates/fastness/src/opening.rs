@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::deployment::{Data, Description};
 use crate::seal::AtHand;
 use crate::{Failure, failure, shares};
+use attestation::Roots;
 use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
@@ -17,7 +18,11 @@ use sts::Sts;
 
 /// Every service there is, by name.
 pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(CloudTrail), iam, Arc::new(Kms), Arc::new(XksProxy), Arc::new(Sts)]
+    services_with(iam, Kms::default())
+}
+
+fn services_with(iam: Arc<Iam>, kms: Kms) -> Vec<Arc<dyn Service>> {
+    vec![Arc::new(CloudTrail), iam, Arc::new(kms), Arc::new(XksProxy), Arc::new(Sts)]
 }
 
 /// What is known of a deployment before its keyring is open.
@@ -26,6 +31,8 @@ pub(crate) struct Opening {
     pub(crate) config: Config,
     pub(crate) data: Data,
     pub(crate) description: Description,
+    /// Who vouches for attested environments; nobody where no calls are served.
+    pub(crate) roots: Roots,
 }
 
 /// Why a deployment stays sealed.
@@ -55,7 +62,8 @@ impl Opening {
         let data = Data::locate(place, &config)?;
         let description =
             data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
-        Ok(Self { place: place.clone(), config, data, description })
+        let roots = Roots::default();
+        Ok(Self { place: place.clone(), config, data, description, roots })
     }
 
     /// The seals at hand now: the configuration may have changed since the server started, and the keyring may have been rekeyed.
@@ -158,7 +166,8 @@ impl Opening {
             Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: self.key_stores()?, aside };
         let Description { account, region, .. } = &self.description;
         let clock = Arc::new(SystemClock);
-        let deployment = Deployment::new(store, env, clock, account, region, services(iam))
+        let services = services_with(iam, Kms::new(self.roots.clone()));
+        let deployment = Deployment::new(store, env, clock, account, region, services)
             .with_limits(self.config.quotas.get(), self.config.load.calls_max);
         Ok(Arc::new(deployment))
     }

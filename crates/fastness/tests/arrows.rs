@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("memory", &[]),
     ("confine", &[]),
+    ("attestation", &["wire"]),
     ("primitives", &[]),
     ("keyring", &["memory", "primitives"]),
     ("seals", &["keyring", "wire"]),
@@ -17,13 +18,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xks", &["platform", "wire"]),
     ("cloudtrail", &["platform", "store", "wire"]),
     ("iam", &["keyring", "platform", "policy", "store", "wire"]),
-    ("kms", &["keyring", "platform", "policy", "primitives", "wire"]),
+    ("kms", &["attestation", "keyring", "platform", "policy", "primitives", "wire"]),
     ("sts", &["platform", "policy", "wire"]),
     ("telemetry", &["store", "wire"]),
     ("server", &["platform", "store", "telemetry", "wire"]),
     (
         "fastness",
         &[
+            "attestation",
             "cloudtrail",
             "confine",
             "iam",
@@ -49,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "fuzz",
         &[
+            "attestation",
             "cloudtrail",
             "iam",
             "keyring",
