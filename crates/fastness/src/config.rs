@@ -72,6 +72,8 @@ pub(crate) struct Config {
     /// Traces.
     #[serde(default)]
     pub(crate) telemetry: monitor::Telemetry,
+    /// Proxies of external key stores that KMS may call.
+    pub(crate) external_key_stores: Option<xks::Settings>,
 }
 
 /// An address or a range of addresses.

@@ -9,7 +9,7 @@ use attestation::Roots;
 use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
-use kms::Kms;
+use kms::{Kms, XksProxy};
 use platform::{Directory, Env, KeyStores, Service, Vouching};
 use server::{Deployment, SystemClock};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
 }
 
 fn services_with(iam: Arc<Iam>, kms: Kms) -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(CloudTrail), iam, Arc::new(kms), Arc::new(Sts)]
+    vec![Arc::new(CloudTrail), iam, Arc::new(kms), Arc::new(XksProxy), Arc::new(Sts)]
 }
 
 /// What is known of a deployment before its keyring is open.
@@ -50,6 +50,9 @@ pub(crate) enum Unopened {
     /// The seal cannot be used.
     #[error("{0}")]
     Seal(String),
+    /// What is configured of key stores cannot be used.
+    #[error("{0}")]
+    KeyStores(String),
 }
 
 impl Opening {
@@ -145,13 +148,22 @@ impl Opening {
         Ok(ways.join("; or "))
     }
 
+    fn key_stores(&self) -> Result<KeyStores, Unopened> {
+        let mut stores = KeyStores::none();
+        if let Some(settings) = &self.config.external_key_stores {
+            let proxies = xks::External::new(settings.clone());
+            stores.proxies = Arc::new(proxies.map_err(|error| Unopened::KeyStores(error.to_string()))?);
+        }
+        Ok(stores)
+    }
+
     fn deployment(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
         let store = Store::open(Embedded::open(&self.data.store(), Arc::new(Vouching::new(&keyring)))?)?;
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
         let aside = |work: &mut dyn FnMut()| tokio::task::block_in_place(work);
         let env =
-            Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: KeyStores::none(), aside };
+            Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: self.key_stores()?, aside };
         let Description { account, region, .. } = &self.description;
         let clock = Arc::new(SystemClock);
         let services = services_with(iam, Kms::new(self.roots.clone()));

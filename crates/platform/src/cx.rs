@@ -107,6 +107,15 @@ pub trait Directory: Send + Sync {
     /// Unavailable.
     fn access_key(&self, tx: &mut Tx<'_>, id: &str) -> Result<Option<AccessKey>, Fault>;
 
+    /// Finds a key that signs calls of an external key store to Fastness as its proxy. Such keys are good for that alone, and nothing
+    /// else is good for it.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn proxy_key(&self, _tx: &mut Tx<'_>, _id: &str) -> Result<Option<AccessKey>, Fault> {
+        Ok(None)
+    }
+
     /// The permissions of a caller; none if the identity behind it no longer exists.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use store::CommitError;
 use telemetry::Outcome;
 use wire::route::{Route, RouteError};
 use wire::sigv4::{self, Presented, SigError};
-use wire::{Answer, ErrorAnswer};
+use wire::{Answer, ErrorAnswer, Protocol};
 
 /// How often a transaction is run again after conflicts before the call is refused as unavailable.
 const ATTEMPTS_MAX: u32 = 100;
@@ -200,7 +200,9 @@ impl Deployment {
                 Err(fault) if fault.blame() == Blame::Conflict => return Err(fault),
                 Err(fault) => return Err(fault.touching(resources, told)),
             };
-            if let (Some(key), None) = (&caller.access_key_id, &caller.session) {
+            // Keys of proxies are none of a user's access keys.
+            let access_key = caller.access_key_id.as_ref().filter(|_| route.protocol != Protocol::Xks);
+            if let (Some(key), None) = (access_key, &caller.session) {
                 self.env.directory.note_use(&mut tx, key, call, route.service.name)?;
             }
             record.resources = &resources;

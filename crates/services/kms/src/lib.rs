@@ -37,6 +37,7 @@ mod material;
 mod names;
 mod pages;
 mod policies;
+mod proxy;
 mod quotas;
 mod random;
 mod recipient;
@@ -50,6 +51,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
+
+pub use proxy::{XKS_PATH, XksProxy};
 
 use api::ops;
 use attestation::Roots;

@@ -328,7 +328,8 @@ fn algorithms_and_recipients_that_a_key_has_not() {
     let message = "Algorithm RSAES_OAEP_SHA_1 is incompatible with key spec SYMMETRIC_DEFAULT.";
     refused(world.call::<ops::Encrypt>(&root, input), "InvalidKeyUsageException", message);
     // No root is trusted here: nothing is answered in clear instead.
-    let message = "The attestation document is not valid: it is malformed: invalid CBOR: the body ends too early.";
+    let message =
+        "The attestation document is not valid: it is malformed: invalid CBOR: the body ends too early.";
     let recipient = Some(RecipientInfo {
         key_encryption_algorithm: Some(KeyEncryptionMechanism::RsaesOaepSha256),
         attestation_document: Some(Blob(vec![0x84])),
