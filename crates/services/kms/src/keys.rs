@@ -15,8 +15,7 @@ use crate::names::{Takes, find, key_arn};
 use crate::policies::{KeyPolicy, keep_out_of_lockout};
 use crate::state::{self, Row};
 use crate::text::Text;
-use crate::{Kms, grants, pages, rotation, stores, tags};
-use keyring::MaterialSpec;
+use crate::{Kms, grants, kinds, pages, rotation, stores, tags};
 use platform::{Access, Cx, Fault, Handle, ids};
 use wire::Unit;
 
@@ -50,7 +49,7 @@ impl Handle<ops::CreateKey> for Kms {
             .key("kms:BypassPolicyLockoutSafetyCheck", if bypass == Some(true) { "true" } else { "false" })
             .requesting_tags(pairs());
         cx.authorize(&access)?;
-        offered(input, spec, origin)?;
+        offered(input, origin)?;
 
         // A device keeps the key that it made, even if the call is run again: so it is the same key then.
         let id = match origin {
@@ -73,7 +72,7 @@ impl Handle<ops::CreateKey> for Kms {
         let placed = stores::place(cx, input, spec, origin, &arn)?;
         let materials = match origin {
             OriginType::AwsCloudhsm => Vec::new(),
-            _ => vec![Material::generate(cx, &arn, MaterialSpec::Symmetric, None)?],
+            _ => vec![Material::generate(cx, &arn, kinds::material(spec), None)?],
         };
         let key = Key {
             account: account.to_owned(),
@@ -132,17 +131,14 @@ fn kind(input: &CreateKeyRequest) -> Result<(KeySpec, KeyUsageType, OriginType),
             ));
         }
     };
-    if spec == KeySpec::SymmetricDefault && usage != KeyUsageType::EncryptDecrypt {
+    if kinds::algorithms(spec, usage).is_none() {
         return Err(validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
     }
     Ok((spec, usage, input.origin.unwrap_or(OriginType::AwsKms)))
 }
 
 /// Refuses kinds of keys that Fastness does not make.
-fn offered(input: &CreateKeyRequest, spec: KeySpec, origin: OriginType) -> Result<(), Fault> {
-    if spec != KeySpec::SymmetricDefault {
-        return Err(unsupported(format!("KeySpec {spec} is not supported.")));
-    }
+fn offered(input: &CreateKeyRequest, origin: OriginType) -> Result<(), Fault> {
     if origin == OriginType::External {
         return Err(unsupported(format!("Origin {origin} is not supported.")));
     }

@@ -1,7 +1,7 @@
 //! A deployment in memory to call operations on.
 
 use crate::Kms;
-use crate::api::{CreateKeyRequest, KeyMetadata, ops};
+use crate::api::{CreateKeyRequest, KeyMetadata, KeySpec, KeyUsageType, ops};
 use crate::key::{KEYS, State};
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::trail::ServiceEvent;
@@ -234,6 +234,13 @@ impl World {
     /// A key with the default policy; its ARN.
     pub(crate) fn key(&self) -> String {
         self.create_key(&self.root(), CreateKeyRequest::default()).arn.unwrap()
+    }
+
+    /// A key of a kind; its ARN.
+    pub(crate) fn key_of(&self, spec: KeySpec, usage: KeyUsageType) -> String {
+        let input =
+            CreateKeyRequest { key_spec: Some(spec), key_usage: Some(usage), ..CreateKeyRequest::default() };
+        self.create_key(&self.root(), input).arn.unwrap()
     }
 
     /// A key that besides its account allows what these statements do; its ARN.
