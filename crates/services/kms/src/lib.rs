@@ -45,6 +45,7 @@ mod policies;
 mod public_keys;
 mod quotas;
 mod random;
+mod regions;
 mod rotation;
 mod shared_secrets;
 mod signing;
@@ -111,6 +112,7 @@ impl Service for Kms {
             ops::ListRetirableGrants,
             ops::PutKeyPolicy,
             ops::ReEncrypt,
+            ops::ReplicateKey,
             ops::RetireGrant,
             ops::RevokeGrant,
             ops::RotateKeyOnDemand,
@@ -121,6 +123,7 @@ impl Service for Kms {
             ops::UpdateAlias,
             ops::UpdateCustomKeyStore,
             ops::UpdateKeyDescription,
+            ops::UpdatePrimaryRegion,
             ops::Verify,
             ops::VerifyMac,
         ]

@@ -6,6 +6,7 @@ mod encryption;
 mod grants;
 mod keys;
 mod policies;
+mod regions;
 mod rotation;
 mod service;
 mod states;
