@@ -7,6 +7,7 @@ use crate::grants;
 use crate::key::Key;
 use crate::kinds::{Algorithm, is_slow};
 use crate::names::{Found, Takes, find};
+use crate::recipient::Recipient;
 use keyring::Material;
 use platform::{Cx, Fault};
 use std::sync::Arc;
@@ -25,12 +26,13 @@ pub(crate) struct Request<'a, 'b> {
     pub(crate) pairs: &'b Pairs,
     /// A condition key besides those of the algorithm and the encryption context.
     pub(crate) fact: Option<(&'static str, &'static str)>,
+    pub(crate) recipient: Option<&'b Recipient>,
 }
 
 impl<'a, 'b> Request<'a, 'b> {
-    /// One that has no encryption context, nor anything else that policies ask of.
+    /// One that has no encryption context, nor a recipient, nor anything else that policies ask of.
     pub(crate) fn plain(key_id: &'a str, grant_tokens: Option<&'b [String]>) -> Self {
-        Self { key_id, grant_tokens, pairs: &NO_PAIRS, fact: None }
+        Self { key_id, grant_tokens, pairs: &NO_PAIRS, fact: None, recipient: None }
     }
 }
 
@@ -44,8 +46,11 @@ impl Operation {
     ) -> Result<Found<'a>, Fault> {
         grants::check_tokens(cx, request.grant_tokens)?;
         let found = find(cx, self.action, request.key_id, Takes::AnyName)?;
-        let mut asks =
-            Use::of(&found, self.action).across_accounts().or_grant(self.grant).with_context(request.pairs);
+        let mut asks = Use::of(&found, self.action)
+            .across_accounts()
+            .for_recipient(request.recipient)
+            .or_grant(self.grant)
+            .with_context(request.pairs);
         if let Some(condition) = A::CONDITION {
             asks = asks.with(condition, algorithm.to_string());
         }

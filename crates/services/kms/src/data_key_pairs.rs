@@ -8,7 +8,8 @@ use crate::api::{
 };
 use crate::context::{NO_PAIRS, Pairs};
 use crate::cryptographic::{Operation, Request, unexpected};
-use crate::errors::{dry_run, no_recipients, unsupported};
+use crate::errors::{dry_run, unsupported};
+use crate::recipient::{Recipient, Secret};
 use crate::{ciphertext, kinds};
 use keyring::MaterialSpec;
 use platform::{Cx, Fault, Handle};
@@ -34,7 +35,7 @@ struct Made {
 }
 
 impl Wanted<'_> {
-    fn make(&self, cx: &mut Cx<'_>) -> Result<Made, Fault> {
+    fn make(&self, cx: &mut Cx<'_>, recipient: Option<&Recipient>) -> Result<Made, Fault> {
         let (spec, pairs) = (self.spec, self.pairs.unwrap_or(&NO_PAIRS));
         let algorithm = EncryptionAlgorithmSpec::SymmetricDefault;
         let request = Request {
@@ -42,6 +43,7 @@ impl Wanted<'_> {
             grant_tokens: self.grant_tokens,
             pairs,
             fact: Some(("kms:DataKeyPairSpec", spec.as_str())),
+            recipient,
         };
         let found = self.operation.begin(cx, &request, algorithm)?;
         let key = &found.key;
@@ -80,9 +82,7 @@ impl Handle<ops::GenerateDataKeyPair> for Kms {
         cx: &mut Cx<'_>,
         input: &GenerateDataKeyPairRequest,
     ) -> Result<GenerateDataKeyPairResponse, Fault> {
-        if input.recipient.is_some() {
-            return Err(no_recipients());
-        }
+        let recipient = self.recipient(cx, input.recipient.as_ref())?;
         let wanted = Wanted {
             operation: Operation {
                 name: "GenerateDataKeyPair",
@@ -95,14 +95,15 @@ impl Handle<ops::GenerateDataKeyPair> for Kms {
             grant_tokens: input.grant_tokens.as_deref(),
             dry_run: input.dry_run,
         };
-        let made = wanted.make(cx)?;
+        let made = wanted.make(cx, recipient.as_ref())?;
+        let secret = Secret::of(made.private_key, recipient.as_ref())?;
         Ok(GenerateDataKeyPairResponse {
             private_key_ciphertext_blob: Some(made.ciphertext),
-            private_key_plaintext: Some(made.private_key),
+            private_key_plaintext: secret.plaintext,
             public_key: Some(made.public_key),
             key_id: Some(made.key_arn),
             key_pair_spec: Some(input.key_pair_spec),
-            ciphertext_for_recipient: None,
+            ciphertext_for_recipient: secret.for_recipient,
             key_material_id: made.material,
         })
     }
@@ -126,7 +127,7 @@ impl Handle<ops::GenerateDataKeyPairWithoutPlaintext> for Kms {
             grant_tokens: input.grant_tokens.as_deref(),
             dry_run: input.dry_run,
         };
-        let made = wanted.make(cx)?;
+        let made = wanted.make(cx, None)?;
         Ok(GenerateDataKeyPairWithoutPlaintextResponse {
             private_key_ciphertext_blob: Some(made.ciphertext),
             public_key: Some(made.public_key),

@@ -6,7 +6,8 @@ use crate::api::{
     EncapsulateRequest, EncapsulateResponse, GrantOperation, ops,
 };
 use crate::cryptographic::{Operation, Request, unexpected};
-use crate::errors::{dry_run, invalid_ciphertext, no_recipients, validation};
+use crate::errors::{dry_run, invalid_ciphertext, validation};
+use crate::recipient::Secret;
 use platform::{Cx, Fault, Handle};
 use primitives::Error;
 use wire::Blob;
@@ -29,11 +30,12 @@ impl Handle<ops::DeriveSharedSecret> for Kms {
         cx: &mut Cx<'_>,
         input: &DeriveSharedSecretRequest,
     ) -> Result<DeriveSharedSecretResponse, Fault> {
-        if input.recipient.is_some() {
-            return Err(no_recipients());
-        }
         let algorithm = input.key_agreement_algorithm;
-        let request = Request::plain(&input.key_id, input.grant_tokens.as_deref());
+        let recipient = self.recipient(cx, input.recipient.as_ref())?;
+        let request = Request {
+            recipient: recipient.as_ref(),
+            ..Request::plain(&input.key_id, input.grant_tokens.as_deref())
+        };
         let found = DERIVE.begin(cx, &request, algorithm)?;
         let key = &found.key;
         let open = key.open(cx)?;
@@ -47,10 +49,11 @@ impl Handle<ops::DeriveSharedSecret> for Kms {
         if input.dry_run == Some(true) {
             return Err(dry_run());
         }
+        let secret = Secret::of(secret.into(), recipient.as_ref())?;
         Ok(DeriveSharedSecretResponse {
             key_id: Some(key.arn.clone()),
-            shared_secret: Some(Blob::from(secret)),
-            ciphertext_for_recipient: None,
+            shared_secret: secret.plaintext,
+            ciphertext_for_recipient: secret.for_recipient,
             key_agreement_algorithm: Some(algorithm),
             key_origin: Some(key.origin.0),
         })

@@ -32,6 +32,7 @@ impl<'a> Asked<'a> {
             grant_tokens: self.grant_tokens,
             pairs: &NO_PAIRS,
             fact: Some(("kms:MessageType", kind.as_str())),
+            recipient: None,
         };
         let found = self.operation.begin(cx, &request, algorithm)?;
         Ok((found, message(algorithm, kind, self.message)?))

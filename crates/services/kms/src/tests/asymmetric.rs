@@ -5,8 +5,8 @@ use crate::api::{
     EncapsulateRequest, EncryptRequest, EncryptionAlgorithmSpec, GenerateDataKeyPairRequest,
     GenerateDataKeyPairWithoutPlaintextRequest, GenerateDataKeyRequest, GenerateMacRequest,
     GetKeyRotationStatusRequest, GetPublicKeyRequest, GrantOperation, KeySpec, KeyUsageType,
-    MacAlgorithmSpec, MessageType, ReEncryptRequest, RecipientInfo, SignRequest, SigningAlgorithmSpec,
-    VerifyMacRequest, VerifyRequest, ops,
+    MacAlgorithmSpec, MessageType, ReEncryptRequest, SignRequest, SigningAlgorithmSpec, VerifyMacRequest,
+    VerifyRequest, ops,
 };
 use crate::kinds;
 use crate::testing::{ACCOUNT, World, allow};
@@ -373,9 +373,6 @@ fn shared_secrets_are_the_same_on_both_sides() {
             format!("The public key is not a valid DER-encoded X.509 public key of key spec {spec}.");
         let refusal = world.call::<ops::DeriveSharedSecret>(&root, derive(b"no key"));
         refused(refusal, "ValidationException", &message);
-        let input = DeriveSharedSecretRequest { recipient: Some(RecipientInfo::default()), ..derive(b"x") };
-        let refusal = world.call::<ops::DeriveSharedSecret>(&root, input);
-        assert_eq!(refusal.unwrap_err().code(), "UnsupportedOperationException");
     }
     for (spec, usage) in kinds().filter(|(_, usage)| *usage == KeyUsageType::EncapsulateDecapsulate) {
         let key = world.key_of(spec, usage);
