@@ -4,6 +4,7 @@
 use crate::barrier::Barrier;
 use crate::message::{MESSAGE_OVERHEAD_BYTES, open_message, seal_message};
 use crate::secret::Secret;
+use crate::shreds::{ID_BYTES as SHRED_ID_BYTES, Shreds};
 use crate::{KeyringError, PLAINTEXT_BYTES_MAX, Random};
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
@@ -82,6 +83,7 @@ impl fmt::Debug for BackingKey {
 /// The backing keys of a keyring: sealed by a barrier of their own, and kept open for a while once used.
 pub(crate) struct BackingKeys {
     barrier: Barrier,
+    pub(crate) shreds: Shreds,
     open: Cache<Location<Vec<u8>>, Arc<BackingKey>>,
 }
 
@@ -100,25 +102,50 @@ impl Equivalent<Location<Vec<u8>>> for Location<&[u8]> {
 }
 
 impl BackingKeys {
-    pub(crate) fn new(barrier: Barrier) -> Self {
-        Self { barrier, open: Cache::new(OPEN_MAX) }
+    pub(crate) fn new(barrier: Barrier, shreds: Shreds) -> Self {
+        Self { barrier, shreds, open: Cache::new(OPEN_MAX) }
     }
 
     pub(crate) fn generate(&self, place: &[u8], random: &dyn Random) -> Result<SealedKey, KeyringError> {
-        self.barrier.seal(place, Secret::random(random).bytes()).map(SealedKey)
+        self.seal(place, Secret::random(random).bytes())
     }
 
     pub(crate) fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Arc<BackingKey>, KeyringError> {
         if let Some(key) = self.open.get(&Location { place, sealed }) {
             return Ok(key);
         }
-        let secret = Secret::copy_of(&self.barrier.open(place, sealed)?).ok_or(KeyringError::Refused)?;
+        let secret = Secret::copy_of(&self.unseal(place, sealed)?).ok_or(KeyringError::Refused)?;
         let key = Arc::new(BackingKey::new(secret));
         self.open.insert(Location { place: place.to_vec(), sealed: sealed.to_vec() }, key.clone());
         Ok(key)
     }
 
+    /// Seals twice: under the owner's shred, and what that gives by the barrier, so that neither is enough without the other.
+    fn seal(&self, place: &[u8], plaintext: &[u8]) -> Result<SealedKey, KeyringError> {
+        let shredded = self.shreds.seal(owner(place)?, place, plaintext)?;
+        let (id, rest) = shredded.split_first_chunk::<SHRED_ID_BYTES>().ok_or(KeyringError::Cryptography)?;
+        Ok(SealedKey([&id[..], &self.barrier.seal(place, rest)?].concat()))
+    }
+
+    fn unseal(&self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
+        let (id, rest) = sealed.split_first_chunk::<SHRED_ID_BYTES>().ok_or(KeyringError::Refused)?;
+        let shredded = [&id[..], &self.barrier.open(place, rest)?].concat();
+        self.shreds.open_sealed(owner(place)?, place, &shredded)
+    }
+
+    /// Nothing stays open of what was sealed before, as its owner may have been destroyed.
+    pub(crate) fn close(&self) {
+        self.open.clear();
+    }
+
     pub(crate) fn renew(&self) -> Result<(), KeyringError> {
         self.barrier.renew()
     }
+}
+
+/// Whose a backing key is, by its place: of `kind NUL owner NUL …` the second part, of a place without parts all of it.
+fn owner(place: &[u8]) -> Result<&str, KeyringError> {
+    let mut parts = place.split(|byte| *byte == 0);
+    let first = parts.next().unwrap_or_default();
+    str::from_utf8(parts.next().unwrap_or(first)).map_err(|_| KeyringError::Refused)
 }

@@ -38,7 +38,7 @@ pub(crate) struct Opened {
 pub(crate) fn encrypt(cx: &Cx<'_>, key: &Key, pairs: &Pairs, plaintext: &[u8]) -> Result<Vec<u8>, Fault> {
     let material = key.current()?;
     let header = header(key, material.id)?;
-    let backing = cx.keyring().backing_key(&material.place(key), &material.sealed)?;
+    let backing = material.open(cx, key)?;
     let envelope = backing.encrypt(cx.random(), &additional_data(&header, pairs), plaintext)?;
     let mut blob = header;
     blob.extend_from_slice(&envelope);
@@ -78,7 +78,7 @@ impl<'a> Ciphertext<'a> {
     pub(crate) fn decrypt(&self, cx: &Cx<'_>, key: &Key, pairs: &Pairs) -> Result<Opened, Fault> {
         let material = key.materials.iter().rev().find(|material| material.id == self.material);
         let material: &Material = material.ok_or_else(invalid_ciphertext)?;
-        let backing = cx.keyring().backing_key(&material.place(key), &material.sealed)?;
+        let backing = material.open(cx, key)?;
         let plaintext = backing
             .decrypt(&additional_data(self.header, pairs), self.envelope)
             .map_err(|_| invalid_ciphertext())?;

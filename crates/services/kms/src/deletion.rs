@@ -11,7 +11,7 @@ use crate::key::{KEYS, Key, State};
 use crate::key_count;
 use crate::keys::manage;
 use crate::limits::{DAY_MILLIS, DELETION_WINDOW_DAYS, DELETION_WINDOW_DEFAULT_DAYS};
-use crate::{grants, rotation, state};
+use crate::{grants, rotation, shreds, state};
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Handle, Timer};
 use wire::Timestamp;
@@ -67,7 +67,7 @@ impl Handle<ops::CancelKeyDeletion> for Kms {
     }
 }
 
-/// Does what a timer was set for: the key, its aliases and its grants are gone after it. Of very many grants a part goes at a time,
+/// Does what a timer was set for: the key, its aliases and its grants are gone after it, and soon its material everywhere. Of very many grants a part goes at a time,
 /// and the key last.
 pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     let path = [due.account.as_str(), &due.region, &due.subject];
@@ -86,6 +86,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     rotation::stop(cx, &mut key);
     KEYS.delete(&mut cx.tx, &key.path());
     key_count::take(cx, &key)?;
+    shreds::schedule(cx, &key)?;
     cx.emit(ServiceEvent {
         name: "DeleteKey",
         details: serde_json::json!({ "keyId": key.id }),

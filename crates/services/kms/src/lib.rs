@@ -13,6 +13,8 @@
 //! kms/retirees     [account, region, retiring principal, key account, key id, grant id]
 //! kms/grant-counts [account, region, key id]
 //! kms/key-counts   [account, region, part]
+//! kms/shreds       [shred, key ARN]                                 what is sealed under a shred
+//! kms/closed-shreds [shred]
 //! ```
 //!
 //! `CIPHERTEXT.md` describes the ciphertexts byte by byte.
@@ -38,6 +40,7 @@ mod policies;
 mod quotas;
 mod random;
 mod rotation;
+mod shreds;
 mod state;
 mod tags;
 #[cfg(test)]
@@ -123,6 +126,7 @@ impl Service for Kms {
         match timer.task.as_str() {
             deletion::TASK => deletion::due(cx, timer),
             rotation::TASK => rotation::due(cx, timer),
+            shreds::TASK => shreds::due(cx, timer),
             _ => Err(Fault::bug(format!("no such task of KMS: {timer:?}"))),
         }
     }
