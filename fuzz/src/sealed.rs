@@ -130,7 +130,13 @@ static SEALED: LazyLock<Sealed> = LazyLock::new(|| {
         id: "AIDAALICEALICEALICE1".to_owned(),
     };
     let token = session::issue(&keyring, &*random, principal, Session::default(), 0).unwrap().session_token;
-    let env = Env { keyring: keyring.clone(), random, directory: Arc::new(Nobody), aside: |work| work() };
+    let env = Env {
+        keyring: keyring.clone(),
+        random,
+        directory: Arc::new(Nobody),
+        key_stores: platform::KeyStores::none(),
+        aside: |work| work(),
+    };
     let store = Store::open(Memory::new()).unwrap();
     let value = keyring.seal(b"place", b"value").unwrap();
     let marker = with_cx(&env, &store, |cx| page::marker(cx, "list", "last").unwrap());

@@ -13,8 +13,18 @@ pub(crate) fn root() -> &'static Path {
 
 /// A Python environment with the AWS CLI, boto3 and pytest: the folder of its programs.
 pub(crate) fn python() -> Result<PathBuf, Failure> {
-    let wanted = root().join("tests/requirements.txt");
-    let venv = cache()?.join("python");
+    environment("python", "requirements.txt")
+}
+
+/// The command line of the AWS Encryption SDK: the program.
+pub(crate) fn encryption_cli() -> Result<PathBuf, Failure> {
+    Ok(environment("encryption-cli", "encryption-cli.txt")?.join("aws-encryption-cli"))
+}
+
+/// A Python environment with the packages of a list in tests/: the folder of its programs.
+fn environment(name: &str, list: &str) -> Result<PathBuf, Failure> {
+    let wanted = root().join("tests").join(list);
+    let venv = cache()?.join(name);
     let programs = venv.join("bin");
     installed(&wanted, &venv, || {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;

@@ -8,6 +8,7 @@ use std::process::Command;
 pub(crate) fn test() -> Result<(), Failure> {
     let programs = clients::python()?;
     let modules = clients::node()?;
+    let encryption_cli = clients::encryption_cli()?;
     let softhsm = clients::softhsm()?;
     step("form");
     run(cargo().args(["fmt", "--all", "--check"]))?;
@@ -23,6 +24,7 @@ pub(crate) fn test() -> Result<(), Failure> {
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"])
         .current_dir(root())
         .env("FASTNESS_BINARY", binary)
+        .env("FASTNESS_ENCRYPTION_CLI", encryption_cli)
         .env("FASTNESS_SOFTHSM", softhsm)
         .env("NODE_PATH", modules)
         .env("PYTHONDONTWRITEBYTECODE", "1"))

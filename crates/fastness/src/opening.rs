@@ -9,7 +9,7 @@ use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
 use kms::Kms;
-use platform::{Directory, Env, Service, Vouching};
+use platform::{Directory, Env, KeyStores, Service, Vouching};
 use server::{Deployment, SystemClock};
 use std::sync::Arc;
 use store::{Embedded, Store, StoreError};
@@ -142,7 +142,8 @@ impl Opening {
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
         let aside = |work: &mut dyn FnMut()| tokio::task::block_in_place(work);
-        let env = Env { keyring, random: Arc::new(SystemRandom), directory, aside };
+        let env =
+            Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: KeyStores::none(), aside };
         let Description { account, region, .. } = &self.description;
         let clock = Arc::new(SystemClock);
         let deployment = Deployment::new(store, env, clock, account, region, services(iam))

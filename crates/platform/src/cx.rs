@@ -2,7 +2,7 @@
 
 use crate::access::Facts;
 use crate::trail::{Resource, ServiceEvent};
-use crate::{Access, Call, Caller, Denial, Fault, Principal, Tx};
+use crate::{Access, Call, Caller, Denial, Fault, KeyStores, Principal, Tx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyring::{Keyring, Random};
@@ -20,6 +20,8 @@ pub struct Env {
     pub random: Arc<dyn Random>,
     /// Knows credentials and permissions.
     pub directory: Arc<dyn Directory>,
+    /// Keys outside of KMS.
+    pub key_stores: KeyStores,
     /// How work that takes long, or waits for a device or the network, is kept out of the way of other calls.
     pub aside: Aside,
 }
@@ -231,6 +233,11 @@ impl<'a> Cx<'a> {
     /// Knows credentials, roles and policies.
     pub fn directory(&self) -> &'a dyn Directory {
         &*self.env.directory
+    }
+
+    /// Keys outside of KMS.
+    pub fn key_stores(&self) -> &'a KeyStores {
+        &self.env.key_stores
     }
 
     /// Does work that takes milliseconds or waits for a device or the network. An operation calls it for just that part, not for all

@@ -11,6 +11,7 @@ pub mod denial;
 mod document;
 mod fault;
 pub mod ids;
+mod key_store;
 mod operation;
 pub mod page;
 mod quota;
@@ -28,6 +29,10 @@ pub use cx::{
 pub use denial::{Denial, Denials};
 pub use document::Document;
 pub use fault::{Blame, Fault};
+pub use key_store::{
+    Absent, Cluster, Clusters, DeviceError, Home, KeyDevice, KeyStores, KeyUse, Proxies, Proxy, SealedSecret,
+    Trouble,
+};
 pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts, bind};
 pub use quota::{Quota, ServiceQuotas};
 pub use table::{Log, LogEntry, TRAIL, Table, Tx};

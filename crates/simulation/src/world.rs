@@ -134,6 +134,7 @@ impl World {
             keyring: keyring.clone(),
             random: Arc::clone(&self.random) as _,
             directory: iam,
+            key_stores: platform::KeyStores::none(),
             aside: |work| work(),
         };
         let clock = Arc::new(Hand(Arc::clone(&self.time)));

@@ -70,6 +70,7 @@ impl World {
                 keyring,
                 random: Arc::new(SystemRandom),
                 directory: Arc::new(Everybody(Arc::new(permissions))),
+                key_stores: platform::KeyStores::none(),
                 aside: |work| work(),
             },
             call: Call {

@@ -84,6 +84,7 @@ impl World {
             keyring: keyring.clone(),
             random: Arc::new(SystemRandom),
             directory: iam,
+            key_stores: platform::KeyStores::none(),
             aside: |work| work(),
         };
         let time = Arc::new(AtomicI64::new(START));

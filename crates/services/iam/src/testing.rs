@@ -71,7 +71,13 @@ impl Deployment {
         let operations = iam.operations().into_iter().map(|operation| (operation.model().name, operation));
         Self {
             store,
-            env: Env { keyring, random: Arc::new(Counting::default()), directory, aside: |work| work() },
+            env: Env {
+                keyring,
+                random: Arc::new(Counting::default()),
+                directory,
+                key_stores: platform::KeyStores::none(),
+                aside: |work| work(),
+            },
             operations: operations.collect(),
             now: AtomicI64::new(START_MS),
             _dir: dir,

@@ -97,7 +97,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keyring = Keyring::create(&data.join("keyring"), &seal, Arc::clone(&random) as _)?;
     let deployment = Deployment {
         store: store::Store::open(store::Memory::new())?,
-        env: Env { keyring, random, directory: Arc::new(RootOnly(Arc::default())), aside: |work| work() },
+        env: Env {
+            keyring,
+            random,
+            directory: Arc::new(RootOnly(Arc::default())),
+            key_stores: platform::KeyStores::none(),
+            aside: |work| work(),
+        },
         call: Call {
             request_id: "request".to_owned(),
             event_id: "event".to_owned(),

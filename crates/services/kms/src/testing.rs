@@ -56,7 +56,13 @@ impl World {
         let people = Arc::new(People::default());
         Self {
             store: store::Store::open(store::Memory::new()).unwrap(),
-            env: Env { keyring, random, directory: Arc::clone(&people) as _, aside: |work| work() },
+            env: Env {
+                keyring,
+                random,
+                directory: Arc::clone(&people) as _,
+                key_stores: platform::KeyStores::none(),
+                aside: |work| work(),
+            },
             people,
             now: Cell::new(START),
             region: RefCell::new(REGION.to_owned()),
