@@ -63,6 +63,8 @@ class Resources:
             "AssumeRolePolicyDocument": self.trust,
             "CiphertextBlob": self.ciphertext,
             "DestinationKeyId": self.key_arn,
+            "CustomKeyStoreId": "cks-1234567890abcdef0",
+            "CustomKeyStoreName": "target",
             "GrantId": self.grant,
             "GranteePrincipal": grantee,
             "GroupName": "target",

@@ -1,5 +1,6 @@
 //! The ciphertexts of symmetric keys. `CIPHERTEXT.md` describes them byte by byte.
 
+use crate::api::OriginType;
 use crate::context::{Pairs, append_canonical, canonical_length};
 use crate::errors::invalid_ciphertext;
 use crate::key::Key;
@@ -28,21 +29,45 @@ pub(crate) struct Ciphertext<'a> {
     envelope: &'a [u8],
 }
 
-/// What was in a ciphertext, and under which material.
+/// What was in a ciphertext, and under which material of KMS's own.
 pub(crate) struct Opened {
     pub(crate) plaintext: Zeroizing<Vec<u8>>,
-    pub(crate) material: MaterialId,
+    /// What names the material for callers.
+    pub(crate) material: Option<String>,
 }
 
 /// Encrypts under the key's current material.
 pub(crate) fn encrypt(cx: &Cx<'_>, key: &Key, pairs: &Pairs, plaintext: &[u8]) -> Result<Vec<u8>, Fault> {
-    let material = key.current()?;
-    let header = header(key, material.id)?;
-    let backing = material.open(cx, key)?;
-    let envelope = backing.encrypt(cx.random(), &additional_data(&header, pairs), plaintext)?;
+    let material = own_material(key, |key| key.current())?;
+    let id = match (material, &key.placed) {
+        (Some(material), _) => material.id,
+        (None, Some(placed)) => placed.material,
+        (None, None) => return Err(Fault::bug(format!("{} has no material", key.arn))),
+    };
+    let header = header(key, id)?;
+    let data = additional_data(&header, pairs);
+    let envelope = match material {
+        Some(material) => {
+            let backing = material.open(cx, key)?;
+            backing.encrypt(cx.random(), &data, plaintext)?
+        }
+        None => plaintext.to_vec(),
+    };
+    let envelope = key.encrypt_outside(cx, &data, envelope)?;
     let mut blob = header;
     blob.extend_from_slice(&envelope);
     Ok(blob)
+}
+
+/// The material of KMS's own that a key has: keys in CloudHSM clusters have none.
+fn own_material<'a>(
+    key: &'a Key,
+    which: impl FnOnce(&'a Key) -> Result<&'a Material, Fault>,
+) -> Result<Option<&'a Material>, Fault> {
+    match key.origin.0 {
+        OriginType::AwsCloudhsm => Ok(None),
+        _ => which(key).map(Some),
+    }
 }
 
 impl<'a> Ciphertext<'a> {
@@ -76,13 +101,21 @@ impl<'a> Ciphertext<'a> {
     }
 
     pub(crate) fn decrypt(&self, cx: &Cx<'_>, key: &Key, pairs: &Pairs) -> Result<Opened, Fault> {
-        let material = key.materials.iter().rev().find(|material| material.id == self.material);
-        let material: &Material = material.ok_or_else(invalid_ciphertext)?;
+        let material = own_material(key, |key| {
+            let found = key.materials.iter().rev().find(|material| material.id == self.material);
+            found.ok_or_else(invalid_ciphertext)
+        })?;
+        let data = additional_data(self.header, pairs);
+        let outer = key.decrypt_outside(cx, &data, self.envelope)?;
+        let name = key.placed.is_none().then(|| self.material.to_string());
+        let Some(material) = material else {
+            let plaintext = outer.ok_or_else(|| Fault::bug(format!("{} has no material", key.arn)))?;
+            return Ok(Opened { plaintext, material: name });
+        };
         let backing = material.open(cx, key)?;
-        let plaintext = backing
-            .decrypt(&additional_data(self.header, pairs), self.envelope)
-            .map_err(|_| invalid_ciphertext())?;
-        Ok(Opened { plaintext, material: material.id })
+        let envelope = outer.as_ref().map_or(self.envelope, |outer| outer.as_slice());
+        let plaintext = backing.decrypt(&data, envelope).map_err(|_| invalid_ciphertext())?;
+        Ok(Opened { plaintext, material: name })
     }
 }
 

@@ -32,7 +32,7 @@ struct Made {
     plaintext: Blob,
     ciphertext: Blob,
     key_arn: String,
-    material: String,
+    material: Option<String>,
 }
 
 impl Wanted<'_> {
@@ -53,12 +53,12 @@ impl Wanted<'_> {
             return Err(dry_run());
         }
         let mut plaintext = Blob(vec![0; length]);
-        cx.random().fill(&mut plaintext.0);
+        found.key.fill_random(cx, &mut plaintext.0)?;
         Ok(Made {
             ciphertext: Blob(ciphertext::encrypt(cx, &found.key, pairs, &plaintext.0)?),
             plaintext,
             key_arn: found.key.arn.clone(),
-            material: found.key.current()?.id.to_string(),
+            material: found.key.current_name()?,
         })
     }
 
@@ -99,7 +99,7 @@ impl Handle<ops::GenerateDataKey> for Kms {
             plaintext: Some(made.plaintext),
             key_id: Some(made.key_arn),
             ciphertext_for_recipient: None,
-            key_material_id: Some(made.material),
+            key_material_id: made.material,
         })
     }
 }
@@ -125,7 +125,7 @@ impl Handle<ops::GenerateDataKeyWithoutPlaintext> for Kms {
         Ok(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: Some(made.ciphertext),
             key_id: Some(made.key_arn),
-            key_material_id: Some(made.material),
+            key_material_id: made.material,
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::key::{KEYS, Key, State};
 use crate::key_count;
 use crate::keys::manage;
 use crate::limits::{DAY_MILLIS, DELETION_WINDOW_DAYS, DELETION_WINDOW_DEFAULT_DAYS};
-use crate::{grants, rotation, shreds, state};
+use crate::{grants, rotation, shreds, state, stores};
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Handle, Timer};
 use wire::Timestamp;
@@ -84,6 +84,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
         ALIASES.delete(&mut cx.tx, &[&key.account, &key.region, alias]);
     }
     rotation::stop(cx, &mut key);
+    stores::remove(cx, &key)?;
     KEYS.delete(&mut cx.tx, &key.path());
     key_count::take(cx, &key)?;
     shreds::schedule(cx, &key)?;

@@ -9,7 +9,7 @@ use crate::authorize::{CIPHERTEXTS_RESOURCE, NamedBy, Use};
 use crate::ciphertext::{self, Ciphertext, Opened};
 use crate::context::{NO_PAIRS, Pairs};
 use crate::errors::{dry_run, incorrect_key, no_recipients, out_of_reach, validation};
-use crate::key::{KEYS, Key};
+use crate::key::Key;
 use crate::names::{Found, Takes, find};
 use crate::{grants, state};
 use platform::{Cx, Fault, Handle};
@@ -72,7 +72,7 @@ impl Handle<ops::Decrypt> for Kms {
             plaintext: Some(into_blob(opened.plaintext)),
             encryption_algorithm: Some(algorithm),
             ciphertext_for_recipient: None,
-            key_material_id: Some(opened.material.to_string()),
+            key_material_id: opened.material,
         })
     }
 }
@@ -118,8 +118,8 @@ impl Handle<ops::ReEncrypt> for Kms {
             key_id: Some(to.key.arn.clone()),
             source_encryption_algorithm: Some(source_algorithm),
             destination_encryption_algorithm: Some(destination_algorithm),
-            source_key_material_id: Some(opened.material.to_string()),
-            destination_key_material_id: Some(to.key.current()?.id.to_string()),
+            source_key_material_id: opened.material,
+            destination_key_material_id: to.key.current_name()?,
         })
     }
 }
@@ -173,7 +173,7 @@ fn source<'a>(
         validation("A key ID is required when DryRunModifiers is set to IGNORE_CIPHERTEXT.")
     })?;
     let region = cx.region();
-    match KEYS.get(&mut cx.tx, &[&ciphertext.account, region, &ciphertext.key])? {
+    match Key::load(cx, &[&ciphertext.account, region, &ciphertext.key], action)? {
         Some(key) => Ok((Found { key, alias: None }, NamedBy::Ciphertext)),
         None => Err(out_of_reach(&cx.caller().principal.arn(), action, CIPHERTEXTS_RESOURCE)),
     }

@@ -2,15 +2,18 @@
 
 use crate::api::{
     CustomerMasterKeySpec, EncryptionAlgorithmSpec, KeyManagerType, KeyMetadata, KeySpec, KeyState,
-    KeyUsageType, OriginType,
+    KeyUsageType, OriginType, XksKeyConfigurationType,
 };
 use crate::material::Material;
 use crate::policies::KeyPolicy;
 use crate::rotation::Rotation;
+use crate::stores;
+use crate::stores::{Outside, Placed};
 use crate::text::Text;
 use platform::{Cx, Fault, Table};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wire::Timestamp;
 
 /// `[account, region, key id]`
@@ -38,6 +41,12 @@ pub(crate) struct Key {
     pub(crate) materials: Vec<Material>,
     /// None while automatic rotation is not enabled.
     pub(crate) rotation: Option<Rotation>,
+    /// Where it lies, if that is a custom key store.
+    #[serde(default)]
+    pub(crate) placed: Option<Placed>,
+    /// The way there, as it was found for this call.
+    #[serde(skip)]
+    pub(crate) outside: Option<Outside>,
 }
 
 /// The state of a key (KMS Developer Guide, "Key states of AWS KMS keys").
@@ -79,6 +88,23 @@ impl State {
 }
 
 impl Key {
+    /// The key at a path, with the way to where it lies, for `action`.
+    pub(crate) fn load(cx: &mut Cx<'_>, path: &[&str; 3], action: &str) -> Result<Option<Arc<Self>>, Fault> {
+        match KEYS.get(&mut cx.tx, path)? {
+            Some(key) => stores::reach(cx, key, action).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Its state, which is that of its store while that is not connected (KMS Developer Guide, "How to fix unavailable KMS keys").
+    pub(crate) fn state_now(&self) -> State {
+        let away = self.outside.as_ref().is_some_and(|outside| !outside.is_connected());
+        match self.state {
+            State::Enabled | State::Disabled if away => State::Unavailable,
+            state => state,
+        }
+    }
+
     pub(crate) fn put(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         KEYS.put(&mut cx.tx, &self.path(), self)
     }
@@ -90,6 +116,14 @@ impl Key {
     /// The material that encrypts.
     pub(crate) fn current(&self) -> Result<&Material, Fault> {
         self.materials.last().ok_or_else(|| Fault::bug(format!("{} has no material", self.arn)))
+    }
+
+    /// What names the current material for callers. Keys in custom key stores have nothing that is so named.
+    pub(crate) fn current_name(&self) -> Result<Option<String>, Fault> {
+        match self.placed {
+            Some(_) => Ok(None),
+            None => Ok(Some(self.current()?.id.to_string())),
+        }
     }
 
     /// The encryption algorithms that the key can be used with.
@@ -110,10 +144,10 @@ impl Key {
             key_id: self.id.clone(),
             arn: Some(self.arn.clone()),
             creation_date: Some(Timestamp(self.created)),
-            enabled: Some(self.state == State::Enabled),
+            enabled: Some(self.state_now() == State::Enabled),
             description: Some(self.description.clone()),
             key_usage: Some(self.usage.0),
-            key_state: Some(self.state.on_the_wire()),
+            key_state: Some(self.state_now().on_the_wire()),
             deletion_date,
             origin: Some(self.origin.0),
             key_manager: Some(KeyManagerType::Customer),
@@ -121,7 +155,14 @@ impl Key {
             key_spec: Some(self.spec.0),
             encryption_algorithms: Some(self.encryption_algorithms().to_vec()),
             multi_region: Some(false),
-            current_key_material_id: Some(self.current()?.id.to_string()),
+            current_key_material_id: self.current_name()?,
+            custom_key_store_id: self.placed.as_ref().map(|placed| placed.store.clone()),
+            cloud_hsm_cluster_id: self.outside.as_ref().and_then(|outside| outside.cluster.clone()),
+            xks_key_configuration: self
+                .placed
+                .as_ref()
+                .filter(|_| self.origin.0 == OriginType::ExternalKeyStore)
+                .map(|placed| XksKeyConfigurationType { id: Some(placed.name.clone()) }),
             ..KeyMetadata::default()
         })
     }

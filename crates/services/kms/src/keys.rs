@@ -15,7 +15,7 @@ use crate::names::{Takes, find, key_arn};
 use crate::policies::{KeyPolicy, keep_out_of_lockout};
 use crate::state::{self, Row};
 use crate::text::Text;
-use crate::{Kms, grants, pages, rotation, tags};
+use crate::{Kms, grants, pages, rotation, stores, tags};
 use platform::{Access, Cx, Fault, Handle, ids};
 use wire::Unit;
 
@@ -51,7 +51,11 @@ impl Handle<ops::CreateKey> for Kms {
         cx.authorize(&access)?;
         offered(input, spec, origin)?;
 
-        let id = ids::uuid(cx.random());
+        // A device keeps the key that it made, even if the call is run again: so it is the same key then.
+        let id = match origin {
+            OriginType::AwsCloudhsm | OriginType::ExternalKeyStore => cx.call().event_id.clone(),
+            _ => ids::uuid(cx.random()),
+        };
         let arn = key_arn(region, account, &id);
         if !requested.is_empty() {
             let access = Access::to("kms:TagResource", arn.as_str())
@@ -65,6 +69,11 @@ impl Handle<ops::CreateKey> for Kms {
             Some(text) => KeyPolicy::read(cx, text)?,
             None => KeyPolicy::default_of(account)?,
         };
+        let placed = stores::place(cx, input, spec, origin, &arn)?;
+        let materials = match origin {
+            OriginType::AwsCloudhsm => Vec::new(),
+            _ => vec![Material::generate(cx, &arn, None)?],
+        };
         let key = Key {
             account: account.to_owned(),
             region: region.to_owned(),
@@ -77,8 +86,10 @@ impl Handle<ops::CreateKey> for Kms {
             policy,
             tags,
             aliases: Vec::new(),
-            materials: vec![Material::generate(cx, &arn, None)?],
+            materials,
             rotation: None,
+            placed,
+            outside: None,
             id,
             arn,
         };
@@ -91,6 +102,7 @@ impl Handle<ops::CreateKey> for Kms {
             )));
         }
         cx.touch("AWS::KMS::Key", &key.arn, account);
+        let key = stores::take_place(cx, key)?;
         key.put(cx)?;
         Ok(CreateKeyResponse { key_metadata: Some(key.metadata()?) })
     }
@@ -130,8 +142,8 @@ fn offered(input: &CreateKeyRequest, spec: KeySpec, origin: OriginType) -> Resul
     if spec != KeySpec::SymmetricDefault {
         return Err(unsupported(format!("KeySpec {spec} is not supported.")));
     }
-    if origin != OriginType::AwsKms || input.custom_key_store_id.is_some() || input.xks_key_id.is_some() {
-        return Err(unsupported(format!("Origin {origin} and custom key stores are not supported.")));
+    if origin == OriginType::External {
+        return Err(unsupported(format!("Origin {origin} is not supported.")));
     }
     if input.multi_region == Some(true) {
         return Err(unsupported("Multi-Region keys are not supported."));

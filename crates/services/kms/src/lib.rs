@@ -15,6 +15,8 @@
 //! kms/key-counts   [account, region, part]
 //! kms/shreds       [shred, key ARN]                                 what is sealed under a shred
 //! kms/closed-shreds [shred]
+//! kms/stores       [account, region, store id]                      the custom key store
+//! kms/stored-keys  [account, region, store id, name in the store]   the KMS key that lies there
 //! ```
 //!
 //! `CIPHERTEXT.md` describes the ciphertexts byte by byte.
@@ -42,6 +44,7 @@ mod random;
 mod rotation;
 mod shreds;
 mod state;
+mod stores;
 mod tags;
 #[cfg(test)]
 mod testing;
@@ -66,14 +69,19 @@ impl Service for Kms {
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
         platform::operations![self;
             ops::CancelKeyDeletion,
+            ops::ConnectCustomKeyStore,
             ops::CreateAlias,
+            ops::CreateCustomKeyStore,
             ops::CreateGrant,
             ops::CreateKey,
             ops::Decrypt,
             ops::DeleteAlias,
+            ops::DeleteCustomKeyStore,
+            ops::DescribeCustomKeyStores,
             ops::DescribeKey,
             ops::DisableKey,
             ops::DisableKeyRotation,
+            ops::DisconnectCustomKeyStore,
             ops::EnableKey,
             ops::EnableKeyRotation,
             ops::Encrypt,
@@ -98,6 +106,7 @@ impl Service for Kms {
             ops::TagResource,
             ops::UntagResource,
             ops::UpdateAlias,
+            ops::UpdateCustomKeyStore,
             ops::UpdateKeyDescription,
         ]
     }
@@ -124,7 +133,9 @@ impl Service for Kms {
 
     fn due(&self, cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
         match timer.task.as_str() {
+            stores::CONNECT => stores::connect_due(cx, timer),
             deletion::TASK => deletion::due(cx, timer),
+            stores::DISCONNECT => stores::disconnect_due(cx, timer),
             rotation::TASK => rotation::due(cx, timer),
             shreds::TASK => shreds::due(cx, timer),
             _ => Err(Fault::bug(format!("no such task of KMS: {timer:?}"))),

@@ -3,6 +3,9 @@
 /// KMS keys of an account in a region.
 pub(crate) const KEYS_PER_REGION: u32 = 100_000;
 
+/// Custom key stores of an account in a region.
+pub(crate) const CUSTOM_KEY_STORES: usize = 10;
+
 /// Aliases of a KMS key. `kms:ResourceAliases` matches nothing for a key that has more.
 pub(crate) const ALIASES_PER_KEY: usize = 50;
 

@@ -2,7 +2,7 @@
 
 use crate::aliases::ALIASES;
 use crate::errors::{alias_not_found, key_not_found, out_of_reach, validation};
-use crate::key::{KEYS, Key};
+use crate::key::Key;
 use platform::{Access, Cx, Fault};
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ pub(crate) fn find<'a>(
             }
         },
     };
-    match KEYS.get(&mut cx.tx, &[account, region, &id])? {
+    match Key::load(cx, &[account, region, &id], action)? {
         Some(key) => Ok(Found { key, alias }),
         None => {
             let arn = key_arn(region, account, &id);

@@ -1,8 +1,8 @@
 //! GenerateRandom.
 
-use crate::Kms;
 use crate::api::{GenerateRandomRequest, GenerateRandomResponse, ops};
 use crate::errors::{no_recipients, validation};
+use crate::{Kms, stores};
 use platform::{Access, Cx, Fault, Handle};
 use wire::Blob;
 
@@ -16,14 +16,13 @@ impl Handle<ops::GenerateRandom> for Kms {
         if input.recipient.is_some() {
             return Err(no_recipients());
         }
-        if let Some(store) = &input.custom_key_store_id {
-            let message = format!("Custom key store with ID {store} is not found.");
-            return Err(Fault::new("CustomKeyStoreNotFoundException", message));
-        }
         let number = input.number_of_bytes.and_then(|number| usize::try_from(number).ok());
         let number = number.ok_or_else(|| validation("NumberOfBytes is required."))?;
         let mut plaintext = Blob(vec![0; number]);
-        cx.random().fill(&mut plaintext.0);
+        match &input.custom_key_store_id {
+            Some(store) => stores::random(cx, store, &mut plaintext.0)?,
+            None => cx.random().fill(&mut plaintext.0),
+        }
         Ok(GenerateRandomResponse { plaintext: Some(plaintext), ciphertext_for_recipient: None })
     }
 }

@@ -8,7 +8,7 @@ use crate::api::{
     RotationsListEntry, ops,
 };
 use crate::authorize::Use;
-use crate::errors::limit_exceeded;
+use crate::errors::{limit_exceeded, unsupported};
 use crate::key::{KEYS, Key, State};
 use crate::keys::manage;
 use crate::limits::{
@@ -48,6 +48,7 @@ impl Handle<ops::EnableKeyRotation> for Kms {
             Some(days) => asks.with("kms:RotationPeriodInDays", days.to_string()),
             None => asks,
         })?;
+        require_own_material(&key)?;
         // The period counts from the call that sets it; setting the same one again changes nothing.
         if key.rotation.is_none_or(|rotation| rotation.period_days != period) {
             stop(cx, &mut key);
@@ -62,6 +63,7 @@ impl Handle<ops::EnableKeyRotation> for Kms {
 impl Handle<ops::DisableKeyRotation> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &DisableKeyRotationRequest) -> Result<Unit, Fault> {
         let mut key = manage(cx, "kms:DisableKeyRotation", &input.key_id, &state::ROTATE, |asks| asks)?;
+        require_own_material(&key)?;
         if key.rotation.is_some() {
             stop(cx, &mut key);
             key.put(cx)?;
@@ -79,6 +81,7 @@ impl Handle<ops::GetKeyRotationStatus> for Kms {
         let found = find(cx, "kms:GetKeyRotationStatus", &input.key_id, Takes::Keys)?;
         Use::of(&found, "kms:GetKeyRotationStatus").across_accounts().authorize(cx)?;
         let key = &found.key;
+        require_own_material(key)?;
         let pending_deletion =
             matches!(key.state, State::PendingDeletion { .. } | State::PendingReplicaDeletion { .. });
         let rotation = key.rotation.filter(|_| !pending_deletion);
@@ -100,6 +103,7 @@ impl Handle<ops::RotateKeyOnDemand> for Kms {
         input: &RotateKeyOnDemandRequest,
     ) -> Result<RotateKeyOnDemandResponse, Fault> {
         let mut key = manage(cx, "kms:RotateKeyOnDemand", &input.key_id, &state::ROTATE, |asks| asks)?;
+        require_own_material(&key)?;
         let on_demand =
             |material: &&Material| material.rotation.is_some_and(|of| of.0 == RotationType::OnDemand);
         if key.materials.iter().filter(on_demand).count() >= ON_DEMAND_ROTATIONS {
@@ -131,6 +135,7 @@ impl Handle<ops::ListKeyRotations> for Kms {
         let found = find(cx, "kms:ListKeyRotations", &input.key_id, Takes::Keys)?;
         Use::of(&found, "kms:ListKeyRotations").authorize(cx)?;
         let key = &found.key;
+        require_own_material(key)?;
         let all = input.include_key_material == Some(IncludeKeyMaterial::AllKeyMaterial);
         let current = key.current()?.id;
         // Their order is that of time: as names they have their numbers.
@@ -165,6 +170,15 @@ impl Handle<ops::ListKeyRotations> for Kms {
             next_marker: next,
         })
     }
+}
+
+/// Keys in custom key stores are not rotated.
+fn require_own_material(key: &Key) -> Result<(), Fault> {
+    if key.placed.is_none() {
+        return Ok(());
+    }
+    let origin = key.origin.0;
+    Err(unsupported(format!("{} origin is {origin} which is not valid for this operation.", key.arn)))
 }
 
 /// Rotates a key whose time came while it was not enabled. Its period counts anew from now.

@@ -160,7 +160,7 @@ impl Row {
     pub(crate) fn require(&self, key: &Key) -> Result<(), Fault> {
         let [enabled, disabled, pending_deletion, pending_import, unavailable, creating, updating] =
             self.cells;
-        let cell = match key.state {
+        let cell = match key.state_now() {
             State::Enabled => enabled,
             State::Disabled => disabled,
             State::PendingDeletion { .. } | State::PendingReplicaDeletion { .. } => pending_deletion,

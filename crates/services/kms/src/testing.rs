@@ -26,6 +26,7 @@ pub(crate) struct World {
     pub(crate) env: Env,
     people: Arc<People>,
     now: Cell<i64>,
+    calls: Cell<u64>,
     region: RefCell<String>,
     events: RefCell<Vec<ServiceEvent>>,
     _directory: tempfile::TempDir,
@@ -65,6 +66,7 @@ impl World {
             },
             people,
             now: Cell::new(START),
+            calls: Cell::default(),
             region: RefCell::new(REGION.to_owned()),
             events: RefCell::default(),
             _directory: directory,
@@ -210,9 +212,10 @@ impl World {
     }
 
     fn call_facts(&self) -> Call {
+        self.calls.set(self.calls.get() + 1);
         Call {
             request_id: "request".to_owned(),
-            event_id: "00000000-0000-4000-8000-000000000000".to_owned(),
+            event_id: format!("00000000-0000-4000-8000-{:012x}", self.calls.get()),
             now: Timestamp(self.now()),
             region: self.region.borrow().clone(),
             source_ip: "127.0.0.1".to_owned(),

@@ -1,6 +1,9 @@
 //! How rows keep values of the model's enums and bytes.
 
-use crate::api::{GrantOperation, KeySpec, KeyUsageType, OriginType, RotationType};
+use crate::api::{
+    ConnectionErrorCodeType, GrantOperation, KeySpec, KeyUsageType, OriginType, RotationType,
+    XksProxyConnectivityType,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// A value of one of the model's enums, kept in rows as its text on the wire.
@@ -27,7 +30,15 @@ macro_rules! wire_enums {
     )+ };
 }
 
-wire_enums!(GrantOperation, KeySpec, KeyUsageType, OriginType, RotationType);
+wire_enums!(
+    ConnectionErrorCodeType,
+    XksProxyConnectivityType,
+    GrantOperation,
+    KeySpec,
+    KeyUsageType,
+    OriginType,
+    RotationType
+);
 
 impl<T: WireEnum> Serialize for Text<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -75,12 +75,12 @@ fn kinds_of_keys_that_are_not_made() {
         (
             CreateKeyRequest { origin: Some(OriginType::External), ..default() },
             "UnsupportedOperationException",
-            "Origin EXTERNAL and custom key stores are not supported.",
+            "Origin EXTERNAL is not supported.",
         ),
         (
             CreateKeyRequest { custom_key_store_id: Some("cks-1".to_owned()), ..default() },
-            "UnsupportedOperationException",
-            "Origin AWS_KMS and custom key stores are not supported.",
+            "ValidationException",
+            "Origin AWS_KMS is not valid for a key in a custom key store.",
         ),
         (
             CreateKeyRequest { multi_region: Some(true), ..default() },

@@ -8,6 +8,7 @@ mod policies;
 mod rotation;
 mod service;
 mod states;
+mod stores;
 mod tags;
 
 use platform::Fault;
