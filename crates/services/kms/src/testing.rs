@@ -211,7 +211,14 @@ impl World {
         rows.iter().map(|(key, _)| String::from_utf8_lossy(key).replace('\0', " ")).collect()
     }
 
-    fn call_facts(&self) -> Call {
+    /// ARNs of the keys of the first account.
+    pub(crate) fn key_arns(&self) -> Vec<String> {
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        let rows = KEYS.scan(&mut tx, &[ACCOUNT, REGION], None, 10_000).unwrap();
+        rows.iter().map(|(_, key)| key.arn.clone()).collect()
+    }
+
+    pub(crate) fn call_facts(&self) -> Call {
         self.calls.set(self.calls.get() + 1);
         Call {
             request_id: "request".to_owned(),

@@ -7,6 +7,7 @@ mod keys;
 mod policies;
 mod rotation;
 mod service;
+mod shreds;
 mod states;
 mod stores;
 mod tags;
