@@ -25,14 +25,14 @@ pub enum KeyringError {
         /// The file.
         path: PathBuf,
     },
-    /// The file without which no backing key opens is not there.
+    /// The file without which no material opens is not there.
     #[error("`{path}` is not there, and without it no KMS key can be used: put a copy of it in its place")]
     NoShreds {
         /// The file.
         path: PathBuf,
     },
-    /// The backing key's owner was deleted, and with it what opens the backing key.
-    #[error("the backing key has been destroyed")]
+    /// The material's owner was deleted, and with it what opens the material.
+    #[error("the material has been destroyed")]
     Shredded,
     /// Anybody but its owner may read or write a file that must be private.
     #[error("`{path}` has mode {mode:04o}, but only its owner may have access (mode 0600)")]
@@ -80,6 +80,15 @@ pub enum KeyringError {
     /// There is no slot of that number.
     #[error("the keyring has no slot {0}")]
     NoSuchSlot(u32),
+    /// Bytes that were to become key material are not valid, or of another spec.
+    #[error("the bytes are no key material of this kind")]
+    NotMaterial,
+    /// Key material does not unwrap. On purpose it is not said why.
+    #[error("the key material does not unwrap")]
+    NotUnwrapped,
+    /// Key material is of another kind than what it was to be used for.
+    #[error("the key material is of another kind")]
+    OtherKind,
     /// The keyring file has another root key than this process: another process changed it, or somebody tampered with it.
     #[error("the keyring file `{path}` was given a new root key, or was tampered with: open it with a seal")]
     OtherRoot {

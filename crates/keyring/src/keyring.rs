@@ -1,16 +1,17 @@
 //! The keyring: made once, opened at each start, then used from everywhere.
 
-use crate::backing::{BackingKey, BackingKeys, SealedKey};
 use crate::barrier::Barrier;
 use crate::domain::Domains;
 use crate::header::{Document, Header, WrappedDomain};
+use crate::material::{Material, MaterialSpec, Materials, SealedKey};
 use crate::message::{MESSAGE_OVERHEAD_BYTES, open_message, seal_message};
 use crate::secret::Secret;
-use crate::slots::{add_slot, require_apart, unseal};
 use crate::shreds::Shreds;
+use crate::slots::{add_slot, require_apart, unseal};
 use crate::writer::WriterLimits;
 use crate::{KeyringError, Random, Seal, ShredId, SlotInfo, file, shreds};
 use arc_swap::ArcSwap;
+use primitives::{KeyPair, KeyWrapping};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ pub(crate) struct Inner {
     header: ArcSwap<Header>,
     domains: Arc<ArcSwap<Domains>>,
     values: Barrier,
-    backing: BackingKeys,
+    materials: Materials,
 }
 
 impl Keyring {
@@ -76,7 +77,7 @@ impl Keyring {
         Self::new(path, header, root, random, None)
     }
 
-    /// Opens a keyring whose shreds are lost, and makes new ones, of this generation: every backing key made until then is lost too.
+    /// Opens a keyring whose shreds are lost, and makes new ones, of this generation: all material made until then is lost too.
     ///
     /// # Errors
     /// As [`Self::open`], and [`KeyringError::Exists`] if there are shreds.
@@ -109,7 +110,7 @@ impl Keyring {
         let barrier = |label| Barrier::new(label, WriterLimits::STANDARD, random.clone(), domains.clone());
         Ok(Self(Arc::new(Inner {
             values: barrier(VALUE_LABEL)?,
-            backing: BackingKeys::new(barrier(BACKING_LABEL)?, shreds),
+            materials: Materials::new(barrier(BACKING_LABEL)?, shreds),
             path: path.to_owned(),
             root: Mutex::new(root),
             random,
@@ -171,28 +172,93 @@ impl Keyring {
             .map_err(|_| KeyringError::Refused)
     }
 
-    /// Makes a new backing key, of use at `place` only: the KMS key and the version it is the material of.
+    /// Makes new material, of use at `place` only: the KMS key and the version it is the material of. That of RSA takes a tenth of a
+    /// second or more.
     ///
     /// # Errors
     /// Those of the cryptographic library.
-    pub fn generate_backing_key(&self, place: &[u8], random: &dyn Random) -> Result<SealedKey, KeyringError> {
-        self.0.backing.generate(place, random)
+    pub fn generate_material(
+        &self,
+        place: &[u8],
+        spec: MaterialSpec,
+        random: &dyn Random,
+    ) -> Result<SealedKey, KeyringError> {
+        self.0.materials.generate(place, spec, random)
     }
 
-    /// Opens a backing key at its place. Those used lately stay open.
+    /// Takes over material from elsewhere: 32 bytes of a symmetric key, as many bytes as its code has of a key of HMAC, or a private key
+    /// in PKCS#8 (RFC 5958), ML-DSA's and ML-KEM's with their seed.
+    ///
+    /// # Errors
+    /// [`KeyringError::NotMaterial`], if it is not valid or of another spec.
+    pub fn import_material(
+        &self,
+        place: &[u8],
+        spec: MaterialSpec,
+        bytes: &[u8],
+    ) -> Result<SealedKey, KeyringError> {
+        self.0.materials.import(place, spec, bytes)
+    }
+
+    /// Takes over material that came wrapped under the public key of `unwrapping`.
+    ///
+    /// # Errors
+    /// [`KeyringError::NotUnwrapped`], and those of [`Self::import_material`].
+    pub fn import_wrapped_material(
+        &self,
+        place: &[u8],
+        spec: MaterialSpec,
+        unwrapping: &KeyPair,
+        wrapping: KeyWrapping,
+        wrapped: &[u8],
+    ) -> Result<SealedKey, KeyringError> {
+        self.0.materials.import_wrapped(place, spec, unwrapping, wrapping, wrapped)
+    }
+
+    /// Opens material at its place. What was used lately stays open.
     ///
     /// # Errors
     /// [`KeyringError::Refused`], whatever is wrong.
-    pub fn backing_key(&self, place: &[u8], sealed: &[u8]) -> Result<Arc<BackingKey>, KeyringError> {
-        self.0.backing.open(place, sealed)
+    pub fn material(&self, place: &[u8], sealed: &[u8]) -> Result<Arc<Material>, KeyringError> {
+        self.0.materials.open(place, sealed)
     }
 
-    /// The shred that backing keys of an owner are sealed under from now on.
+    /// The same material for another place.
+    ///
+    /// # Errors
+    /// [`KeyringError::Refused`], whatever is wrong.
+    pub fn reseal_material(&self, from: &[u8], sealed: &[u8], to: &[u8]) -> Result<SealedKey, KeyringError> {
+        self.0.materials.reseal(from, sealed, to)
+    }
+
+    /// What tells later, when the material at this place is gone, whether other material is the same: a digest of it, sealed.
+    ///
+    /// # Errors
+    /// [`KeyringError::Refused`], whatever is wrong.
+    pub fn material_fingerprint(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyringError> {
+        self.0.materials.fingerprint(place, sealed)
+    }
+
+    /// Whether the material sealed at `place` is the one that the fingerprint was taken of, which was at the place `of` then.
+    ///
+    /// # Errors
+    /// [`KeyringError::Refused`], if either does not open.
+    pub fn is_material_of(
+        &self,
+        place: &[u8],
+        sealed: &[u8],
+        of: &[u8],
+        fingerprint: &[u8],
+    ) -> Result<bool, KeyringError> {
+        self.0.materials.has_fingerprint(place, sealed, of, fingerprint)
+    }
+
+    /// The shred that material of an owner is sealed under from now on.
     ///
     /// # Errors
     /// None that a keyring which was opened can have.
     pub fn shred_current(&self, owner: &str) -> Result<ShredId, KeyringError> {
-        self.0.backing.shreds.current(owner)
+        self.0.materials.shreds.current(owner)
     }
 
     /// The shred that [`Self::shred_begin`] replaced, until [`Self::shred_finish`] gives it up.
@@ -200,26 +266,26 @@ impl Keyring {
     /// # Errors
     /// As [`Self::shred_current`].
     pub fn shred_retiring(&self, owner: &str) -> Result<Option<ShredId>, KeyringError> {
-        self.0.backing.shreds.retiring(owner)
+        self.0.materials.shreds.retiring(owner)
     }
 
-    /// Replaces the shred that backing keys of an owner and others were sealed under, unless the one before is still retiring. They
-    /// open until [`Self::shred_finish`]. Durable when it returns.
+    /// Replaces the shred that material of an owner and others was sealed under, unless the one before is still retiring. It
+    /// opens until [`Self::shred_finish`]. Durable when it returns.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn shred_begin(&self, owner: &str) -> Result<(), KeyringError> {
-        self.0.backing.shreds.begin(owner)
+        self.0.materials.shreds.begin(owner)
     }
 
-    /// Gives up the retiring shred of an owner: from now on only backing keys of the `kept` owners open of those sealed under it,
-    /// in whichever copy they are. Durable when it returns.
+    /// Gives up the retiring shred of an owner: from now on only material of the `kept` owners opens of what was sealed under
+    /// it, in whichever copy it is. Durable when it returns.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn shred_finish(&self, owner: &str, kept: &[String]) -> Result<(), KeyringError> {
-        self.0.backing.shreds.finish(owner, kept)?;
-        self.0.backing.close();
+        self.0.materials.shreds.finish(owner, kept)?;
+        self.0.materials.close();
         Ok(())
     }
 
@@ -228,14 +294,14 @@ impl Keyring {
     /// # Errors
     /// Those of the file system.
     pub fn shred_forget(&self, owner: &str) -> Result<(), KeyringError> {
-        self.0.backing.shreds.forget(owner)?;
-        self.0.backing.close();
+        self.0.materials.shreds.forget(owner)?;
+        self.0.materials.close();
         Ok(())
     }
 
     /// How often the shreds were changed: a copy of them serves all that was made until it has this number.
     pub fn shreds_generation(&self) -> u64 {
-        self.0.backing.shreds.generation()
+        self.0.materials.shreds.generation()
     }
 
     /// Where the shreds of a keyring lie.
@@ -369,7 +435,7 @@ impl Keyring {
         self.0.header.store(Arc::new(header));
         if after != before {
             self.0.values.renew()?;
-            self.0.backing.renew()?;
+            self.0.materials.renew()?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Shreds: secrets that lie in a file of their own, outside of every backup, and without which no backing key opens. Whoever destroys
-//! an owner's secret has destroyed what the owner's backing keys protect, in all backups too (`docs/decisions/0020-shredding.md`).
+//! Shreds: secrets that lie in a file of their own, outside of every backup, and without which no material opens. Whoever destroys an
+//! owner's secret has destroyed what the owner's material protects, in all backups too (`docs/decisions/0020-shredding.md`).
 //!
 //! Owners fall into groups by their names' digests, and an owner's secret is derived from that of its group, so that a new owner
 //! changes no file. To destroy one owner's, the group's secret is replaced ([`Shreds::begin`]), those of its other owners are
@@ -60,7 +60,7 @@ impl std::fmt::Display for ShredId {
     }
 }
 
-/// Whose backing keys are destroyed together: its name's digest.
+/// Whose material is destroyed together: its name's digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Owner(#[serde(with = "hex_bytes")] [u8; OWNER_BYTES]);
 
@@ -276,13 +276,17 @@ impl Shreds {
 
     /// Changes the file as it is now, durably, and works with the result. What the old one held is written over: as far as the file
     /// system and the disk write in place, nothing of it is left.
-    fn change(&self, change: impl FnOnce(&mut State) -> Result<(), KeyringError>) -> Result<(), KeyringError> {
+    fn change(
+        &self,
+        change: impl FnOnce(&mut State) -> Result<(), KeyringError>,
+    ) -> Result<(), KeyringError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = file::lock(&self.path)?;
         let mut state = self.read()?;
         change(&mut state)?;
         state.generation += 1;
-        let old = OpenOptions::new().write(true).open(&self.path).map_err(file::failed("open", &self.path))?;
+        let old =
+            OpenOptions::new().write(true).open(&self.path).map_err(file::failed("open", &self.path))?;
         file::replace_private(&self.path, &self.seal_file(&state)?)?;
         self.state.store(Arc::new(state));
         overwrite(&old).map_err(file::failed("overwrite", &self.path))
@@ -290,7 +294,8 @@ impl Shreds {
 
     fn read(&self) -> Result<State, KeyringError> {
         let sealed = file::read_private(&self.path, FILE_BYTES_MAX, Access::Owner)?;
-        let damaged = |reason: &str| KeyringError::Damaged { path: self.path.clone(), reason: reason.to_owned() };
+        let damaged =
+            |reason: &str| KeyringError::Damaged { path: self.path.clone(), reason: reason.to_owned() };
         let json = open_message(self.file_key.bytes(), FILE_LABEL, &[], &sealed)
             .map_err(|_| damaged("it is not whole, or of another keyring"))?;
         let state: State = serde_json::from_slice(&json).map_err(|error| damaged(&error.to_string()))?;
@@ -355,4 +360,3 @@ fn overwrite(mut file: &File) -> std::io::Result<()> {
     }
     file.sync_all()
 }
-

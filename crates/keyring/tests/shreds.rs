@@ -1,7 +1,13 @@
-//! Backing keys whose owners were destroyed open nowhere any more; all others do, in every copy and with every later file.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable, reason = "all of this file is tests")]
+//! Material whose owner was destroyed opens nowhere any more; all other does, in every copy and with every later file.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    reason = "all of this file is tests"
+)]
 
-use keyring::{KeyFile, Keyring, KeyringError, SealedKey, ShredId, SystemRandom};
+use keyring::{KeyFile, Keyring, KeyringError, MaterialSpec, SealedKey, ShredId, SystemRandom};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,7 +41,7 @@ impl Scene {
     }
 
     fn make(&self, owner: &str) -> SealedKey {
-        self.keyring.generate_backing_key(&place(owner), &SystemRandom).unwrap()
+        self.keyring.generate_material(&place(owner), MaterialSpec::Symmetric, &SystemRandom).unwrap()
     }
 
     /// Destroys an owner, as whoever knows all owners does.
@@ -68,12 +74,12 @@ fn of_one_group(count: usize) -> Vec<String> {
 
 #[track_caller]
 fn opens(keyring: &Keyring, owner: &str, sealed: &SealedKey) {
-    keyring.backing_key(&place(owner), &sealed.0).unwrap();
+    keyring.material(&place(owner), &sealed.0).unwrap();
 }
 
 #[track_caller]
 fn is_destroyed(keyring: &Keyring, owner: &str, sealed: &SealedKey) {
-    let error = keyring.backing_key(&place(owner), &sealed.0).unwrap_err();
+    let error = keyring.material(&place(owner), &sealed.0).unwrap_err();
     assert!(matches!(error, KeyringError::Shredded), "{error}");
 }
 
@@ -112,10 +118,10 @@ fn an_owner_is_destroyed_and_others_are_not() {
 fn another_owners_or_place_is_no_use() {
     let scene = Scene::new();
     let sealed = scene.make("one");
-    let other = scene.keyring.backing_key(&place("other"), &sealed.0).unwrap_err();
+    let other = scene.keyring.material(&place("other"), &sealed.0).unwrap_err();
     assert!(matches!(other, KeyringError::Refused), "{other}");
     for length in [0, 7, 8, 9, sealed.0.len() - 1] {
-        assert!(scene.keyring.backing_key(&place("one"), &sealed.0[..length]).is_err());
+        assert!(scene.keyring.material(&place("one"), &sealed.0[..length]).is_err());
     }
 }
 

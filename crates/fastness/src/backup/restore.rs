@@ -152,7 +152,8 @@ fn build(
     if let Some(path) = &args.shreds
         && keyring.shreds_generation() < manifest.shreds
     {
-        let why = "these shreds are older than the backup, so that keys in it would be lost: take a newer copy";
+        let why =
+            "these shreds are older than the backup, so that keys in it would be lost: take a newer copy";
         return Err(failure(path.display(), why));
     }
     let head: Head = manifest.head.parse()?;

@@ -5,7 +5,7 @@ use crate::errors::key_not_found;
 use crate::key::Key;
 use crate::shreds;
 use crate::text::{Text, hexadecimal};
-use keyring::{BackingKey, KeyringError};
+use keyring::{KeyringError, MaterialSpec};
 use platform::{Cx, Fault};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -19,7 +19,7 @@ pub(crate) struct Material {
     pub(crate) created: i64,
     /// The rotation that made it; none for the first one.
     pub(crate) rotation: Option<Text<RotationType>>,
-    /// The backing key as the keyring sealed it, of use at [`place`] only, and until the key's shred is destroyed.
+    /// As the keyring sealed it: of use at [`place`] only, and until the key's shred is destroyed.
     #[serde(with = "hexadecimal")]
     pub(crate) sealed: Vec<u8>,
 }
@@ -33,19 +33,20 @@ impl Material {
     pub(crate) fn generate(
         cx: &mut Cx<'_>,
         key_arn: &str,
+        spec: MaterialSpec,
         rotation: Option<RotationType>,
     ) -> Result<Self, Fault> {
         let mut id = [0; 32];
         cx.random().fill(&mut id);
         let id = MaterialId(id);
-        let sealed = cx.keyring().generate_backing_key(&place(key_arn, id), cx.random())?;
+        let sealed = cx.keyring().generate_material(&place(key_arn, id), spec, cx.random())?;
         shreds::note(cx, key_arn, &sealed.0)?;
         Ok(Self { id, created: cx.now().0, rotation: rotation.map(Text), sealed: sealed.0 })
     }
 
     /// Opens it for use. Material that was destroyed is in restored backups, and the key is as good as deleted.
-    pub(crate) fn open(&self, cx: &Cx<'_>, key: &Key) -> Result<Arc<BackingKey>, Fault> {
-        cx.keyring().backing_key(&place(&key.arn, self.id), &self.sealed).map_err(|error| match error {
+    pub(crate) fn open(&self, cx: &Cx<'_>, key: &Key) -> Result<Arc<keyring::Material>, Fault> {
+        cx.keyring().material(&place(&key.arn, self.id), &self.sealed).map_err(|error| match error {
             KeyringError::Shredded => key_not_found(&key.arn),
             other => other.into(),
         })

@@ -35,10 +35,7 @@ fn decrypts(world: &World, blob: &Blob) -> bool {
 }
 
 fn schedule(world: &World, key: &str) {
-    let input = ScheduleKeyDeletionRequest {
-        key_id: key.to_owned(),
-        pending_window_in_days: Some(7),
-    };
+    let input = ScheduleKeyDeletionRequest { key_id: key.to_owned(), pending_window_in_days: Some(7) };
     world.call::<ops::ScheduleKeyDeletion>(&world.root(), input).unwrap();
 }
 
@@ -114,7 +111,8 @@ fn material_made_while_a_shred_is_replaced_is_not_lost() {
     for _ in 0..600 {
         let tx = Tx::begin(&world.store, &world.env.keyring);
         let mut cx = Cx::new(tx, &world.env, &call, &root);
-        let made = platform::Handle::<ops::CreateKey>::handle(&Kms, &mut cx, &CreateKeyRequest::default()).unwrap();
+        let made =
+            platform::Handle::<ops::CreateKey>::handle(&Kms, &mut cx, &CreateKeyRequest::default()).unwrap();
         begun.push((made.key_metadata.unwrap().arn.unwrap(), cx.finish().3.into_txn()));
     }
     let mut steps = 0;
