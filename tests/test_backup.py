@@ -307,7 +307,7 @@ def test_a_kill_leaves_no_half_backup_under_its_name(fresh, tmp_path):
         fresh.kill()
         making.wait(timeout=30)
         if path.exists():
-            restore(path, tmp_path / f"round-{round}", key=key_file(fresh))
+            restore(path, tmp_path / f"round-{round}", key=key_file(fresh), shreds=fresh.data / "keyring.shreds")
             path.unlink()
         fresh.serve()
     # What is left of the last attempt is in nobody's way.
