@@ -79,6 +79,8 @@ class Resources:
             "PolicyArn": self.policy_arn,
             "PolicyDocument": self.policy,
             "PolicyName": "target",
+            "PrimaryRegion": "eu-west-1",
+            "ReplicaRegion": "eu-west-1",
             "RetiringPrincipal": grantee,
             "RoleArn": self.role_arn,
             "RoleName": "target",

@@ -41,6 +41,7 @@ mod pages;
 mod policies;
 mod quotas;
 mod random;
+mod regions;
 mod rotation;
 mod shreds;
 mod state;
@@ -99,6 +100,7 @@ impl Service for Kms {
             ops::ListRetirableGrants,
             ops::PutKeyPolicy,
             ops::ReEncrypt,
+            ops::ReplicateKey,
             ops::RetireGrant,
             ops::RevokeGrant,
             ops::RotateKeyOnDemand,
@@ -108,6 +110,7 @@ impl Service for Kms {
             ops::UpdateAlias,
             ops::UpdateCustomKeyStore,
             ops::UpdateKeyDescription,
+            ops::UpdatePrimaryRegion,
         ]
     }
 

@@ -44,6 +44,14 @@ impl Material {
         Ok(Self { id, created: cx.now().0, rotation: rotation.map(Text), sealed: sealed.0 })
     }
 
+    /// The same material for a related key in another Region.
+    pub(crate) fn copied(&self, cx: &mut Cx<'_>, from: &Key, to: &Key) -> Result<Self, Fault> {
+        let (from, to_place) = (place(&from.arn, self.id), place(&to.arn, self.id));
+        let sealed = cx.keyring().reseal_material(&from, &self.sealed, &to_place)?;
+        shreds::note(cx, &to.arn, &sealed.0)?;
+        Ok(Self { sealed: sealed.0, ..self.clone() })
+    }
+
     /// Opens it for use. Material that was destroyed is in restored backups, and the key is as good as deleted.
     pub(crate) fn open(&self, cx: &Cx<'_>, key: &Key) -> Result<Arc<keyring::Material>, Fault> {
         cx.keyring().material(&place(&key.arn, self.id), &self.sealed).map_err(|error| match error {

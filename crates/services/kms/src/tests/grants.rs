@@ -529,8 +529,7 @@ fn all_grants_of_a_deleted_key_go() {
     let input = ScheduleKeyDeletionRequest { key_id: key, ..ScheduleKeyDeletionRequest::default() };
     world.call::<ops::ScheduleKeyDeletion>(&world.root(), input).unwrap();
     world.wait(30 * DAY);
-    // And three steps that destroy its material.
-    assert_eq!(world.run_timers(), 3 + 3);
+    assert_eq!(world.run_timers(), 3);
     assert_eq!(world.rows(), [""; 0]);
     assert_eq!(world.events().len(), 1);
 }

@@ -82,11 +82,6 @@ fn kinds_of_keys_that_are_not_made() {
             "ValidationException",
             "Origin AWS_KMS is not valid for a key in a custom key store.",
         ),
-        (
-            CreateKeyRequest { multi_region: Some(true), ..default() },
-            "UnsupportedOperationException",
-            "Multi-Region keys are not supported.",
-        ),
     ];
     for (input, code, message) in cases {
         refused(world.call::<ops::CreateKey>(&world.root(), input), code, message);
@@ -250,8 +245,7 @@ fn deletion_takes_all_of_a_key() {
     world.wait(7 * DAY - 1);
     assert_eq!(world.run_timers(), 0);
     world.wait(1);
-    // One that deletes the key, and three steps that destroy its material.
-    assert_eq!(world.run_timers(), 4);
+    assert_eq!(world.run_timers(), 1);
     refused(
         world.call::<ops::DescribeKey>(&root, describe),
         "NotFoundException",
