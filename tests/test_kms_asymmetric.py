@@ -183,7 +183,6 @@ def test_sm2(root, keys, tmp_path):
     how = ["-encrypt", "-pubin", "-keyform", "DER", "-inkey", "key", "-in", "message"]
     blob = openssl("pkeyutl", *how, directory=tmp_path, key=pem, message=MESSAGE)
     assert kms.decrypt(CiphertextBlob=blob, **algorithm)["Plaintext"] == MESSAGE
-    # And what KMS encrypts to a data key pair, OpenSSL decrypts... with a key of its own, as no KMS key is told.
     blob = kms.encrypt(Plaintext=b"x" * 1024, **algorithm)["CiphertextBlob"]
     assert kms.decrypt(CiphertextBlob=blob, **algorithm)["Plaintext"] == b"x" * 1024
     assert openssl("asn1parse", "-inform", "DER", "-in", "blob", directory=tmp_path, blob=blob).count(b"INTEGER") == 2
@@ -286,10 +285,8 @@ def test_data_key_pairs(root, key, spec, tmp_path):
     if spec == "SM2":
         how = ["pkey", "-inform", "DER", "-in", "key", "-pubout", "-outform", "DER"]
         assert openssl(*how, directory=tmp_path, key=private) == made["PublicKey"]
-        # What KMS decrypts OpenSSL can, and what it signs.
-        openssl("pkeyutl", "-sign", "-keyform", "DER", "-inkey", "key", "-rawin", "-digest", "sm3", "-in", "key", directory=tmp_path)
     elif spec == "ML_KEM_512":  # which pyca/cryptography does not have
-        assert len(private) == 86 and private[20:22] == b"\x80\x40" or private.endswith(private[-64:])
+        assert len(private) == 86 and private[20:22] == b"\x80\x40", "the seed"
     else:
         loaded = load_der_private_key(private, None)
         assert spki(loaded.public_key()) == made["PublicKey"]
@@ -395,7 +392,10 @@ def test_policies_and_grants_by_algorithm(root, account, keys):
     signing = keys("ECC_NIST_P256", "SIGN_VERIFY")
     only_raw = deny("kms:Sign", Condition={"StringEquals": {"kms:MessageType": "DIGEST"}})
     only_mac = allow("kms:GenerateMac", Condition={"StringEquals": {"kms:MacAlgorithm": "HMAC_SHA_256"}})
-    alice = root.user("signer", document(allow("kms:Sign"), only_raw, only_mac))
+    alice = root.user("signer")
+    root.iam.put_user_policy(
+        UserName="signer", PolicyName="inline", PolicyDocument=document(allow("kms:Sign"), only_raw, only_mac)
+    )
     sign = {"KeyId": signing, "SigningAlgorithm": "ECDSA_SHA_256"}
     alice.kms.sign(**sign, Message=MESSAGE)
     found = refused(alice.kms.sign, **sign, Message=digest("256"), MessageType="DIGEST")
@@ -437,7 +437,7 @@ def test_what_is_recorded(root, keys):
 
 def test_keys_outlive_the_server(fresh):
     """What was sealed opens again in another process."""
-    kms = fresh.root().kms
+    kms = fresh.serve().root().kms
     made = {
         (spec, usage): kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["Arn"]
         for spec, usage in (
@@ -453,7 +453,6 @@ def test_keys_outlive_the_server(fresh):
     code = {"KeyId": mac, "Message": MESSAGE, "MacAlgorithm": "HMAC_SHA_512"}
     before = {arn: kms.get_public_key(KeyId=arn)["PublicKey"] for arn in made.values()}, kms.generate_mac(**code)["Mac"]
     fresh.kill()
-    fresh.serve()
-    kms = fresh.root().kms
+    kms = fresh.serve().root().kms
     after = {arn: kms.get_public_key(KeyId=arn)["PublicKey"] for arn in made.values()}, kms.generate_mac(**code)["Mac"]
     assert before == after

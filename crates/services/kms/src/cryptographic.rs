@@ -66,8 +66,7 @@ impl Operation {
 impl Key {
     /// Its current material, open.
     pub(crate) fn open(&self, cx: &Cx<'_>) -> Result<Arc<Material>, Fault> {
-        let material = self.current()?;
-        Ok(cx.keyring().material(&material.place(self), &material.sealed)?)
+        self.current()?.open(cx, self)
     }
 
     /// Does work with its private key, aside if that takes long.
