@@ -3,6 +3,7 @@
 import pathlib
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
 KINDS = {
     "ec": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -36,7 +37,7 @@ class Authority:
     """A certificate authority in a directory."""
 
     def __init__(self, directory, name="authority"):
-        self.directory, self.name, self.serial = directory, name, 1000
+        self.directory, self.name = directory, name
         self.key = key(directory / f"{name}.key")
         self.certificate = directory / f"{name}.pem"
         openssl(
@@ -44,19 +45,26 @@ class Authority:
             *("-addext", "basicConstraints=critical,CA:true", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         )
 
-    def issue(self, name, kind="ec", days=30, usage="serverAuth", names="DNS:localhost,IP:127.0.0.1", ca=False):
+    def issue(
+        self, name, kind="ec", days=30, since=0, usage="serverAuth", names="DNS:localhost,IP:127.0.0.1", ca=False
+    ):
+        """A certificate that is valid from so many days before now until so many after."""
         pair = Pair(self.directory / f"{name}.pem", key(self.directory / f"{name}.key", kind))
-        request = openssl("req", "-new", "-key", pair.key, "-subj", f"/CN={name}")
-        extensions = self.directory / f"{name}.ext"
-        extensions.write_text(
-            f"basicConstraints=critical,CA:{str(ca).lower()}\nsubjectAltName={names}\n"
+        request = self.directory / f"{name}.csr"
+        openssl("req", "-new", "-key", pair.key, "-subj", f"/CN={name}", "-out", request)
+        settings = self.directory / f"{name}.cnf"
+        settings.write_text(
+            f"[ca]\ndefault_ca=own\n[own]\ndatabase={self.directory / self.name}.index\nrand_serial=yes\n"
+            f"new_certs_dir={self.directory}\ndefault_md=default\npolicy=any\nunique_subject=no\n[any]\ncommonName=supplied\n"
+            f"[leaf]\nbasicConstraints=critical,CA:{str(ca).lower()}\nsubjectAltName={names}\n"
             + (f"extendedKeyUsage={usage}\n" if usage else "")
             + "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
         )
-        self.serial += 1
+        (self.directory / f"{self.name}.index").touch()
+        now = datetime.now(timezone.utc)
+        begin, end = (f"{now + timedelta(days=day):%Y%m%d%H%M%SZ}" for day in (-since, days))
         openssl(
-            *("x509", "-req", "-CA", self.certificate, "-CAkey", self.key, "-set_serial", self.serial),
-            *("-days", days, "-extfile", extensions, "-out", pair.certificate),
-            input=request,
+            *("ca", "-batch", "-notext", "-config", settings, "-cert", self.certificate, "-keyfile", self.key),
+            *("-startdate", begin, "-enddate", end, "-extensions", "leaf", "-in", request, "-out", pair.certificate),
         )
         return pair

@@ -214,6 +214,13 @@ def test_where_a_backup_may_not_be_written(filled):
     ]:
         done = command(filled, "backup", "--to", str(to), check=False)
         assert done.returncode == 1 and message in done.stderr, done.stderr
+    # Others may write where backups are kept: what they put in the way is not written to.
+    victim, planted = filled.directory / "victim", filled.directory / "planted.backup.partial"
+    victim.write_text("precious")
+    planted.symlink_to(victim)
+    done = command(filled, "backup", "--to", str(filled.directory / "planted.backup"), check=False)
+    assert done.returncode == 1 and "planted.backup.partial: " in done.stderr, done.stderr
+    assert victim.read_text() == "precious" and not (filled.directory / "planted.backup").exists()
     into = filled.directory / "backups"
     into.mkdir()
     command(filled, "backup", "--to", str(into))

@@ -4,9 +4,10 @@ import base64
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
-from conftest import Fastness, allow, refused
+from conftest import Fastness, allow, binary, refused
 
 MARK = b"a plaintext that nobody may find 5f2c91"
 
@@ -53,6 +54,33 @@ def test_core_dumps_tracing_and_privileges_are_given_up(served):
     assert "no Landlock" not in log and "filters no system calls" not in log
 
 
+WITHOUT = """#!{python}
+import ctypes, os, struct, sys
+LOAD, EQUALS, RETURN, ALLOW, ENOSYS = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050026
+steps = [struct.pack("HBBI", *step) for step in [(LOAD, 0, 0, 0), (EQUALS, 0, 1, {number}), (RETURN, 0, 0, ENOSYS), (RETURN, 0, 0, ALLOW)]]
+program = ctypes.create_string_buffer(b"".join(steps))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(steps), ctypes.addressof(program)))) == 0
+os.execv({binary!r}, [{binary!r}, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(444, "this kernel has no Landlock"), ({"x86_64": 317, "aarch64": 277}.get(os.uname().machine), "this kernel filters no system calls")],
+    ids=["landlock_create_ruleset", "seccomp"],
+)
+def test_what_the_kernel_has_not_is_said(fresh, monkeypatch, number, told):
+    """On a kernel that lacks one of the means, as a filter (seccomp(2)) makes it look, it serves, and says what it could not give up."""
+    wrapper = fresh.directory / "fastness"
+    wrapper.write_text(WITHOUT.format(python=sys.executable, number=number, binary=binary()))
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("FASTNESS_BINARY", str(wrapper))
+    fresh.serve().root().kms.list_keys()
+    assert told in fresh.log.read_text()
+
+
 def test_keys_lie_in_locked_memory(served):
     served.root().kms.create_key()
     assert int(status(served.process.pid, "VmLck").split()[0]) >= 64
@@ -97,7 +125,7 @@ def test_running_as_root_is_said(served):
 
 
 def test_a_sealed_process_holds_nothing(served):
-    """What was in memory while it served, keys and plaintexts and names, is there no more once it is sealed; nor is it on the disk."""
+    """What was in memory while it served, keys and plaintexts and names, is there no more once it is sealed; nor is it on the disk, or in a backup."""
     root = served.root()
     user = root.user("a-user-of-some-name", allow("kms:*"))
     key = root.kms.create_key(Description="a description to look for")["KeyMetadata"]["KeyId"]
@@ -115,6 +143,8 @@ def test_a_sealed_process_holds_nothing(served):
         "key id": key.encode(),
         "user": b"a-user-of-some-name",
     }
+    backup = served.directory / "one.backup"
+    served.run("backup", "--data", str(served.data), "--to", str(backup))
     # The test can find what it looks for.
     assert {"user", "key id", "encryption context"} <= found(served.process.pid, needles)
     pid = served.process.pid
@@ -124,7 +154,7 @@ def test_a_sealed_process_holds_nothing(served):
     assert found(pid, needles | {"key file": key_file.read_bytes()}) == set()
 
     secrets = {name: needle for name, needle in needles.items() if name not in ("key id", "user")}
-    for path in served.data.rglob("*"):
+    for path in [backup, *served.data.rglob("*")]:
         if path.is_file():
             content = path.read_bytes()
             assert not [name for name, needle in secrets.items() if needle in content], path

@@ -145,3 +145,27 @@ def test_damage_is_told_and_nothing_is_served(fresh, file, damage):
     assert done.returncode == 1 and "is damaged at byte" in done.stderr.splitlines()[-1] and done.stdout == ""
     path.write_bytes(whole)
     assert len(fresh.serve().root().iam.list_users()["Users"]) == 60
+
+
+def test_without_tables_the_journal_has_everything(fresh):
+    """What a checkpoint wrote is lost as a whole; nothing was let go of, so the journal is the history of every row."""
+    root = fresh.serve().root()
+    key = root.kms.create_key(Description="before the checkpoint")["KeyMetadata"]["KeyId"]
+    blob = root.kms.encrypt(KeyId=key, Plaintext=b"kept")["CiphertextBlob"]
+    for number in range(30):
+        root.iam.create_user(UserName=f"u{number}")
+    root.iam.delete_user(UserName="u3")
+    fresh.stop()  # writes a checkpoint
+    root = fresh.serve().root()
+    root.kms.update_key_description(KeyId=key, Description="after it")
+    users, trail = root.iam.list_users()["Users"], events(root)
+    fresh.kill()
+    for path in (fresh.data / "store").glob("tables.redb"):
+        path.unlink()
+    root = fresh.serve().root()
+    assert root.iam.list_users()["Users"] == users and len(users) == 29
+    assert events(root)[-len(trail) :] == trail
+    assert root.kms.describe_key(KeyId=key)["KeyMetadata"]["Description"] == "after it"
+    assert root.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"kept"
+    fresh.stop()
+    assert "Everything is whole." in fresh.run("verify", "--data", str(fresh.data)).stdout

@@ -110,6 +110,19 @@ def test_what_lies_on_disk_is_private(made):
         assert mode == (0o700 if path.is_dir() else 0o600), (path, oct(mode))
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o1777])
+def test_a_directory_that_others_may_write_into_is_refused(copy, fresh, mode):
+    """They could put a socket of their own in place of the operator's channel, and be told a passphrase."""
+    fresh.data.mkdir()
+    for directory, commands in [(copy.data, ("serve", "env", "status", "unseal", "verify")), (fresh.data, ("init",))]:
+        directory.chmod(mode)
+        for name in commands:
+            done = copy.run(name, "--data", str(directory), check=False)
+            assert done.returncode == 1 and f"(mode {mode:04o}): chmod 700" in done.stderr, (name, done)
+        directory.chmod(0o755)
+    copy.serve().stop()
+
+
 def test_deployments_have_nothing_in_common(made, fresh):
     init(fresh)
     ours, theirs = made.exports, fresh.exports

@@ -17,6 +17,7 @@ import pytest
 from botocore.exceptions import SSLError
 from certificates import Authority, Pair, openssl
 from conftest import Caller, Fastness, allow, binary, deny, record, refused, wait_for
+from curl_cffi import requests
 from raw import json_call
 from test_cli import AWS
 
@@ -118,6 +119,22 @@ def test_boto3_and_what_is_recorded(secure, secure_root):
         "clientProvidedHostHeader": host,
         "keyExchange": "x25519",
     }
+
+
+def test_the_key_exchange_resists_quantum_computers(secure, secure_root):
+    """With a client that offers X25519MLKEM768: curl over BoringSSL, which browsers use."""
+    request = json_call(secure_root, "kms", "ListKeys")
+    with requests.Session(impersonate="chrome", default_headers=False, verify=secure.ca_bundle) as client:
+        answer = client.request(
+            request.method,
+            secure.endpoint + request.target,
+            headers=dict(request.headers),
+            data=request.body,
+            http_version="v1",
+        )
+    assert answer.status_code == 200, answer.text
+    details = record(secure_root, answer.headers["x-amzn-requestid"])["tlsDetails"]
+    assert (details["tlsVersion"], details["keyExchange"]) == ("TLSv1.3", "X25519MLKEM768")
 
 
 def test_the_cli_with_what_env_exports(secure):
@@ -443,6 +460,51 @@ def test_a_new_certificate_is_taken_up_while_connections_stay(with_given, author
     assert call(kept, request())[0] == 200
     kept.close()
     fastness.stop()
+
+
+def test_a_certificate_that_was_made_here_is_renewed_by_its_date(fresh, authority):
+    """Once a third of its time is left: at a start, while serving, and not before the keyring is open."""
+    arguments = configure(fresh, '[tls]\nnames = ["localhost", "127.0.0.1"]\n')
+    root = fresh.serve("--tls", *arguments).root()
+    made = next((fresh.directory / "config" / "fastness" / "tls").glob("*.pem"))
+
+    def put(name, left):
+        """Puts in its place one of ninety days of which so many are left; of another authority, as none but the server signs with its own."""
+        pair = authority.issue(name, since=90 - left, days=left)
+        partial = made.with_suffix(".new")
+        partial.touch(mode=0o600)
+        partial.write_bytes(pair.key.read_bytes() + pair.certificate.read_bytes())
+        partial.rename(made)
+        return made.read_bytes()
+
+    def renewed():
+        with contextlib.suppress(ssl.SSLCertVerificationError), connect(fresh) as connection:
+            return serial(connection)
+
+    kept = connect(fresh)
+    first = serial(kept)
+    put("old", 29)
+    wait_for(lambda: renewed() not in (None, first))
+    assert call(kept, json_call(root, "kms", "ListKeys"))[0] == 200, "the open connection goes on"
+    kept.close()
+
+    fresh.run("seal", "--data", str(fresh.data))
+    old = put("old-while-sealed", 29)
+    wait_for(lambda: "took up a certificate" in fresh.log.read_text().rpartition("waiting for `fastness unseal`")[2])
+    assert renewed() is None and made.read_bytes() == old, "the authority's key is sealed"
+    fresh.run("unseal", "--data", str(fresh.data))
+    wait_for(renewed)
+    fresh.stop()
+
+    good = put("good", 31)
+    fresh.serve(*arguments).stop()
+    assert made.read_bytes() == good, "more than a third is left"
+    for left in (29, -1):
+        old = put(f"old-at-start{left}", left)
+        fresh.serve(*arguments)
+        assert made.read_bytes() != old and renewed()
+        fresh.root().sts.get_caller_identity()
+        fresh.stop()
 
 
 def test_hanging_up_does_nothing_else(fresh):

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The newest form of the description that this program writes and reads.
 const FORMAT: u32 = 1;
+
+/// The permissions of group and others to write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// The description of a deployment, in `deployment.json`. It is written last, so that its presence tells a whole deployment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,15 +69,27 @@ pub(crate) struct Data(PathBuf);
 
 impl Data {
     /// The one that flags, configuration or the default name.
+    ///
+    /// One into which others than its owner may write is refused: they could put their own socket in place of the operator's channel,
+    /// and be told a passphrase.
     pub(crate) fn locate(place: &Place, config: &Config) -> Result<Self, Failure> {
-        if let Some(path) = place.data.as_ref().or(config.data.as_ref()) {
-            return Ok(Self(path.clone()));
-        }
-        let base = home("XDG_DATA_HOME", ".local/share");
-        Ok(Self(
-            base.ok_or_else(|| Failure("no home directory: name a data directory with --data".into()))?
+        let path = match place.data.as_ref().or(config.data.as_ref()) {
+            Some(path) => path.clone(),
+            None => home("XDG_DATA_HOME", ".local/share")
+                .ok_or_else(|| Failure("no home directory: name a data directory with --data".into()))?
                 .join("fastness"),
-        ))
+        };
+        match fs::metadata(&path) {
+            Ok(found) if found.mode() & WRITABLE_BY_OTHERS != 0 => {
+                let mode = found.mode() & 0o7777;
+                Err(Failure(format!(
+                    "{}: others than its owner may write into this directory (mode {mode:04o}): chmod 700",
+                    path.display()
+                )))
+            }
+            // What is absent or cannot be looked at is told of when it is needed.
+            _ => Ok(Self(path)),
+        }
     }
 
     /// One at a given place.
@@ -240,8 +255,12 @@ pub(crate) fn create_private(directory: &Path) -> Result<(), Failure> {
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let partial = path.with_extension("partial");
     let write = || {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        // Made here and now: what is left of an attempt that was cut off, or was put there as a link, is not written to.
+        match fs::remove_file(&partial) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&partial, path)?;

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::deployment::{Data, Description};
 use crate::seal::AtHand;
 use crate::{Failure, failure, shares};
+use cloudhsmv2::CloudHsm;
 use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
@@ -16,8 +17,8 @@ use store::{Embedded, Store, StoreError};
 use sts::Sts;
 
 /// Every service there is, by name.
-pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(CloudTrail), iam, Arc::new(Kms), Arc::new(Sts)]
+pub(crate) fn services(iam: Arc<Iam>, cloudhsm: Arc<CloudHsm>) -> Vec<Arc<dyn Service>> {
+    vec![cloudhsm, Arc::new(CloudTrail), iam, Arc::new(Kms), Arc::new(Sts)]
 }
 
 /// What is known of a deployment before its keyring is open.
@@ -142,11 +143,12 @@ impl Opening {
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
         let aside = |work: &mut dyn FnMut()| tokio::task::block_in_place(work);
-        let env =
-            Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: KeyStores::none(), aside };
+        let cloudhsm = Arc::new(CloudHsm::new(self.config.cloudhsm.clone()));
+        let key_stores = KeyStores { clusters: Arc::clone(&cloudhsm) as _, ..KeyStores::none() };
+        let env = Env { keyring, random: Arc::new(SystemRandom), directory, key_stores, aside };
         let Description { account, region, .. } = &self.description;
         let clock = Arc::new(SystemClock);
-        let deployment = Deployment::new(store, env, clock, account, region, services(iam))
+        let deployment = Deployment::new(store, env, clock, account, region, services(iam, cloudhsm))
             .with_limits(self.config.quotas.get(), self.config.load.calls_max);
         Ok(Arc::new(deployment))
     }

@@ -48,7 +48,8 @@ pub(crate) fn restrict(
         tracing::info!("all memory is locked");
     }
     let mut read = config.process.read.clone();
-    for path in seal_files(place, config, seal) {
+    let modules = config.cloudhsm.iter().map(|device| device.module.clone());
+    for path in seal_files(place, config, seal).into_iter().chain(modules) {
         // Where it is said to be, and where a link leads.
         let found = path.canonicalize().ok();
         read.extend(

@@ -50,7 +50,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     )?;
     let iam = Arc::new(Iam::default());
     let telemetry = Arc::clone(&watched.telemetry);
-    let gate = Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)).with_telemetry(telemetry);
+    let gate =
+        Gate::sealed(&services(iam, Arc::default()), || ids::uuid(&SystemRandom)).with_telemetry(telemetry);
     let gate = Arc::new(gate);
     let opening = Opening { place: args.place.clone(), config, data, description };
     if args.sealed || args.resealed {

@@ -2,7 +2,7 @@
 //! only ever adds to a run.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring program")]
 
-use keyring::{KeyFile, Keyring, Passphrase, Random, SystemRandom};
+use keyring::{KeyFile, Keyring, MaterialSpec, Passphrase, Random, SystemRandom};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,9 +47,10 @@ fn main() {
     measure("token seal 300 B", || keyring.token_seal("session", &[7; 300]).unwrap());
     measure("token open 300 B", || keyring.token_open("session", &token).unwrap());
 
-    let sealed = keyring.generate_backing_key(place, &SystemRandom).unwrap();
-    measure("backing key, open already", || keyring.backing_key(place, &sealed.0).unwrap());
-    let key = keyring.backing_key(place, &sealed.0).unwrap();
+    let sealed = keyring.generate_material(place, MaterialSpec::Symmetric, &SystemRandom).unwrap();
+    measure("backing key, open already", || keyring.material(place, &sealed.0).unwrap());
+    let material = keyring.material(place, &sealed.0).unwrap();
+    let key = material.symmetric().unwrap();
     for length in [64, 4096] {
         let value = vec![7; length];
         let blob = key.encrypt(&SystemRandom, place, &value).unwrap();

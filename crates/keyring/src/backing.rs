@@ -1,14 +1,10 @@
-//! The backing keys of KMS: the 256-bit roots from which each ciphertext's key is derived (AWS KMS Cryptographic Details,
+//! The backing keys of symmetric KMS keys: the 256-bit roots from which each ciphertext's key is derived (AWS KMS Cryptographic Details,
 //! "Encrypt").
 
-use crate::barrier::Barrier;
 use crate::message::{MESSAGE_OVERHEAD_BYTES, open_message, seal_message};
 use crate::secret::Secret;
 use crate::{KeyringError, PLAINTEXT_BYTES_MAX, Random};
-use quick_cache::Equivalent;
-use quick_cache::sync::Cache;
 use std::fmt;
-use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const LABEL: &str = "fastness backing key message";
@@ -16,19 +12,12 @@ const LABEL: &str = "fastness backing key message";
 /// The form of a ciphertext, in its first byte.
 const VERSION: u8 = 1;
 
-/// How many backing keys stay open.
-const OPEN_MAX: usize = 16_384;
-
-/// A backing key as it may be stored: sealed, and of use at its own place only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SealedKey(pub Vec<u8>);
-
 /// A ciphertext that this key did not make, or not with this additional data, or that was altered: which of them is not said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid ciphertext")]
 pub struct InvalidCiphertext;
 
-/// One version of a KMS key's material, open for use and wiped when dropped.
+/// One version of a symmetric KMS key's material, open for use and wiped when dropped.
 pub struct BackingKey(Secret);
 
 impl BackingKey {
@@ -76,49 +65,5 @@ impl BackingKey {
 impl fmt::Debug for BackingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BackingKey(..)")
-    }
-}
-
-/// The backing keys of a keyring: sealed by a barrier of their own, and kept open for a while once used.
-pub(crate) struct BackingKeys {
-    barrier: Barrier,
-    open: Cache<Location<Vec<u8>>, Arc<BackingKey>>,
-}
-
-/// Which key is meant: the very bytes it is sealed in, at their place, so that what is open cannot be had for less than what
-/// opened it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Location<T> {
-    place: T,
-    sealed: T,
-}
-
-impl Equivalent<Location<Vec<u8>>> for Location<&[u8]> {
-    fn equivalent(&self, other: &Location<Vec<u8>>) -> bool {
-        self.place == other.place && self.sealed == other.sealed
-    }
-}
-
-impl BackingKeys {
-    pub(crate) fn new(barrier: Barrier) -> Self {
-        Self { barrier, open: Cache::new(OPEN_MAX) }
-    }
-
-    pub(crate) fn generate(&self, place: &[u8], random: &dyn Random) -> Result<SealedKey, KeyringError> {
-        self.barrier.seal(place, Secret::random(random).bytes()).map(SealedKey)
-    }
-
-    pub(crate) fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Arc<BackingKey>, KeyringError> {
-        if let Some(key) = self.open.get(&Location { place, sealed }) {
-            return Ok(key);
-        }
-        let secret = Secret::copy_of(&self.barrier.open(place, sealed)?).ok_or(KeyringError::Refused)?;
-        let key = Arc::new(BackingKey::new(secret));
-        self.open.insert(Location { place: place.to_vec(), sealed: sealed.to_vec() }, key.clone());
-        Ok(key)
-    }
-
-    pub(crate) fn renew(&self) -> Result<(), KeyringError> {
-        self.barrier.renew()
     }
 }

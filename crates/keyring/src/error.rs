@@ -71,6 +71,15 @@ pub enum KeyringError {
     /// There is no slot of that number.
     #[error("the keyring has no slot {0}")]
     NoSuchSlot(u32),
+    /// Bytes that were to become key material are not valid, or of another spec.
+    #[error("the bytes are no key material of this kind")]
+    NotMaterial,
+    /// Key material does not unwrap. On purpose it is not said why.
+    #[error("the key material does not unwrap")]
+    NotUnwrapped,
+    /// Key material is of another kind than what it was to be used for.
+    #[error("the key material is of another kind")]
+    OtherKind,
     /// The keyring file has another root key than this process: another process changed it, or somebody tampered with it.
     #[error("the keyring file `{path}` was given a new root key, or was tampered with: open it with a seal")]
     OtherRoot {

@@ -1,15 +1,16 @@
 //! The keyring: made once, opened at each start, then used from everywhere.
 
-use crate::backing::{BackingKey, BackingKeys, SealedKey};
 use crate::barrier::Barrier;
 use crate::domain::Domains;
 use crate::header::{Document, Header, WrappedDomain};
+use crate::material::{Material, MaterialSpec, Materials, SealedKey};
 use crate::message::{MESSAGE_OVERHEAD_BYTES, open_message, seal_message};
 use crate::secret::Secret;
 use crate::slots::{add_slot, require_apart, unseal};
 use crate::writer::WriterLimits;
 use crate::{KeyringError, Random, Seal, SlotInfo, file};
 use arc_swap::ArcSwap;
+use primitives::{KeyPair, KeyWrapping};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ pub(crate) struct Inner {
     header: ArcSwap<Header>,
     domains: Arc<ArcSwap<Domains>>,
     values: Barrier,
-    backing: BackingKeys,
+    materials: Materials,
 }
 
 impl Keyring {
@@ -80,7 +81,7 @@ impl Keyring {
         let barrier = |label| Barrier::new(label, WriterLimits::STANDARD, random.clone(), domains.clone());
         Ok(Self(Arc::new(Inner {
             values: barrier(VALUE_LABEL)?,
-            backing: BackingKeys::new(barrier(BACKING_LABEL)?),
+            materials: Materials::new(barrier(BACKING_LABEL)?),
             path: path.to_owned(),
             root: Mutex::new(root),
             random,
@@ -142,20 +143,85 @@ impl Keyring {
             .map_err(|_| KeyringError::Refused)
     }
 
-    /// Makes a new backing key, of use at `place` only: the KMS key and the version it is the material of.
+    /// Makes new material, of use at `place` only: the KMS key and the version it is the material of. That of RSA takes a tenth of a
+    /// second or more.
     ///
     /// # Errors
     /// Those of the cryptographic library.
-    pub fn generate_backing_key(&self, place: &[u8], random: &dyn Random) -> Result<SealedKey, KeyringError> {
-        self.0.backing.generate(place, random)
+    pub fn generate_material(
+        &self,
+        place: &[u8],
+        spec: MaterialSpec,
+        random: &dyn Random,
+    ) -> Result<SealedKey, KeyringError> {
+        self.0.materials.generate(place, spec, random)
     }
 
-    /// Opens a backing key at its place. Those used lately stay open.
+    /// Takes over material from elsewhere: 32 bytes of a symmetric key, as many bytes as its code has of a key of HMAC, or a private key
+    /// in PKCS#8 (RFC 5958), ML-DSA's and ML-KEM's with their seed.
+    ///
+    /// # Errors
+    /// [`KeyringError::NotMaterial`], if it is not valid or of another spec.
+    pub fn import_material(
+        &self,
+        place: &[u8],
+        spec: MaterialSpec,
+        bytes: &[u8],
+    ) -> Result<SealedKey, KeyringError> {
+        self.0.materials.import(place, spec, bytes)
+    }
+
+    /// Takes over material that came wrapped under the public key of `unwrapping`.
+    ///
+    /// # Errors
+    /// [`KeyringError::NotUnwrapped`], and those of [`Self::import_material`].
+    pub fn import_wrapped_material(
+        &self,
+        place: &[u8],
+        spec: MaterialSpec,
+        unwrapping: &KeyPair,
+        wrapping: KeyWrapping,
+        wrapped: &[u8],
+    ) -> Result<SealedKey, KeyringError> {
+        self.0.materials.import_wrapped(place, spec, unwrapping, wrapping, wrapped)
+    }
+
+    /// Opens material at its place. What was used lately stays open.
     ///
     /// # Errors
     /// [`KeyringError::Refused`], whatever is wrong.
-    pub fn backing_key(&self, place: &[u8], sealed: &[u8]) -> Result<Arc<BackingKey>, KeyringError> {
-        self.0.backing.open(place, sealed)
+    pub fn material(&self, place: &[u8], sealed: &[u8]) -> Result<Arc<Material>, KeyringError> {
+        self.0.materials.open(place, sealed)
+    }
+
+    /// The same material for another place.
+    ///
+    /// # Errors
+    /// [`KeyringError::Refused`], whatever is wrong.
+    pub fn reseal_material(&self, from: &[u8], sealed: &[u8], to: &[u8]) -> Result<SealedKey, KeyringError> {
+        self.0.materials.reseal(from, sealed, to)
+    }
+
+    /// What tells later, when the material at this place is gone, whether other material is the same: a digest of it, sealed.
+    ///
+    /// # Errors
+    /// [`KeyringError::Refused`], whatever is wrong.
+    pub fn material_fingerprint(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyringError> {
+        self.0.materials.fingerprint(place, sealed)
+    }
+
+    /// Whether the material sealed at `place` is the one that the fingerprint was taken of, which was at the place `of` then.
+    ///
+    /// # Errors
+    /// [`KeyringError::Refused`], if either does not open.
+    pub fn is_material_of(
+        &self,
+        place: &[u8],
+        sealed: &[u8],
+        of: &[u8],
+        fingerprint: &[u8],
+    ) -> Result<bool, KeyringError> {
+        self.0.materials.has_fingerprint(place, sealed, of, fingerprint)
     }
 
     /// The slots there are.
@@ -284,7 +350,7 @@ impl Keyring {
         self.0.header.store(Arc::new(header));
         if after != before {
             self.0.values.renew()?;
-            self.0.backing.renew()?;
+            self.0.materials.renew()?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The root key and everything below it: the only place where plaintext key material lives.
 //!
 //! A [`Keyring`] is opened with any one of its seals, and from then on seals and opens values ([`Keyring::seal`]), makes
-//! tokens that only it can read ([`Keyring::token_seal`]) and holds the backing keys of KMS ([`BackingKey`]).
+//! tokens that only it can read ([`Keyring::token_seal`]) and holds the material of KMS keys ([`Material`]).
 //!
 //! ```text
 //! seals (key file, passphrase, …) → root key → domain keys, one an epoch → a key per writer  → values, backing keys
@@ -22,6 +22,7 @@ mod file;
 mod header;
 mod key_file;
 mod keyring;
+mod material;
 mod message;
 mod passphrase;
 mod random;
@@ -32,11 +33,12 @@ mod slots;
 mod wrapping;
 mod writer;
 
-pub use backing::{BackingKey, InvalidCiphertext, SealedKey};
+pub use backing::{BackingKey, InvalidCiphertext};
 pub use error::KeyringError;
 pub use file::{Access, read_private};
 pub use key_file::KeyFile;
 pub use keyring::{Keyring, PLAINTEXT_BYTES_MAX};
+pub use material::{Material, MaterialSpec, SealedKey};
 pub use passphrase::{Passphrase, Work};
 pub use random::{Random, SystemRandom};
 pub use rekey::Rekeyed;

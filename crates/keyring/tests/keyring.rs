@@ -2,7 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is tests")]
 
 use keyring::{
-    Access, BackingKey, KeyFile, Keyring, KeyringError, Passphrase, Random, Seal, SystemRandom, Work,
+    Access, BackingKey, KeyFile, Keyring, KeyringError, Material, MaterialSpec, Passphrase, Random, Seal,
+    SystemRandom, Work,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -106,12 +107,17 @@ fn every_bit_of_what_is_sealed_counts() {
     refuses_every_change(&value, |sealed| keyring.open_sealed(b"place", sealed).is_ok());
     let token = keyring.token_seal("session", b"value").unwrap();
     refuses_every_change(&token, |sealed| keyring.token_open("session", sealed).is_ok());
-    let backing = keyring.generate_backing_key(b"key/1", &SystemRandom).unwrap();
-    refuses_every_change(&backing.0, |sealed| keyring.backing_key(b"key/1", sealed).is_ok());
-    let blob =
-        keyring.backing_key(b"key/1", &backing.0).unwrap().encrypt(&SystemRandom, b"aad", b"value").unwrap();
+    let backing = keyring.generate_material(b"key/1", MaterialSpec::Symmetric, &SystemRandom).unwrap();
+    refuses_every_change(&backing.0, |sealed| keyring.material(b"key/1", sealed).is_ok());
+    let blob = keyring
+        .material(b"key/1", &backing.0)
+        .unwrap()
+        .symmetric()
+        .unwrap()
+        .encrypt(&SystemRandom, b"aad", b"value")
+        .unwrap();
     refuses_every_change(&blob, |blob| {
-        keyring.backing_key(b"key/1", &backing.0).unwrap().decrypt(b"aad", blob).is_ok()
+        keyring.material(b"key/1", &backing.0).unwrap().symmetric().unwrap().decrypt(b"aad", blob).is_ok()
     });
 }
 
@@ -121,7 +127,7 @@ fn kinds_of_sealed_values_are_apart() {
     let (keyring, _) = scene.create();
     let value = keyring.seal(b"place", &[7; 32]).unwrap();
     let token = keyring.token_seal("place", &[7; 32]).unwrap();
-    let backing = keyring.generate_backing_key(b"place", &SystemRandom).unwrap().0;
+    let backing = keyring.generate_material(b"place", MaterialSpec::Symmetric, &SystemRandom).unwrap().0;
     for sealed in [&token, &backing] {
         assert!(keyring.open_sealed(b"place", sealed).is_err());
     }
@@ -129,13 +135,13 @@ fn kinds_of_sealed_values_are_apart() {
         assert!(keyring.token_open("place", sealed).is_err());
     }
     for sealed in [&value, &token] {
-        assert!(keyring.backing_key(b"place", sealed).is_err());
+        assert!(keyring.material(b"place", sealed).is_err());
     }
     let other = Scene::new();
     let (other, _) = other.create();
     assert!(other.open_sealed(b"place", &value).is_err());
     assert!(other.token_open("place", &token).is_err());
-    assert!(other.backing_key(b"place", &backing).is_err());
+    assert!(other.material(b"place", &backing).is_err());
 }
 
 #[test]
@@ -156,13 +162,14 @@ fn tokens_serve_one_purpose_and_tell_nothing() {
 fn backing_keys_encrypt_for_their_context() {
     let scene = Scene::new();
     let (keyring, _) = scene.create();
-    let sealed = keyring.generate_backing_key(b"key/1", &SystemRandom).unwrap();
-    let other = keyring.generate_backing_key(b"key/1", &SystemRandom).unwrap();
-    let key = keyring.backing_key(b"key/1", &sealed.0).unwrap();
+    let sealed = keyring.generate_material(b"key/1", MaterialSpec::Symmetric, &SystemRandom).unwrap();
+    let other = keyring.generate_material(b"key/1", MaterialSpec::Symmetric, &SystemRandom).unwrap();
+    let key = keyring.material(b"key/1", &sealed.0).unwrap();
     // Open already, and yet of use at its place only.
-    assert!(Arc::ptr_eq(&key, &keyring.backing_key(b"key/1", &sealed.0).unwrap()));
-    assert!(keyring.backing_key(b"key/2", &sealed.0).is_err());
-    let other = keyring.backing_key(b"key/1", &other.0).unwrap();
+    assert!(Arc::ptr_eq(&key, &keyring.material(b"key/1", &sealed.0).unwrap()));
+    assert!(keyring.material(b"key/2", &sealed.0).is_err());
+    let other = keyring.material(b"key/1", &other.0).unwrap();
+    let (key, other) = (key.symmetric().unwrap(), other.symmetric().unwrap());
     for plaintext in [&b""[..], b"value", &[7; 4096]] {
         let blob = key.encrypt(&SystemRandom, b"context", plaintext).unwrap();
         assert_eq!(blob.len(), plaintext.len() + BackingKey::OVERHEAD_BYTES);
@@ -187,10 +194,15 @@ fn a_backing_key_blob_is_made_as_documented() {
     let scene = Scene::new();
     let (keyring, _) = scene.create();
     let random = Counting(0.into());
-    let sealed = keyring.generate_backing_key(b"key/1", &random).unwrap();
+    let sealed = keyring.generate_material(b"key/1", MaterialSpec::Symmetric, &random).unwrap();
     random.0.store(0x40, std::sync::atomic::Ordering::Relaxed);
-    let blob =
-        keyring.backing_key(b"key/1", &sealed.0).unwrap().encrypt(&random, b"context", b"value").unwrap();
+    let blob = keyring
+        .material(b"key/1", &sealed.0)
+        .unwrap()
+        .symmetric()
+        .unwrap()
+        .encrypt(&random, b"context", b"value")
+        .unwrap();
     assert_eq!(
         hex::encode(blob),
         "01404142434445464748494a4b4c4d4e4f505152535455565758595a5b697f314b8861ffe469f52edcac249e212c0eea3a62"
@@ -250,7 +262,7 @@ fn a_new_epoch_seals_and_the_old_ones_open() {
     let mut sealed = Vec::new();
     for epoch in 1..=5 {
         assert_eq!(keyring.epoch(), epoch);
-        let backing = keyring.generate_backing_key(place, &SystemRandom).unwrap().0;
+        let backing = keyring.generate_material(place, MaterialSpec::Symmetric, &SystemRandom).unwrap().0;
         sealed.push((
             keyring.seal(place, b"value").unwrap(),
             keyring.token_seal("t", b"value").unwrap(),
@@ -265,7 +277,7 @@ fn a_new_epoch_seals_and_the_old_ones_open() {
         for (value, token, backing) in &sealed {
             assert_eq!(*keyring.open_sealed(place, value).unwrap(), b"value");
             assert_eq!(*keyring.token_open("t", token).unwrap(), b"value");
-            keyring.backing_key(place, backing).unwrap();
+            keyring.material(place, backing).unwrap();
         }
     }
 }
@@ -466,8 +478,8 @@ fn work(keyring: &Keyring, key: &KeyFile) -> Vec<Vec<u8>> {
 fn debug_output_has_no_material() {
     let scene = Scene::new();
     let (keyring, key) = scene.create();
-    let sealed = keyring.generate_backing_key(b"place", &SystemRandom).unwrap();
-    let backing = keyring.backing_key(b"place", &sealed.0).unwrap();
+    let sealed = keyring.generate_material(b"place", MaterialSpec::Symmetric, &SystemRandom).unwrap();
+    let backing = keyring.material(b"place", &sealed.0).unwrap();
     let shown = format!("{keyring:?} {keyring:#?} {key:?} {:?} {backing:?}", phrase(PHRASE));
     assert!(shown.contains("Keyring { path: "), "{shown}");
     let material = std::fs::read(scene.key_path()).unwrap();
@@ -490,11 +502,11 @@ proptest! {
     #[test]
     fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), version in 0..3_u8) {
         thread_local! {
-            static KEYRING: (Scene, Keyring, Arc<BackingKey>) = {
+            static KEYRING: (Scene, Keyring, Arc<Material>) = {
                 let scene = Scene::new();
                 let (keyring, _) = scene.create();
-                let sealed = keyring.generate_backing_key(b"place", &SystemRandom).unwrap();
-                let backing = keyring.backing_key(b"place", &sealed.0).unwrap();
+                let sealed = keyring.generate_material(b"place", MaterialSpec::Symmetric, &SystemRandom).unwrap();
+                let backing = keyring.material(b"place", &sealed.0).unwrap();
                 (scene, keyring, backing)
             };
         }
@@ -504,8 +516,8 @@ proptest! {
             for bytes in [&bytes, &plausible] {
                 prop_assert!(keyring.open_sealed(b"place", bytes).is_err());
                 prop_assert!(keyring.token_open("purpose", bytes).is_err());
-                prop_assert!(keyring.backing_key(b"place", bytes).is_err());
-                prop_assert!(backing.decrypt(b"aad", bytes).is_err());
+                prop_assert!(keyring.material(b"place", bytes).is_err());
+                prop_assert!(backing.symmetric().unwrap().decrypt(b"aad", bytes).is_err());
             }
             Ok(())
         })?;

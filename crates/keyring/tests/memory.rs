@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is tests")]
 
-use keyring::{KeyFile, Keyring, Passphrase, Random, SystemRandom, Work};
+use keyring::{KeyFile, Keyring, MaterialSpec, Passphrase, Random, SystemRandom, Work};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex};
@@ -67,10 +67,10 @@ fn keys_are_wiped() {
     let keyring = Keyring::create(&path, &key, random.clone()).unwrap();
     let work = Work { memory_kib: 64, passes: 1, lanes: 1 };
     keyring.add_slot(&Passphrase::with_work(b"correct horse battery staple".to_vec().into(), work)).unwrap();
-    let sealed = keyring.generate_backing_key(b"place", &*random).unwrap();
-    let backing = keyring.backing_key(b"place", &sealed.0).unwrap();
-    let blob = backing.encrypt(&*random, b"aad", b"value").unwrap();
-    backing.decrypt(b"aad", &blob).unwrap();
+    let sealed = keyring.generate_material(b"place", MaterialSpec::Symmetric, &*random).unwrap();
+    let backing = keyring.material(b"place", &sealed.0).unwrap();
+    let blob = backing.symmetric().unwrap().encrypt(&*random, b"aad", b"value").unwrap();
+    backing.symmetric().unwrap().decrypt(b"aad", &blob).unwrap();
     keyring.seal(b"place", b"value").unwrap();
     keyring.token_seal("purpose", b"value").unwrap();
 

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "all of this file is tests")]
 
 use keyring::{
-    Access, KeyFile, Keyring, KeyringError, Kind, Passphrase, Random, Seal, Secret, SlotPlace, SystemRandom,
-    Trial, Work, Wrapping,
+    Access, KeyFile, Keyring, KeyringError, Kind, MaterialSpec, Passphrase, Random, Seal, Secret, SlotPlace,
+    SystemRandom, Trial, Work, Wrapping,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ fn the_seals_at_hand_open_it_and_no_others() {
     let gone = keyring.add_slot(&lost).unwrap();
     let stays = keyring.add_slot(&kept).unwrap();
     let before = [keyring.seal(b"place", b"old").unwrap(), keyring.token_seal("t", b"old").unwrap()];
-    let backing = keyring.generate_backing_key(b"key", &SystemRandom).unwrap();
+    let backing = keyring.generate_material(b"key", MaterialSpec::Symmetric, &SystemRandom).unwrap();
     let generation = keyring.generation();
 
     let new = scene.key("new.key");
@@ -77,7 +77,7 @@ fn the_seals_at_hand_open_it_and_no_others() {
             assert_eq!(*keyring.open_sealed(b"place", &before[0]).unwrap(), b"old");
             assert_eq!(*keyring.token_open("t", &before[1]).unwrap(), b"old");
             assert_eq!(*keyring.open_sealed(b"place", &after).unwrap(), b"new");
-            keyring.backing_key(b"key", &backing.0).unwrap();
+            keyring.material(b"key", &backing.0).unwrap();
         }
     }
     for seal in [key as &dyn Seal, &lost] {

@@ -8,6 +8,7 @@ use crate::deployment::{Data, Description};
 use crate::opening::Opening;
 use crate::{Failure, changes, failure};
 use platform::Vouching;
+use rustix::fs::OFlags;
 use serde_json::{Value, json};
 use server::{Clock as _, Deployment, SystemClock};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -62,8 +63,11 @@ impl Target {
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        let open =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&partial);
+        // Where backups are kept others may have put a link.
+        let no_link = i32::try_from(OFlags::NOFOLLOW.bits())?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(no_link);
+        let open = options.open(&partial);
         let file = open.map_err(|error| failure(partial.display(), error))?;
         match file.try_lock() {
             Ok(()) => {}

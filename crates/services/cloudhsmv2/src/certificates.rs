@@ -3,6 +3,8 @@
 
 use crate::cluster::{Claim, Cluster};
 use crate::errors::{self, invalid};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hsm::{HsmError, Identity, PublicKey, Token};
 use platform::{Cx, Fault};
 use rcgen::{
@@ -63,8 +65,9 @@ pub(crate) fn issue(
     let issued = cx.aside(|| {
         token.with_identity(so_pin, |identity| {
             let signer = Signer { identity, public: rsa_public_key(identity.public()) };
-            let request = params.serialize_request(&signer).and_then(|request| request.pem());
-            let own = params.self_signed(&signer).map(|certificate| certificate.pem());
+            let request =
+                params.serialize_request(&signer).map(|request| block("CERTIFICATE REQUEST", request.der()));
+            let own = params.self_signed(&signer).map(|certificate| block("CERTIFICATE", certificate.der()));
             match (request, own) {
                 (Ok(request), Ok(own)) => Ok((request, own)),
                 _ => Err(HsmError::Nonsense),
@@ -72,6 +75,19 @@ pub(crate) fn issue(
         })
     })?;
     issued.map_err(|error| errors::device(&error))
+}
+
+/// A PEM block (RFC 7468).
+fn block(label: &str, der: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {label}-----");
+    for (place, c) in STANDARD.encode(der).chars().enumerate() {
+        if place % 64 == 0 {
+            text.push('\n');
+        }
+        text.push(c);
+    }
+    text.push_str(&format!("\n-----END {label}-----\n"));
+    text
 }
 
 /// `RSAPublicKey` of PKCS #1 (RFC 8017, A.1.1): a sequence of two integers, in DER.

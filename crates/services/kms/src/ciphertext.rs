@@ -48,8 +48,8 @@ pub(crate) fn encrypt(cx: &Cx<'_>, key: &Key, pairs: &Pairs, plaintext: &[u8]) -
     let data = additional_data(&header, pairs);
     let envelope = match material {
         Some(material) => {
-            let backing = cx.keyring().backing_key(&material.place(key), &material.sealed)?;
-            backing.encrypt(cx.random(), &data, plaintext)?
+            let open = cx.keyring().material(&material.place(key), &material.sealed)?;
+            open.symmetric()?.encrypt(cx.random(), &data, plaintext)?
         }
         None => plaintext.to_vec(),
     };
@@ -112,9 +112,9 @@ impl<'a> Ciphertext<'a> {
             let plaintext = outer.ok_or_else(|| Fault::bug(format!("{} has no material", key.arn)))?;
             return Ok(Opened { plaintext, material: name });
         };
-        let backing = cx.keyring().backing_key(&material.place(key), &material.sealed)?;
+        let open = cx.keyring().material(&material.place(key), &material.sealed)?;
         let envelope = outer.as_ref().map_or(self.envelope, |outer| outer.as_slice());
-        let plaintext = backing.decrypt(&data, envelope).map_err(|_| invalid_ciphertext())?;
+        let plaintext = open.symmetric()?.decrypt(&data, envelope).map_err(|_| invalid_ciphertext())?;
         Ok(Opened { plaintext, material: name })
     }
 }

@@ -16,6 +16,7 @@ use crate::policies::{KeyPolicy, keep_out_of_lockout};
 use crate::state::{self, Row};
 use crate::text::Text;
 use crate::{Kms, grants, pages, rotation, stores, tags};
+use keyring::MaterialSpec;
 use platform::{Access, Cx, Fault, Handle, ids};
 use wire::Unit;
 
@@ -72,7 +73,7 @@ impl Handle<ops::CreateKey> for Kms {
         let placed = stores::place(cx, input, spec, origin, &arn)?;
         let materials = match origin {
             OriginType::AwsCloudhsm => Vec::new(),
-            _ => vec![Material::generate(cx, &arn, None)?],
+            _ => vec![Material::generate(cx, &arn, MaterialSpec::Symmetric, None)?],
         };
         let key = Key {
             account: account.to_owned(),

@@ -3,6 +3,7 @@
 use crate::api::RotationType;
 use crate::key::Key;
 use crate::text::{Text, hexadecimal};
+use keyring::MaterialSpec;
 use platform::{Cx, Fault};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -29,12 +30,13 @@ impl Material {
     pub(crate) fn generate(
         cx: &Cx<'_>,
         key_arn: &str,
+        spec: MaterialSpec,
         rotation: Option<RotationType>,
     ) -> Result<Self, Fault> {
         let mut id = [0; 32];
         cx.random().fill(&mut id);
         let id = MaterialId(id);
-        let sealed = cx.keyring().generate_backing_key(&place(key_arn, id), cx.random())?;
+        let sealed = cx.keyring().generate_material(&place(key_arn, id), spec, cx.random())?;
         Ok(Self { id, created: cx.now().0, rotation: rotation.map(Text), sealed: sealed.0 })
     }
 

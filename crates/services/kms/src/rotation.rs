@@ -17,6 +17,7 @@ use crate::limits::{
 use crate::material::Material;
 use crate::names::{Takes, find};
 use crate::{pages, state};
+use keyring::MaterialSpec;
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Handle, Timer};
 use serde::{Deserialize, Serialize};
@@ -231,7 +232,7 @@ fn timer(key: &Key, rotation: Rotation) -> Timer {
 
 fn rotate(cx: &mut Cx<'_>, key: &mut Key, kind: RotationType) -> Result<(), Fault> {
     let previous = key.current()?.id;
-    let material = Material::generate(cx, &key.arn, Some(kind))?;
+    let material = Material::generate(cx, &key.arn, MaterialSpec::Symmetric, Some(kind))?;
     cx.emit(ServiceEvent {
         name: "RotateKey",
         resource: Resource { kind: "AWS::KMS::Key", arn: key.arn.clone(), account: key.account.clone() },
