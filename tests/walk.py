@@ -95,6 +95,8 @@ class Resources:
             "PolicyName": "target",
             "ResourceArn": f"arn:aws:cloudhsm:us-east-1:{self.account}:backup/backup-aaaaaaaaaaa",
             "ResourceId": self.cluster,
+            "PrimaryRegion": "eu-west-1",
+            "ReplicaRegion": "eu-west-1",
             "RetiringPrincipal": grantee,
             "RoleArn": self.role_arn,
             "RoleName": "target",

@@ -19,6 +19,7 @@ pub struct Access<'a> {
     pub(crate) action: &'a str,
     pub(crate) resource: Cow<'a, str>,
     pub(crate) account: Option<&'a str>,
+    pub(crate) region: Option<&'a str>,
     pub(crate) policy: Option<&'a Policy>,
     pub(crate) mode: Mode,
     pub(crate) resource_tags: Option<&'a BTreeMap<String, String>>,
@@ -34,6 +35,7 @@ impl<'a> Access<'a> {
             action,
             resource: resource.into(),
             account: None,
+            region: None,
             policy: None,
             mode: Mode::Standard,
             resource_tags: None,
@@ -47,6 +49,13 @@ impl<'a> Access<'a> {
     #[must_use]
     pub fn owned_by(mut self, account: &'a str) -> Self {
         self.account = Some(account);
+        self
+    }
+
+    /// The region that it is done in, where that may be another than the call's: `aws:RequestedRegion`.
+    #[must_use]
+    pub fn in_region(mut self, region: &'a str) -> Self {
+        self.region = Some(region);
         self
     }
 
@@ -156,7 +165,7 @@ impl<'a> Facts<'a> {
         let one = match name {
             "currenttime" => self.made.current_time.get_or_init(|| call.now.rfc3339()),
             "epochtime" => self.made.epoch_time.get_or_init(|| call.now.epoch_seconds().to_string()),
-            "requestedregion" => &call.region,
+            "requestedregion" => self.access.region.unwrap_or(&call.region),
             "sourceip" => &call.source_ip,
             "securetransport" => truth(call.secure),
             "useragent" => call.user_agent.as_deref()?,

@@ -106,6 +106,11 @@ impl Record<'_> {
 }
 
 impl ServiceEvent {
+    /// Where it happened: in the region of the resource, if it has one, which need not be that of the call that led to it.
+    fn region(&self) -> Option<&str> {
+        self.resource.arn.split(':').nth(3).filter(|region| !region.is_empty())
+    }
+
     /// Writes the record of what service `source` did.
     pub fn write(&self, call: &Call, source: &str, event_id: &str) -> Vec<u8> {
         let record = json!({
@@ -114,7 +119,7 @@ impl ServiceEvent {
             "eventTime": seconds(call.now.0),
             "eventSource": source,
             "eventName": self.name,
-            "awsRegion": call.region,
+            "awsRegion": self.region().unwrap_or(&call.region),
             "sourceIPAddress": source,
             "userAgent": source,
             "requestParameters": null,

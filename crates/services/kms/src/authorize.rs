@@ -206,7 +206,11 @@ impl<'a> Use<'a> {
             .key("kms:KeySpec", key.spec.0.as_str())
             .key("kms:KeyUsage", key.usage.0.as_str())
             .key("kms:KeyOrigin", key.origin.0.as_str())
-            .key("kms:MultiRegion", "false");
+            .in_region(&key.region)
+            .key("kms:MultiRegion", if key.multi_region.is_some() { "true" } else { "false" });
+        if let Some(kind) = key.multi_region_type() {
+            access = access.key("kms:MultiRegionKeyType", kind.as_str());
+        }
         if !key.aliases.is_empty() && key.aliases.len() <= ALIASES_PER_KEY {
             access = access.keys("kms:ResourceAliases", key.aliases.iter().cloned());
         }

@@ -6,10 +6,14 @@ use crate::errors::invalid_ciphertext;
 use crate::key::Key;
 use crate::limits::CIPHERTEXT_BYTES;
 use crate::material::{Material, MaterialId};
+use crate::names::MULTI_REGION_PREFIX;
 use platform::{Cx, Fault};
 use zeroize::Zeroizing;
 
+/// Of keys of one Region, whose ids are UUIDs.
 const VERSION: u8 = 1;
+/// Of multi-Region keys, whose ids are `mrk-` and 32 hexadecimal digits.
+const MULTI_REGION_VERSION: u8 = 2;
 const ACCOUNT_BYTES: usize = 6;
 const KEY_BYTES: usize = 16;
 const MATERIAL_BYTES: usize = 32;
@@ -88,11 +92,13 @@ impl<'a> Ciphertext<'a> {
         let (account, rest) = rest.split_first_chunk::<ACCOUNT_BYTES>()?;
         let (key, rest) = rest.split_first_chunk::<KEY_BYTES>()?;
         let material = MaterialId(*rest.first_chunk::<MATERIAL_BYTES>()?);
-        if version != VERSION {
-            return None;
-        }
+        let key = match version {
+            VERSION => uuid(*key),
+            MULTI_REGION_VERSION => format!("{MULTI_REGION_PREFIX}{}", hex::encode(key)),
+            _ => return None,
+        };
         let account = account.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        Some(Self { account: format!("{account:012}"), key: uuid(*key), material, header, envelope })
+        Some(Self { account: format!("{account:012}"), key, material, header, envelope })
     }
 
     /// Whether the key made it, as far as the header says.
@@ -120,12 +126,16 @@ impl<'a> Ciphertext<'a> {
 }
 
 fn header(key: &Key, material: MaterialId) -> Result<Vec<u8>, Fault> {
-    let parts = key.account.parse::<u64>().ok().zip(uuid_bytes(&key.id));
+    let (version, digits) = match key.id.strip_prefix(MULTI_REGION_PREFIX) {
+        Some(digits) => (MULTI_REGION_VERSION, digits),
+        None => (VERSION, key.id.as_str()),
+    };
+    let parts = key.account.parse::<u64>().ok().zip(uuid_bytes(digits));
     let (account, id) =
         parts.ok_or_else(|| Fault::bug(format!("{} cannot be named in a ciphertext", key.arn)))?;
     let account = account.to_be_bytes();
     let mut header = Vec::with_capacity(HEADER_BYTES);
-    header.push(VERSION);
+    header.push(version);
     header.extend_from_slice(account.last_chunk::<ACCOUNT_BYTES>().unwrap_or(&[0; ACCOUNT_BYTES]));
     header.extend_from_slice(&id);
     header.extend_from_slice(&material.0);

@@ -11,10 +11,9 @@ use crate::key::{KEYS, Key, State};
 use crate::key_count;
 use crate::keys::manage;
 use crate::limits::{DAY_MILLIS, DELETION_WINDOW_DAYS, DELETION_WINDOW_DEFAULT_DAYS};
-use crate::{grants, rotation, state, stores};
+use crate::{grants, regions, rotation, state, stores};
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Handle, Timer};
-use wire::Timestamp;
 
 /// The task of the timers that delete.
 pub(crate) const TASK: &str = "delete-key";
@@ -37,13 +36,15 @@ impl Handle<ops::ScheduleKeyDeletion> for Kms {
                 DELETION_WINDOW_DAYS.end()
             )));
         }
-        let at = cx.now().0.saturating_add(i64::from(days) * DAY_MILLIS);
-        key.state = State::PendingDeletion { at };
-        timer(&key, at).set(&mut cx.tx)?;
+        if key.multi_region.as_ref().is_some_and(|regions| regions.keeps(&key)) {
+            key.state = State::PendingReplicaDeletion { days };
+        } else {
+            wait(cx, &mut key, days)?;
+        }
         key.put(cx)?;
         Ok(ScheduleKeyDeletionResponse {
+            deletion_date: key.metadata()?.deletion_date,
             key_id: Some(key.arn),
-            deletion_date: Some(Timestamp(at)),
             key_state: Some(key.state.on_the_wire()),
             pending_window_in_days: Some(days),
         })
@@ -67,6 +68,13 @@ impl Handle<ops::CancelKeyDeletion> for Kms {
     }
 }
 
+/// From now on the key waits these days for its deletion.
+pub(crate) fn wait(cx: &mut Cx<'_>, key: &mut Key, days: i32) -> Result<(), Fault> {
+    let at = cx.now().0.saturating_add(i64::from(days) * DAY_MILLIS);
+    key.state = State::PendingDeletion { at };
+    timer(key, at).set(&mut cx.tx)
+}
+
 /// Does what a timer was set for: the key, its aliases and its grants are gone after it. Of very many grants a part goes at a time,
 /// and the key last.
 pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
@@ -87,6 +95,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     stores::remove(cx, &key)?;
     KEYS.delete(&mut cx.tx, &key.path());
     key_count::take(cx, &key)?;
+    regions::forget(cx, &key)?;
     cx.emit(ServiceEvent {
         name: "DeleteKey",
         details: serde_json::json!({ "keyId": key.id }),

@@ -6,6 +6,7 @@ use crate::api::{
 };
 use crate::material::Material;
 use crate::policies::KeyPolicy;
+use crate::regions::MultiRegion;
 use crate::rotation::Rotation;
 use crate::stores;
 use crate::stores::{Outside, Placed};
@@ -39,8 +40,11 @@ pub(crate) struct Key {
     pub(crate) aliases: Vec<String>,
     /// Oldest first; the last is the current one.
     pub(crate) materials: Vec<Material>,
-    /// None while automatic rotation is not enabled.
+    /// None while automatic rotation is not enabled. A replica has its primary's.
     pub(crate) rotation: Option<Rotation>,
+    /// None for a key of one Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) multi_region: Option<MultiRegion>,
     /// Where it lies, if that is a custom key store.
     #[serde(default)]
     pub(crate) placed: Option<Placed>,
@@ -154,7 +158,12 @@ impl Key {
             customer_master_key_spec: CustomerMasterKeySpec::from_wire(self.spec.0.as_str()),
             key_spec: Some(self.spec.0),
             encryption_algorithms: Some(self.encryption_algorithms().to_vec()),
-            multi_region: Some(false),
+            multi_region: Some(self.multi_region.is_some()),
+            multi_region_configuration: self.multi_region.as_ref().map(|regions| regions.configuration(self)),
+            pending_deletion_window_in_days: match self.state {
+                State::PendingReplicaDeletion { days } => Some(days),
+                _ => None,
+            },
             current_key_material_id: self.current_name()?,
             custom_key_store_id: self.placed.as_ref().map(|placed| placed.store.clone()),
             cloud_hsm_cluster_id: self.outside.as_ref().and_then(|outside| outside.cluster.clone()),

@@ -5,6 +5,7 @@
 
 use crate::key::Key;
 use crate::limits::KEYS_PER_REGION;
+use crate::names::MULTI_REGION_PREFIX;
 use platform::{Cx, Fault, Table};
 use serde::{Deserialize, Serialize};
 
@@ -58,5 +59,6 @@ fn read(cx: &mut Cx<'_>, path: &[&str]) -> Result<u32, Fault> {
 
 /// The two hexadecimal digits of the id's first byte.
 fn part_of(key: &Key) -> &str {
-    key.id.get(..2).unwrap_or("00")
+    let digits = key.id.strip_prefix(MULTI_REGION_PREFIX).unwrap_or(&key.id);
+    digits.get(..2).unwrap_or("00")
 }

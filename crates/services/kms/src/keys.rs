@@ -3,7 +3,7 @@
 use crate::api::{
     CreateKeyRequest, CreateKeyResponse, DescribeKeyRequest, DescribeKeyResponse, DisableKeyRequest,
     EnableKeyRequest, GrantOperation, KeyListEntry, KeySpec, KeyUsageType, ListKeysRequest, ListKeysResponse,
-    OriginType, UpdateKeyDescriptionRequest, ops,
+    MultiRegionKeyType, OriginType, Tag, UpdateKeyDescriptionRequest, ops,
 };
 use crate::authorize::Use;
 use crate::errors::{limit_exceeded, unsupported, validation};
@@ -11,13 +11,15 @@ use crate::key::{KEYS, Key, State};
 use crate::key_count;
 use crate::limits::KEYS_PER_REGION;
 use crate::material::Material;
-use crate::names::{Takes, find, key_arn};
+use crate::names::{MULTI_REGION_PREFIX, Takes, find, key_arn};
 use crate::policies::{KeyPolicy, keep_out_of_lockout};
+use crate::regions::{self, MultiRegion};
 use crate::state::{self, Row};
 use crate::text::Text;
 use crate::{Kms, grants, pages, rotation, stores, tags};
 use keyring::MaterialSpec;
 use platform::{Access, Cx, Fault, Handle, ids};
+use std::collections::BTreeMap;
 use wire::Unit;
 
 /// Finds a key of the caller's account, requires permission for `action` and a state in which it works. Gives a copy to change.
@@ -38,38 +40,30 @@ impl Handle<ops::CreateKey> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &CreateKeyRequest) -> Result<CreateKeyResponse, Fault> {
         let (spec, usage, origin) = kind(input)?;
         let (account, region) = (cx.account(), cx.region());
-        let bypass = input.bypass_policy_lockout_safety_check;
-        let requested = input.tags.as_deref().unwrap_or_default();
-        let pairs = || requested.iter().map(|tag| (tag.tag_key.as_str(), tag.tag_value.as_str()));
-        let access = Access::to("kms:CreateKey", "*")
-            .key("kms:CallerAccount", account)
-            .key("kms:KeySpec", spec.as_str())
-            .key("kms:KeyUsage", usage.as_str())
-            .key("kms:KeyOrigin", origin.as_str())
-            .key("kms:MultiRegion", if input.multi_region == Some(true) { "true" } else { "false" })
-            .key("kms:BypassPolicyLockoutSafetyCheck", if bypass == Some(true) { "true" } else { "false" })
-            .requesting_tags(pairs());
-        cx.authorize(&access)?;
-        offered(input, spec, origin)?;
-
-        // A device keeps the key that it made, even if the call is run again: so it is the same key then.
+        let multi_region = (input.multi_region == Some(true)).then(|| MultiRegion::primary(region));
+        let new = New {
+            spec,
+            usage,
+            origin,
+            kind: multi_region.as_ref().map(|_| MultiRegionKeyType::Primary),
+            region,
+            policy: input.policy.as_deref(),
+            bypass: input.bypass_policy_lockout_safety_check,
+            tags: input.tags.as_deref().unwrap_or_default(),
+        };
+        new.authorize(cx)?;
+        offered(spec, origin)?;
         let id = match origin {
+            // A device keeps the key that it made, even if the call is run again: so it is the same key then.
             OriginType::AwsCloudhsm | OriginType::ExternalKeyStore => cx.call().event_id.clone(),
+            _ if multi_region.is_some() => {
+                format!("{MULTI_REGION_PREFIX}{}", ids::uuid(cx.random()).replace('-', ""))
+            }
             _ => ids::uuid(cx.random()),
         };
         let arn = key_arn(region, account, &id);
-        if !requested.is_empty() {
-            let access = Access::to("kms:TagResource", arn.as_str())
-                .key("kms:CallerAccount", account)
-                .requesting_tags(pairs());
-            cx.authorize(&access)?;
-        }
-        let mut tags = Default::default();
-        tags::add(&mut tags, requested)?;
-        let policy = match &input.policy {
-            Some(text) => KeyPolicy::read(cx, text)?,
-            None => KeyPolicy::default_of(account)?,
-        };
+        let tags = new.tags(cx, &arn)?;
+        let policy = new.policy(cx)?;
         let placed = stores::place(cx, input, spec, origin, &arn)?;
         let materials = match origin {
             OriginType::AwsCloudhsm => Vec::new(),
@@ -89,23 +83,88 @@ impl Handle<ops::CreateKey> for Kms {
             aliases: Vec::new(),
             materials,
             rotation: None,
+            multi_region,
             placed,
             outside: None,
             id,
             arn,
         };
-        if input.policy.is_some() {
-            keep_out_of_lockout(cx, &key, bypass)?;
+        let key = new.put(cx, key)?;
+        Ok(CreateKeyResponse { key_metadata: Some(key.metadata()?) })
+    }
+}
+
+/// A key that is to be made, by CreateKey or as a replica.
+#[derive(Debug)]
+pub(crate) struct New<'a> {
+    pub(crate) spec: KeySpec,
+    pub(crate) usage: KeyUsageType,
+    pub(crate) origin: OriginType,
+    /// What it is to be of a multi-Region key.
+    pub(crate) kind: Option<MultiRegionKeyType>,
+    pub(crate) region: &'a str,
+    pub(crate) policy: Option<&'a str>,
+    pub(crate) bypass: Option<bool>,
+    pub(crate) tags: &'a [Tag],
+}
+
+impl New<'_> {
+    /// Requires permission to make it, which the caller's own policies give.
+    pub(crate) fn authorize(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        let mut access = self
+            .access("kms:CreateKey", "*", cx.account())
+            .key("kms:KeySpec", self.spec.as_str())
+            .key("kms:KeyUsage", self.usage.as_str())
+            .key("kms:KeyOrigin", self.origin.as_str())
+            .key("kms:MultiRegion", if self.kind.is_some() { "true" } else { "false" })
+            .key(
+                "kms:BypassPolicyLockoutSafetyCheck",
+                if self.bypass == Some(true) { "true" } else { "false" },
+            );
+        if let Some(kind) = self.kind {
+            access = access.key("kms:MultiRegionKeyType", kind.as_str());
+        }
+        cx.authorize(&access)
+    }
+
+    fn access<'b>(&'b self, action: &'b str, resource: &'b str, account: &'b str) -> Access<'b> {
+        Access::to(action, resource)
+            .in_region(self.region)
+            .key("kms:CallerAccount", account)
+            .requesting_tags(self.tags.iter().map(|tag| (tag.tag_key.as_str(), tag.tag_value.as_str())))
+    }
+
+    /// Its tags, for which there is a permission of its own.
+    pub(crate) fn tags(&self, cx: &mut Cx<'_>, arn: &str) -> Result<BTreeMap<String, String>, Fault> {
+        let mut tags = BTreeMap::new();
+        if !self.tags.is_empty() {
+            cx.authorize(&self.access("kms:TagResource", arn, cx.account()))?;
+            tags::add(&mut tags, self.tags)?;
+        }
+        Ok(tags)
+    }
+
+    pub(crate) fn policy(&self, cx: &mut Cx<'_>) -> Result<KeyPolicy, Fault> {
+        match self.policy {
+            Some(text) => KeyPolicy::read(cx, text),
+            None => KeyPolicy::default_of(cx.account()),
+        }
+    }
+
+    /// Writes it, within the quota of its Region.
+    pub(crate) fn put(&self, cx: &mut Cx<'_>, key: Key) -> Result<Key, Fault> {
+        if self.policy.is_some() {
+            keep_out_of_lockout(cx, &key, self.bypass)?;
         }
         if !key_count::add(cx, &key)? {
             return Err(limit_exceeded(format!(
                 "You have reached the maximum number of KMS keys of this account and Region: {KEYS_PER_REGION}."
             )));
         }
-        cx.touch("AWS::KMS::Key", &key.arn, account);
+        cx.touch("AWS::KMS::Key", &key.arn, &key.account);
         let key = stores::take_place(cx, key)?;
         key.put(cx)?;
-        Ok(CreateKeyResponse { key_metadata: Some(key.metadata()?) })
+        Ok(key)
     }
 }
 
@@ -139,15 +198,12 @@ fn kind(input: &CreateKeyRequest) -> Result<(KeySpec, KeyUsageType, OriginType),
 }
 
 /// Refuses kinds of keys that Fastness does not make.
-fn offered(input: &CreateKeyRequest, spec: KeySpec, origin: OriginType) -> Result<(), Fault> {
+fn offered(spec: KeySpec, origin: OriginType) -> Result<(), Fault> {
     if spec != KeySpec::SymmetricDefault {
         return Err(unsupported(format!("KeySpec {spec} is not supported.")));
     }
     if origin == OriginType::External {
         return Err(unsupported(format!("Origin {origin} is not supported.")));
-    }
-    if input.multi_region == Some(true) {
-        return Err(unsupported("Multi-Region keys are not supported."));
     }
     Ok(())
 }
@@ -196,7 +252,7 @@ impl Handle<ops::EnableKey> for Kms {
         if key.state != State::Enabled {
             key.state = State::Enabled;
             rotation::catch_up(cx, &mut key)?;
-            key.put(cx)?;
+            regions::put(cx, &key)?;
         }
         Ok(Unit)
     }

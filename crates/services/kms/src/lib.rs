@@ -39,6 +39,7 @@ mod pages;
 mod policies;
 mod quotas;
 mod random;
+mod regions;
 mod rotation;
 mod state;
 mod stores;
@@ -96,6 +97,7 @@ impl Service for Kms {
             ops::ListRetirableGrants,
             ops::PutKeyPolicy,
             ops::ReEncrypt,
+            ops::ReplicateKey,
             ops::RetireGrant,
             ops::RevokeGrant,
             ops::RotateKeyOnDemand,
@@ -105,6 +107,7 @@ impl Service for Kms {
             ops::UpdateAlias,
             ops::UpdateCustomKeyStore,
             ops::UpdateKeyDescription,
+            ops::UpdatePrimaryRegion,
         ]
     }
 

@@ -3,6 +3,9 @@
 /// KMS keys of an account in a region.
 pub(crate) const KEYS_PER_REGION: u32 = 100_000;
 
+/// Keys of a multi-Region key, the primary included: all are changed in one transaction. AWS's own limit is the number of its Regions,
+/// about 40.
+pub(crate) const RELATED_KEYS: usize = 64;
 /// Custom key stores of an account in a region.
 pub(crate) const CUSTOM_KEY_STORES: usize = 10;
 

@@ -40,6 +40,12 @@ impl Material {
         Ok(Self { id, created: cx.now().0, rotation: rotation.map(Text), sealed: sealed.0 })
     }
 
+    /// The same material for a related key in another Region.
+    pub(crate) fn copied(&self, cx: &Cx<'_>, from: &Key, to: &Key) -> Result<Self, Fault> {
+        let sealed = cx.keyring().reseal_material(&self.place(from), &self.sealed, &self.place(to))?;
+        Ok(Self { sealed: sealed.0, ..self.clone() })
+    }
+
     /// Where the keyring opens it.
     pub(crate) fn place(&self, key: &Key) -> Vec<u8> {
         place(&key.arn, self.id)

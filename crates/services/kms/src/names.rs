@@ -41,6 +41,9 @@ enum Kind<'a> {
 /// The prefix of alias names.
 pub(crate) const ALIAS_PREFIX: &str = "alias/";
 
+/// The prefix of the ids of multi-Region keys, before 32 hexadecimal digits.
+pub(crate) const MULTI_REGION_PREFIX: &str = "mrk-";
+
 /// Finds the key that `text` names, for `action`.
 pub(crate) fn find<'a>(
     cx: &mut Cx<'_>,
@@ -151,7 +154,7 @@ pub(crate) fn is_alias_name(name: &str) -> bool {
 
 /// A UUID, or the id of a multi-Region key.
 fn is_key_id(text: &str) -> bool {
-    match text.strip_prefix("mrk-") {
+    match text.strip_prefix(MULTI_REGION_PREFIX) {
         Some(id) => id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => {
             let fits = |(place, byte): (usize, u8)| match place {

@@ -94,7 +94,7 @@ impl KeyPolicy {
     }
 
     /// The text as it was given, but with unique ids in place of principals that are gone.
-    fn shown(&self, cx: &mut Cx<'_>) -> Result<String, Fault> {
+    pub(crate) fn shown(&self, cx: &mut Cx<'_>) -> Result<String, Fault> {
         let given = self.given.as_deref().unwrap_or(self.pinned.text());
         let mut gone = BTreeMap::new();
         for (arn, id) in &self.pins {

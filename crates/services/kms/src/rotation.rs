@@ -4,8 +4,8 @@ use crate::Kms;
 use crate::api::{
     DisableKeyRotationRequest, EnableKeyRotationRequest, GetKeyRotationStatusRequest,
     GetKeyRotationStatusResponse, IncludeKeyMaterial, KeyMaterialState, ListKeyRotationsRequest,
-    ListKeyRotationsResponse, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse, RotationType,
-    RotationsListEntry, ops,
+    ListKeyRotationsResponse, MultiRegionKeyType, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse,
+    RotationType, RotationsListEntry, ops,
 };
 use crate::authorize::Use;
 use crate::errors::{limit_exceeded, unsupported};
@@ -16,7 +16,7 @@ use crate::limits::{
 };
 use crate::material::Material;
 use crate::names::{Takes, find};
-use crate::{pages, state};
+use crate::{pages, regions, state};
 use keyring::MaterialSpec;
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Handle, Timer};
@@ -49,13 +49,14 @@ impl Handle<ops::EnableKeyRotation> for Kms {
             Some(days) => asks.with("kms:RotationPeriodInDays", days.to_string()),
             None => asks,
         })?;
+        require_lead(&key)?;
         require_own_material(&key)?;
         // The period counts from the call that sets it; setting the same one again changes nothing.
         if key.rotation.is_none_or(|rotation| rotation.period_days != period) {
             stop(cx, &mut key);
             key.rotation = Some(Rotation::from(cx.now().0, period));
             start(cx, &key)?;
-            key.put(cx)?;
+            regions::put(cx, &key)?;
         }
         Ok(Unit)
     }
@@ -64,10 +65,11 @@ impl Handle<ops::EnableKeyRotation> for Kms {
 impl Handle<ops::DisableKeyRotation> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &DisableKeyRotationRequest) -> Result<Unit, Fault> {
         let mut key = manage(cx, "kms:DisableKeyRotation", &input.key_id, &state::ROTATE, |asks| asks)?;
+        require_lead(&key)?;
         require_own_material(&key)?;
         if key.rotation.is_some() {
             stop(cx, &mut key);
-            key.put(cx)?;
+            regions::put(cx, &key)?;
         }
         Ok(Unit)
     }
@@ -104,6 +106,7 @@ impl Handle<ops::RotateKeyOnDemand> for Kms {
         input: &RotateKeyOnDemandRequest,
     ) -> Result<RotateKeyOnDemandResponse, Fault> {
         let mut key = manage(cx, "kms:RotateKeyOnDemand", &input.key_id, &state::ROTATE, |asks| asks)?;
+        require_lead(&key)?;
         require_own_material(&key)?;
         let on_demand =
             |material: &&Material| material.rotation.is_some_and(|of| of.0 == RotationType::OnDemand);
@@ -122,7 +125,7 @@ impl Handle<ops::RotateKeyOnDemand> for Kms {
             ));
         }
         rotate(cx, &mut key, RotationType::OnDemand)?;
-        key.put(cx)?;
+        regions::put(cx, &key)?;
         Ok(RotateKeyOnDemandResponse { key_id: Some(key.id) })
     }
 }
@@ -202,17 +205,31 @@ pub(crate) fn due(cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
     }
     let mut key = (*key).clone();
     catch_up(cx, &mut key)?;
-    key.put(cx)
+    regions::put(cx, &key)
+}
+
+/// Rotation is a property that related multi-Region keys share, and is decided at the primary.
+fn require_lead(key: &Key) -> Result<(), Fault> {
+    if key.multi_region_type() == Some(MultiRegionKeyType::Replica) {
+        return Err(regions::is_replica(key));
+    }
+    Ok(())
 }
 
 /// No automatic rotation any more.
 pub(crate) fn stop(cx: &mut Cx<'_>, key: &mut Key) {
-    if let Some(rotation) = key.rotation.take() {
+    pause(cx, key);
+    key.rotation = None;
+}
+
+/// Takes the timer away.
+pub(crate) fn pause(cx: &mut Cx<'_>, key: &Key) {
+    if let Some(rotation) = key.rotation {
         timer(key, rotation).clear(&mut cx.tx);
     }
 }
 
-fn start(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
+pub(crate) fn start(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
     match key.rotation {
         Some(rotation) => timer(key, rotation).set(&mut cx.tx),
         None => Ok(()),

@@ -6,6 +6,7 @@ use crate::api::{
 };
 use crate::authorize::Use;
 use crate::errors::limit_exceeded;
+use crate::key::Key;
 use crate::limits::TAGS_PER_KEY;
 use crate::names::{Takes, find};
 use crate::{pages, state};
@@ -30,6 +31,12 @@ pub(crate) fn add(tags: &mut BTreeMap<String, String>, requested: &[Tag]) -> Res
         return Err(limit_exceeded(format!("A KMS key cannot have more than {TAGS_PER_KEY} tags.")));
     }
     Ok(())
+}
+
+/// The tags of a key as answers list them.
+pub(crate) fn listed(key: &Key) -> Vec<Tag> {
+    let tags = key.tags.iter();
+    tags.map(|(key, value)| Tag { tag_key: key.clone(), tag_value: value.clone() }).collect()
 }
 
 fn check(key: &str) -> Result<(), Fault> {
@@ -89,12 +96,7 @@ impl Handle<ops::ListResourceTags> for Kms {
     ) -> Result<ListResourceTagsResponse, Fault> {
         let found = find(cx, "kms:ListResourceTags", &input.key_id, Takes::Keys)?;
         Use::of(&found, "kms:ListResourceTags").authorize(cx)?;
-        let tags: Vec<_> = found
-            .key
-            .tags
-            .iter()
-            .map(|(key, value)| Tag { tag_key: key.clone(), tag_value: value.clone() })
-            .collect();
+        let tags = listed(&found.key);
         let list = format!("kms:ListResourceTags/{}", found.key.arn);
         let wanted = (pages::TAGS.of(input.limit), input.marker.as_deref());
         let (tags, next) = pages::of_sorted(cx, &list, &tags, wanted, |tag| &tag.tag_key)?;

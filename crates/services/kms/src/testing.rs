@@ -1,7 +1,7 @@
 //! A deployment in memory to call operations on.
 
 use crate::Kms;
-use crate::api::{CreateKeyRequest, KeyMetadata, ops};
+use crate::api::{CreateKeyRequest, DescribeKeyRequest, KeyMetadata, ReplicateKeyRequest, ops};
 use crate::key::{KEYS, State};
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::trail::ServiceEvent;
@@ -18,6 +18,7 @@ use wire::{Operation, Timestamp};
 pub(crate) const ACCOUNT: &str = "111111111111";
 pub(crate) const OTHER: &str = "222222222222";
 pub(crate) const REGION: &str = "eu-central-1";
+pub(crate) const OTHER_REGION: &str = "us-west-2";
 pub(crate) const START: i64 = 1_795_302_463_000;
 pub(crate) const DAY: i64 = 86_400_000;
 
@@ -234,6 +235,39 @@ impl World {
     /// A key with the default policy; its ARN.
     pub(crate) fn key(&self) -> String {
         self.create_key(&self.root(), CreateKeyRequest::default()).arn.unwrap()
+    }
+
+    /// A multi-Region primary key; its ARN.
+    pub(crate) fn multi_region_key(&self) -> String {
+        let input = CreateKeyRequest { multi_region: Some(true), ..CreateKeyRequest::default() };
+        self.create_key(&self.root(), input).arn.unwrap()
+    }
+
+    /// Makes a replica of a key; its ARN.
+    pub(crate) fn replicate(&self, key: &str, region: &str) -> String {
+        let input = ReplicateKeyRequest {
+            key_id: key.to_owned(),
+            replica_region: region.to_owned(),
+            ..ReplicateKeyRequest::default()
+        };
+        let output = self.call::<ops::ReplicateKey>(&self.root(), input).unwrap();
+        output.replica_key_metadata.unwrap().arn.unwrap()
+    }
+
+    /// A multi-Region primary key with a replica in [`OTHER_REGION`]; its ARN.
+    pub(crate) fn replicated_key(&self) -> String {
+        let key = self.multi_region_key();
+        self.replicate(&key, OTHER_REGION);
+        key
+    }
+
+    /// What DescribeKey tells of a key, asked in the key's Region.
+    pub(crate) fn describe(&self, key: &str) -> KeyMetadata {
+        let here = self.region.replace(key.split(':').nth(3).unwrap().to_owned());
+        let input = DescribeKeyRequest { key_id: key.to_owned(), grant_tokens: None };
+        let output = self.call::<ops::DescribeKey>(&self.root(), input).unwrap();
+        self.region.replace(here);
+        output.key_metadata.unwrap()
     }
 
     /// A key that besides its account allows what these statements do; its ARN.

@@ -82,11 +82,6 @@ fn kinds_of_keys_that_are_not_made() {
             "ValidationException",
             "Origin AWS_KMS is not valid for a key in a custom key store.",
         ),
-        (
-            CreateKeyRequest { multi_region: Some(true), ..default() },
-            "UnsupportedOperationException",
-            "Multi-Region keys are not supported.",
-        ),
     ];
     for (input, code, message) in cases {
         refused(world.call::<ops::CreateKey>(&world.root(), input), code, message);

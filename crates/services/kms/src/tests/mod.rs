@@ -5,6 +5,7 @@ mod encryption;
 mod grants;
 mod keys;
 mod policies;
+mod regions;
 mod rotation;
 mod service;
 mod states;

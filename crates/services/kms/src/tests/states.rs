@@ -2,7 +2,7 @@ use crate::Kms;
 use crate::api::{self, ops};
 use crate::key::State;
 use crate::state::{Cell, TABLE};
-use crate::testing::{ACCOUNT, World};
+use crate::testing::{ACCOUNT, OTHER_REGION, World};
 use platform::{Fault, Service as _};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -125,6 +125,18 @@ fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), 
         }
         "DisableKeyRotation" => call!(DisableKeyRotation, api::DisableKeyRotationRequest { key_id: id() }),
         "RotateKeyOnDemand" => call!(RotateKeyOnDemand, api::RotateKeyOnDemandRequest { key_id: id() }),
+        "ReplicateKey" => call!(
+            ReplicateKey,
+            api::ReplicateKeyRequest {
+                key_id: id(),
+                replica_region: "eu-south-1".to_owned(),
+                ..Default::default()
+            }
+        ),
+        "UpdatePrimaryRegion" => call!(
+            UpdatePrimaryRegion,
+            api::UpdatePrimaryRegionRequest { key_id: id(), primary_region: OTHER_REGION.to_owned() }
+        ),
         "CancelKeyDeletion" => call!(CancelKeyDeletion, api::CancelKeyDeletionRequest { key_id: id() }),
         other => panic!("no call of {other}"),
     }
@@ -195,7 +207,10 @@ fn every_cell() {
         for operation in row.operations.iter().filter(|name| implemented.contains(*name)) {
             for (state, cell) in STATES.into_iter().zip(row.cells) {
                 let world = World::new();
-                let key = world.key();
+                let key = match *operation {
+                    "ReplicateKey" | "UpdatePrimaryRegion" => world.replicated_key(),
+                    _ => world.key(),
+                };
                 let ready = prepare(&world, &key);
                 world.put_into(&key, state);
                 let result = call(&world, operation, &key, &ready);

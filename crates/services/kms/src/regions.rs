@@ -1,0 +1,228 @@
+//! Multi-Region keys: a primary key and its replicas in other Regions, interchangeable in use (KMS Developer Guide, "Multi-Region keys
+//! in AWS KMS").
+//!
+//! They share their id, material, spec, usage, origin and rotation. All else (policy, grants, aliases, tags, description, state) each has
+//! for itself. As all Regions are in one store, what is shared changes in all rows with one transaction.
+
+use crate::api::{
+    MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType, ReplicateKeyRequest, ReplicateKeyResponse,
+    UpdatePrimaryRegionRequest, ops,
+};
+use crate::authorize::Use;
+use crate::errors::{key_not_found, limit_exceeded, unsupported};
+use crate::key::{KEYS, Key, State};
+use crate::keys::New;
+use crate::limits::RELATED_KEYS;
+use crate::names::{Takes, find, key_arn};
+use crate::{Kms, deletion, rotation, state, tags};
+use platform::trail::{Resource, ServiceEvent};
+use platform::{Cx, Fault, Handle};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use wire::Unit;
+
+/// Where the related keys of a multi-Region key are. Each of their rows has the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MultiRegion {
+    primary: String,
+    replicas: BTreeSet<String>,
+}
+
+impl MultiRegion {
+    /// A primary key without replicas.
+    pub(crate) fn primary(region: &str) -> Self {
+        Self { primary: region.to_owned(), replicas: BTreeSet::new() }
+    }
+
+    /// Whether the key has to stay for its replicas.
+    pub(crate) fn keeps(&self, key: &Key) -> bool {
+        key.region == self.primary && !self.replicas.is_empty()
+    }
+
+    pub(crate) fn configuration(&self, key: &Key) -> MultiRegionConfiguration {
+        let named = |region: &String| MultiRegionKey {
+            arn: Some(key_arn(region, &key.account, &key.id)),
+            region: Some(region.clone()),
+        };
+        MultiRegionConfiguration {
+            multi_region_key_type: key.multi_region_type(),
+            primary_key: Some(named(&self.primary)),
+            replica_keys: Some(self.replicas.iter().map(named).collect()),
+        }
+    }
+
+    /// All of its Regions but that of `key`.
+    fn others<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a String> {
+        std::iter::once(&self.primary).chain(&self.replicas).filter(|region| **region != key.region)
+    }
+}
+
+impl Key {
+    /// What the key is of a multi-Region key; none if it is not of one.
+    pub(crate) fn multi_region_type(&self) -> Option<MultiRegionKeyType> {
+        let regions = self.multi_region.as_ref()?;
+        let is_primary = regions.primary == self.region;
+        Some(if is_primary { MultiRegionKeyType::Primary } else { MultiRegionKeyType::Replica })
+    }
+}
+
+impl Handle<ops::ReplicateKey> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &ReplicateKeyRequest) -> Result<ReplicateKeyResponse, Fault> {
+        let region = &input.replica_region;
+        let found = find(cx, "kms:ReplicateKey", &input.key_id, Takes::Keys)?;
+        Use::of(&found, "kms:ReplicateKey").with("kms:ReplicaRegion", region.as_str()).authorize(cx)?;
+        state::REPLICATE.require(&found.key)?;
+        let mut primary = (*found.key).clone();
+        let mut regions = of_primary(&primary)?.clone();
+        let new = New {
+            spec: primary.spec.0,
+            usage: primary.usage.0,
+            origin: primary.origin.0,
+            kind: Some(MultiRegionKeyType::Replica),
+            region,
+            policy: input.policy.as_deref(),
+            bypass: input.bypass_policy_lockout_safety_check,
+            tags: input.tags.as_deref().unwrap_or_default(),
+        };
+        new.authorize(cx)?;
+        let arn = key_arn(region, &primary.account, &primary.id);
+        if *region == regions.primary || !regions.replicas.insert(region.clone()) {
+            return Err(Fault::new("AlreadyExistsException", format!("Key {arn} already exists")));
+        }
+        if regions.replicas.len() >= RELATED_KEYS {
+            return Err(limit_exceeded(format!(
+                "A multi-Region key cannot be in more than {RELATED_KEYS} Regions."
+            )));
+        }
+        primary.multi_region = Some(regions);
+        let mut replica = Key {
+            region: region.clone(),
+            created: cx.now().0,
+            description: input.description.clone().unwrap_or_default(),
+            state: State::Enabled,
+            tags: new.tags(cx, &arn)?,
+            policy: new.policy(cx)?,
+            aliases: Vec::new(),
+            materials: Vec::new(),
+            arn,
+            ..primary.clone()
+        };
+        share(cx, &primary, &mut replica)?;
+        let replica = new.put(cx, replica)?;
+        put(cx, &primary)?;
+        emit(cx, "CreateKey", &replica);
+        Ok(ReplicateKeyResponse {
+            replica_key_metadata: Some(replica.metadata()?),
+            replica_policy: Some(replica.policy.shown(cx)?),
+            replica_tags: Some(tags::listed(&replica)),
+        })
+    }
+}
+
+impl Handle<ops::UpdatePrimaryRegion> for Kms {
+    fn handle(&self, cx: &mut Cx<'_>, input: &UpdatePrimaryRegionRequest) -> Result<Unit, Fault> {
+        const ACTION: &str = "kms:UpdatePrimaryRegion";
+        let region = &input.primary_region;
+        let found = find(cx, ACTION, &input.key_id, Takes::Keys)?;
+        Use::of(&found, ACTION).with("kms:PrimaryRegion", region.as_str()).authorize(cx)?;
+        state::UPDATE_PRIMARY.require(&found.key)?;
+        let mut old = (*found.key).clone();
+        let mut regions = of_primary(&old)?.clone();
+        if *region == regions.primary {
+            return Err(unsupported(format!("{} is the primary key already.", old.arn)));
+        }
+        if !regions.replicas.remove(region) {
+            return Err(key_not_found(&key_arn(region, &old.account, &old.id)));
+        }
+        let mut new = related(cx, &old, region)?;
+        Use::of_key(&new, ACTION).with("kms:PrimaryRegion", region.as_str()).authorize(cx)?;
+        state::UPDATE_PRIMARY.require(&new)?;
+        regions.replicas.insert(std::mem::replace(&mut regions.primary, region.clone()));
+        rotation::pause(cx, &old);
+        rotation::start(cx, &new)?;
+        old.multi_region = Some(regions.clone());
+        old.put(cx)?;
+        new.multi_region = Some(regions);
+        put(cx, &new)?;
+        emit(cx, "UpdatePrimaryRegion", &new);
+        Ok(Unit)
+    }
+}
+
+/// Writes a key; if it is a primary key, then also what its replicas share with it.
+pub(crate) fn put(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
+    key.put(cx)?;
+    let Some(regions) = key.multi_region.as_ref().filter(|regions| regions.keeps(key)) else { return Ok(()) };
+    let mut changed = false;
+    for region in &regions.replicas {
+        let mut replica = related(cx, key, region)?;
+        if share(cx, key, &mut replica)? {
+            replica.put(cx)?;
+            changed = true;
+        }
+    }
+    if changed {
+        emit(cx, "SynchronizeMultiRegionKey", key);
+    }
+    Ok(())
+}
+
+/// Gives a replica what it shares with its primary: whether that was anything new.
+fn share(cx: &Cx<'_>, primary: &Key, replica: &mut Key) -> Result<bool, Fault> {
+    let missing = primary.materials.get(replica.materials.len()..).unwrap_or_default();
+    let changed = !missing.is_empty()
+        || replica.rotation != primary.rotation
+        || replica.multi_region != primary.multi_region;
+    for material in missing {
+        let copy = material.copied(cx, primary, replica)?;
+        replica.materials.push(copy);
+    }
+    replica.rotation = primary.rotation;
+    replica.multi_region.clone_from(&primary.multi_region);
+    Ok(changed)
+}
+
+/// Takes a key that is deleted out of what its related keys know. A primary key that waited for its last replica to go waits its own time
+/// from now on.
+pub(crate) fn forget(cx: &mut Cx<'_>, deleted: &Key) -> Result<(), Fault> {
+    let Some(regions) = &deleted.multi_region else { return Ok(()) };
+    let mut left = regions.clone();
+    left.replicas.remove(&deleted.region);
+    for region in regions.others(deleted) {
+        let mut key = related(cx, deleted, region)?;
+        key.multi_region = Some(left.clone());
+        if let (State::PendingReplicaDeletion { days }, true) = (key.state, left.replicas.is_empty()) {
+            deletion::wait(cx, &mut key, days)?;
+        }
+        key.put(cx)?;
+    }
+    Ok(())
+}
+
+/// The related key in another Region.
+fn related(cx: &mut Cx<'_>, key: &Key, region: &str) -> Result<Key, Fault> {
+    let found = KEYS.get(&mut cx.tx, &[&key.account, region, &key.id])?;
+    let found = found.ok_or_else(|| Fault::bug(format!("{} has no related key in {region}", key.arn)))?;
+    Ok((*found).clone())
+}
+
+fn of_primary(key: &Key) -> Result<&MultiRegion, Fault> {
+    match &key.multi_region {
+        None => Err(unsupported(format!("{} is not a multi-Region key.", key.arn))),
+        Some(regions) if regions.primary != key.region => Err(is_replica(key)),
+        Some(regions) => Ok(regions),
+    }
+}
+
+pub(crate) fn is_replica(key: &Key) -> Fault {
+    unsupported(format!("{} is not a multi-Region primary key.", key.arn))
+}
+
+/// Records what a call, or KMS by itself, did in the key's Region.
+fn emit(cx: &mut Cx<'_>, name: &'static str, key: &Key) {
+    cx.emit(ServiceEvent {
+        name,
+        details: serde_json::json!({ "keyId": key.arn }),
+        resource: Resource { kind: "AWS::KMS::Key", arn: key.arn.clone(), account: key.account.clone() },
+    });
+}
