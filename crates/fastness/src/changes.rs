@@ -146,7 +146,7 @@ pub(crate) fn run_with(opening: Opening, command: &Command, file: Option<File>) 
     };
     let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();
     let deployment = opening.also_with(&given)?;
-    let gate = Arc::new(Gate::sealed(&services(Arc::default(), Arc::default()), String::new));
+    let gate = Arc::new(Gate::sealed(&services(Arc::default()), String::new));
     drop(gate.open(deployment));
     let commanded = Commanded {
         gate: Arc::clone(&gate),

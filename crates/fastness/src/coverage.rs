@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub(crate) fn run(args: &CoverageArgs) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout();
-    let services = services(Arc::default(), Arc::default());
+    let services = services(Arc::default());
     if let Some(wanted) = &args.service {
         let service = services.iter().find(|service| service.model().name == wanted);
         let service = service.ok_or_else(|| failure("no such service", wanted))?;

@@ -62,8 +62,7 @@ impl Watched {
         let collector_port = endpoint.map(|endpoint| endpoint.port());
         let (traces, exporter) =
             endpoint.map(|endpoint| Traces::new(endpoint.clone(), settings.sampling_ratio.0)).unzip();
-        let models: Vec<_> =
-            services(Arc::default(), Arc::default()).iter().map(|service| service.model()).collect();
+        let models: Vec<_> = services(Arc::default()).iter().map(|service| service.model()).collect();
         let telemetry = Arc::new(Telemetry::new(&models, traces));
         Ok(Self {
             telemetry,

@@ -70,5 +70,5 @@ impl<'de> Deserialize<'de> for PerSecond {
 }
 
 fn defaults() -> Quotas {
-    Quotas::new(&services(Arc::default(), Arc::default()))
+    Quotas::new(&services(Arc::default()))
 }

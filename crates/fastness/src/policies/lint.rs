@@ -58,7 +58,7 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 
 /// The actions of the services that there are models of.
 fn vocabulary() -> Vocabulary {
-    let services = services(Arc::default(), Arc::default());
+    let services = services(Arc::default());
     let names = services.iter().map(|service| {
         let model = service.model();
         (model.signing_name, model.operations.iter().map(|operation| operation.name))
