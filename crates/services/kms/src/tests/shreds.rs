@@ -111,8 +111,12 @@ fn material_made_while_a_shred_is_replaced_is_not_lost() {
     for _ in 0..600 {
         let tx = Tx::begin(&world.store, &world.env.keyring);
         let mut cx = Cx::new(tx, &world.env, &call, &root);
-        let made =
-            platform::Handle::<ops::CreateKey>::handle(&Kms, &mut cx, &CreateKeyRequest::default()).unwrap();
+        let made = platform::Handle::<ops::CreateKey>::handle(
+            &Kms::default(),
+            &mut cx,
+            &CreateKeyRequest::default(),
+        )
+        .unwrap();
         begun.push((made.key_metadata.unwrap().arn.unwrap(), cx.finish().3.into_txn()));
     }
     let mut steps = 0;
@@ -125,7 +129,7 @@ fn material_made_while_a_shred_is_replaced_is_not_lost() {
         timer.clear(&mut tx);
         let call = Call { now: wire::Timestamp(world.now()), ..world.call_facts() };
         let mut cx = Cx::new(tx, &world.env, &call, &service);
-        platform::Service::due(&Kms, &mut cx, &timer).unwrap();
+        platform::Service::due(&Kms::default(), &mut cx, &timer).unwrap();
         world.store.commit_blocking(cx.finish().3.into_txn()).unwrap();
         steps += 1;
         let part = begun.len() / 2;
