@@ -69,7 +69,7 @@ impl Record<'_> {
         let mut out = Vec::with_capacity(RECORD_BYTES_USUAL);
         let mut object = Writer::new(&mut out);
         object.text("eventVersion", "1.11");
-        object.raw("userIdentity", |out| user_identity(self.caller, out));
+        object.raw("userIdentity", |out| user_identity(self.caller, self.call, out));
         object.text("eventTime", &seconds(self.call.now.0));
         object.text("eventSource", self.source);
         object.text("eventName", self.name);
@@ -215,7 +215,7 @@ fn resources(resources: &[Resource], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-fn user_identity(caller: &Caller, out: &mut Vec<u8>) {
+fn user_identity(caller: &Caller, call: &Call, out: &mut Vec<u8>) {
     let principal = &caller.principal;
     let kind = match principal {
         Principal::Anonymous if caller.access_key_id.is_some() => "Unknown",
@@ -245,6 +245,10 @@ fn user_identity(caller: &Caller, out: &mut Vec<u8>) {
     }
     if let Principal::User { name, .. } = principal {
         object.text("userName", name);
+    }
+    // A service that calls on somebody's behalf stands where the caller's address would.
+    if call.source_ip.ends_with(".amazonaws.com") && !matches!(principal, Principal::Service { .. }) {
+        object.text("invokedBy", &call.source_ip);
     }
     if let Some(session) = caller.session.as_deref() {
         let context = session_context(principal, session);

@@ -58,7 +58,7 @@ impl Operation {
             asks = asks.with(condition, value);
         }
         asks.authorize(cx)?;
-        found.key.require(self.name, algorithm)?;
+        found.key.require(cx, self.name, algorithm)?;
         Ok(found)
     }
 }

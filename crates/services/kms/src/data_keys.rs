@@ -49,7 +49,7 @@ impl Wanted<'_> {
             .with_context(pairs)
             .with_algorithm(algorithm)
             .authorize(cx)?;
-        found.key.require(self.operation, algorithm)?;
+        found.key.require(cx, self.operation, algorithm)?;
         if self.dry_run == Some(true) {
             return Err(dry_run());
         }

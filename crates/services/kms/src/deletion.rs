@@ -11,7 +11,7 @@ use crate::key::{KEYS, Key, State};
 use crate::key_count;
 use crate::keys::manage;
 use crate::limits::{DAY_MILLIS, DELETION_WINDOW_DAYS, DELETION_WINDOW_DEFAULT_DAYS};
-use crate::{grants, regions, rotation, shreds, state, stores};
+use crate::{grants, last_usage, regions, rotation, shreds, state, stores};
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Handle, Timer};
 
@@ -95,6 +95,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     stores::remove(cx, &key)?;
     KEYS.delete(&mut cx.tx, &key.path());
     key_count::take(cx, &key)?;
+    last_usage::forget(cx, &key);
     shreds::schedule(cx, &key)?;
     regions::forget(cx, &key)?;
     cx.emit(ServiceEvent {

@@ -30,7 +30,7 @@ impl Handle<ops::Encrypt> for Kms {
             .with_context(pairs)
             .with_algorithm(algorithm)
             .authorize(cx)?;
-        found.key.require("Encrypt", algorithm)?;
+        found.key.require(cx, "Encrypt", algorithm)?;
         asymmetric::require_no_context(algorithm, pairs)?;
         if input.dry_run == Some(true) {
             return Err(dry_run());
@@ -108,7 +108,7 @@ impl Handle<ops::ReEncrypt> for Kms {
             .with_algorithm(destination_algorithm)
             .with("kms:ReEncryptOnSameKey", same_key)
             .authorize(cx)?;
-        to.key.require("ReEncrypt", destination_algorithm)?;
+        to.key.require(cx, "ReEncrypt", destination_algorithm)?;
         asymmetric::require_no_context(destination_algorithm, destination_pairs)?;
         let opened = open(cx, &from.key, "ReEncrypt", source_algorithm, ciphertext, source_pairs)?;
         let Some(opened) = opened else { return Err(dry_run()) };
@@ -199,7 +199,7 @@ fn source<'a>(
 
 /// Decrypts, if the key is the right one and usable. Answers none where there is no ciphertext.
 fn open(
-    cx: &Cx<'_>,
+    cx: &mut Cx<'_>,
     key: &Key,
     operation: &str,
     algorithm: EncryptionAlgorithmSpec,
@@ -209,7 +209,7 @@ fn open(
     if matches!(&ciphertext, Some(Sealed::Symmetric(ciphertext)) if !ciphertext.is_of(key)) {
         return Err(incorrect_key());
     }
-    key.require(operation, algorithm)?;
+    key.require(cx, operation, algorithm)?;
     asymmetric::require_no_context(algorithm, pairs)?;
     match (ciphertext, kinds::encryption(algorithm)) {
         (Some(Sealed::Symmetric(ciphertext)), _) => ciphertext.decrypt(cx, key, pairs).map(Some),

@@ -5,9 +5,9 @@ use crate::api::{
     MacAlgorithmSpec, SigningAlgorithmSpec,
 };
 use crate::key::Key;
-use crate::state;
+use crate::{last_usage, state};
 use keyring::MaterialSpec;
-use platform::Fault;
+use platform::{Cx, Fault};
 use primitives::{EncryptionAlgorithm, Hash, MacSpec, PairSpec, SignatureAlgorithm};
 use std::fmt::Display;
 
@@ -186,8 +186,13 @@ impl Key {
         matches!(material(self.spec.0), MaterialSpec::Pair(_))
     }
 
-    /// Requires that its state, usage and spec permit a cryptographic operation.
-    pub(crate) fn require<A: Algorithm>(&self, operation: &str, algorithm: A) -> Result<(), Fault> {
+    /// Requires that its state, usage and spec permit a cryptographic operation, and notes the use.
+    pub(crate) fn require<A: Algorithm>(
+        &self,
+        cx: &mut Cx<'_>,
+        operation: &str,
+        algorithm: A,
+    ) -> Result<(), Fault> {
         state::USE.require(self)?;
         let (usage, spec) = (self.usage.0, self.spec.0);
         let message = if usage != A::USAGE {
@@ -195,7 +200,7 @@ impl Key {
         } else if !self.algorithms().is_some_and(|list: &[A]| list.contains(&algorithm)) {
             format!("Algorithm {algorithm} is incompatible with key spec {spec}.")
         } else {
-            return Ok(());
+            return last_usage::note(cx, self, operation);
         };
         Err(Fault::new("InvalidKeyUsageException", message))
     }

@@ -13,6 +13,7 @@
 //! kms/retirees     [account, region, retiring principal, key account, key id, grant id]
 //! kms/grant-counts [account, region, key id]
 //! kms/key-counts   [account, region, part]
+//! kms/last-usages  [account, region, key id]                        what the key was last used for
 //! kms/shreds       [shred, key ARN]                                 what is sealed under a shred
 //! kms/closed-shreds [shred]
 //! kms/stores       [account, region, store id]                      the custom key store
@@ -38,6 +39,7 @@ mod key;
 mod key_count;
 mod keys;
 mod kinds;
+mod last_usage;
 mod limits;
 mod macs;
 mod material;
@@ -118,6 +120,7 @@ impl Service for Kms {
             ops::GenerateDataKeyWithoutPlaintext,
             ops::GenerateMac,
             ops::GenerateRandom,
+            ops::GetKeyLastUsage,
             ops::GetKeyPolicy,
             ops::GetKeyRotationStatus,
             ops::GetPublicKey,

@@ -32,6 +32,7 @@ pub(crate) struct World {
     calls: Cell<u64>,
     region: RefCell<String>,
     events: RefCell<Vec<ServiceEvent>>,
+    source: RefCell<Option<String>>,
     _directory: tempfile::TempDir,
 }
 
@@ -72,6 +73,7 @@ impl World {
             calls: Cell::default(),
             region: RefCell::new(REGION.to_owned()),
             events: RefCell::default(),
+            source: RefCell::default(),
             _directory: directory,
         }
     }
@@ -86,6 +88,11 @@ impl World {
 
     pub(crate) fn go_to(&self, region: &str) {
         *self.region.borrow_mut() = region.to_owned();
+    }
+
+    /// From now on services call on behalf of this resource.
+    pub(crate) fn for_source(&self, arn: Option<&str>) {
+        *self.source.borrow_mut() = arn.map(str::to_owned);
     }
 
     pub(crate) fn root(&self) -> Caller {
@@ -162,6 +169,9 @@ impl World {
         let call = self.call_facts();
         let tx = Tx::begin(&self.store, &self.env.keyring);
         let mut cx = Cx::new(tx, &self.env, &call, caller);
+        if let Some(arn) = &*self.source.borrow() {
+            cx.set_source_arn(arn);
+        }
         let output = Kms::default().handle(&mut cx, &input)?;
         let (authorized, _, events, tx) = cx.finish();
         assert!(authorized, "{} succeeded without authorization", Op::MODEL.name);

@@ -1,8 +1,8 @@
 //! How rows keep values of the model's enums and bytes.
 
 use crate::api::{
-    ConnectionErrorCodeType, GrantOperation, KeySpec, KeyUsageType, OriginType, RotationType,
-    XksProxyConnectivityType,
+    ConnectionErrorCodeType, GrantOperation, KeyLastUsageTrackingOperation, KeySpec, KeyUsageType,
+    OriginType, RotationType, XksProxyConnectivityType,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
@@ -31,6 +31,7 @@ macro_rules! wire_enums {
 }
 
 wire_enums!(
+    KeyLastUsageTrackingOperation,
     ConnectionErrorCodeType,
     XksProxyConnectivityType,
     GrantOperation,

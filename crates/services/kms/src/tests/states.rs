@@ -150,6 +150,7 @@ fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), 
         "ListResourceTags" => {
             call!(ListResourceTags, api::ListResourceTagsRequest { key_id: id(), ..Default::default() })
         }
+        "GetKeyLastUsage" => call!(GetKeyLastUsage, api::GetKeyLastUsageRequest { key_id: id() }),
         "ListKeyRotations" => {
             call!(ListKeyRotations, api::ListKeyRotationsRequest { key_id: id(), ..Default::default() })
         }
@@ -376,4 +377,52 @@ fn the_key_that_loses_an_alias_may_be_pending_deletion() {
     world.call::<ops::ScheduleKeyDeletion>(&root, input).unwrap();
     let input = api::UpdateAliasRequest { alias_name: "alias/of-key".to_owned(), target_key_id: ready.other };
     world.call::<ops::UpdateAlias>(&root, input).unwrap();
+}
+
+/// Every operation that counts as use is noted, for every key that it uses; others, dry runs and failures are not.
+#[test]
+fn last_usage() {
+    let world = World::new();
+    let root = world.root();
+    let last = |key: &str| {
+        let input = api::GetKeyLastUsageRequest { key_id: key.to_owned() };
+        world.call::<ops::GetKeyLastUsage>(&root, input).unwrap()
+    };
+    for operation in api::KeyLastUsageTrackingOperation::ALL {
+        let (spec, usage) = kind(operation.as_str());
+        let input =
+            api::CreateKeyRequest { key_spec: Some(spec), key_usage: Some(usage), ..Default::default() };
+        let key = world.create_key(&root, input).arn.unwrap();
+        let unused = last(&key);
+        assert!(
+            unused.key_last_usage.is_some_and(|usage| usage.operation.is_none() && usage.timestamp.is_none())
+        );
+        assert_eq!(unused.key_id.as_deref(), key.rsplit('/').next());
+        assert_eq!(unused.tracking_start_date, unused.key_creation_date);
+        let (blob, _) = make_blob(&world, &key);
+        let ready = Ready { blob, other: world.key(), grant: Default::default() };
+        world.wait(1000);
+        call(&world, operation.as_str(), &key, &ready).unwrap();
+        let used = last(&key).key_last_usage.unwrap();
+        assert_eq!(used.operation, Some(*operation));
+        assert_eq!(used.timestamp, Some(wire::Timestamp(world.now())));
+        assert_eq!(used.kms_request_id.as_deref(), Some("request"));
+        if *operation == api::KeyLastUsageTrackingOperation::ReEncrypt {
+            let other = last(&ready.other).key_last_usage.unwrap();
+            assert_eq!(
+                other.cloud_trail_event_id, used.cloud_trail_event_id,
+                "the destination is used as well"
+            );
+        }
+        let event = used.cloud_trail_event_id.clone();
+        call(&world, "DescribeKey", &key, &ready).unwrap();
+        let dry = api::EncryptRequest {
+            key_id: key.clone(),
+            plaintext: b"x"[..].into(),
+            dry_run: Some(true),
+            ..Default::default()
+        };
+        world.call::<ops::Encrypt>(&root, dry).unwrap_err();
+        assert_eq!(last(&key).key_last_usage.unwrap().cloud_trail_event_id, event);
+    }
 }
