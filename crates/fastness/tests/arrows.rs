@@ -58,6 +58,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "kms",
             "platform",
             "policy",
+            "primitives",
             "simdisk",
             "simulation",
             "store",
