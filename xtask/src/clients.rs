@@ -1,6 +1,6 @@
 //! The clients that the tour and the tests use, installed in a cache outside of the checkout.
 
-use crate::run::{Failure, run};
+use crate::run::{Failure, cargo, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,10 +51,23 @@ pub(crate) fn node() -> Result<PathBuf, Failure> {
     Ok(place.join("node_modules"))
 }
 
-/// SoftHSM, a PKCS#11 token in software: the folder that its Debian packages are unpacked in, or the root if they are installed. Taking
-/// packages apart needs no rights.
+/// A program over the AWS SDK for Rust, built by itself: its dependencies are none of Fastness's.
+pub(crate) fn rust() -> Result<PathBuf, Failure> {
+    let place = cache()?.join("rust");
+    run(cargo()
+        .args(["build", "--quiet", "--locked", "--manifest-path"])
+        .arg(root().join("tests/rust/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&place))?;
+    Ok(place.join("debug/fastness-tests-rust"))
+}
+
+/// SoftHSM, a PKCS#11 token in software, and libfaketime, by which a server is at another time: the folder that their Debian packages
+/// are unpacked in, or the root if they are installed. Taking packages apart needs no rights.
 pub(crate) fn softhsm() -> Result<PathBuf, Failure> {
-    if Path::new("/usr/bin/softhsm2-util").exists() && Path::new("/usr/lib/softhsm/libsofthsm2.so").exists() {
+    let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH);
+    let files = ["/usr/bin/softhsm2-util", "/usr/lib/softhsm/libsofthsm2.so", &library];
+    if files.iter().all(|file| Path::new(file).exists()) {
         return Ok(PathBuf::from("/"));
     }
     let list = root().join("tests/debian.txt");

@@ -13,6 +13,8 @@
 //! kms/retirees     [account, region, retiring principal, key account, key id, grant id]
 //! kms/grant-counts [account, region, key id]
 //! kms/key-counts   [account, region, part]
+//! kms/shreds       [shred, key ARN]                                 what is sealed under a shred
+//! kms/closed-shreds [shred]
 //! kms/stores       [account, region, store id]                      the custom key store
 //! kms/stored-keys  [account, region, store id, name in the store]   the KMS key that lies there
 //! ```
@@ -21,9 +23,12 @@
 
 mod aliases;
 pub mod api;
+mod asymmetric;
 mod authorize;
 mod ciphertext;
 mod context;
+mod cryptographic;
+mod data_key_pairs;
 mod data_keys;
 mod deletion;
 mod encryption;
@@ -32,17 +37,23 @@ mod grants;
 mod key;
 mod key_count;
 mod keys;
+mod kinds;
 mod limits;
+mod macs;
 mod material;
 mod names;
 mod pages;
 mod policies;
 mod proxy;
+mod public_keys;
 mod quotas;
 mod random;
 mod recipient;
 mod regions;
 mod rotation;
+mod shared_secrets;
+mod shreds;
+mod signing;
 mod state;
 mod stores;
 mod tags;
@@ -87,9 +98,11 @@ impl Service for Kms {
             ops::CreateCustomKeyStore,
             ops::CreateGrant,
             ops::CreateKey,
+            ops::Decapsulate,
             ops::Decrypt,
             ops::DeleteAlias,
             ops::DeleteCustomKeyStore,
+            ops::DeriveSharedSecret,
             ops::DescribeCustomKeyStores,
             ops::DescribeKey,
             ops::DisableKey,
@@ -97,12 +110,17 @@ impl Service for Kms {
             ops::DisconnectCustomKeyStore,
             ops::EnableKey,
             ops::EnableKeyRotation,
+            ops::Encapsulate,
             ops::Encrypt,
             ops::GenerateDataKey,
+            ops::GenerateDataKeyPair,
+            ops::GenerateDataKeyPairWithoutPlaintext,
             ops::GenerateDataKeyWithoutPlaintext,
+            ops::GenerateMac,
             ops::GenerateRandom,
             ops::GetKeyPolicy,
             ops::GetKeyRotationStatus,
+            ops::GetPublicKey,
             ops::ListAliases,
             ops::ListGrants,
             ops::ListKeyPolicies,
@@ -117,12 +135,15 @@ impl Service for Kms {
             ops::RevokeGrant,
             ops::RotateKeyOnDemand,
             ops::ScheduleKeyDeletion,
+            ops::Sign,
             ops::TagResource,
             ops::UntagResource,
             ops::UpdateAlias,
             ops::UpdateCustomKeyStore,
             ops::UpdateKeyDescription,
             ops::UpdatePrimaryRegion,
+            ops::Verify,
+            ops::VerifyMac,
         ]
     }
 
@@ -133,13 +154,22 @@ impl Service for Kms {
     /// Cryptographic operations are read-only events, and KMS records response elements of changes only (KMS Developer Guide,
     /// "Examples of AWS KMS log entries").
     fn trail(&self, operation: &str) -> TrailFacts {
-        const READ_ONLY: [&str; 6] = [
+        const READ_ONLY: [&str; 15] = [
+            "Decapsulate",
             "Decrypt",
+            "DeriveSharedSecret",
+            "Encapsulate",
             "Encrypt",
             "GenerateDataKey",
+            "GenerateDataKeyPair",
+            "GenerateDataKeyPairWithoutPlaintext",
             "GenerateDataKeyWithoutPlaintext",
+            "GenerateMac",
             "GenerateRandom",
             "ReEncrypt",
+            "Sign",
+            "Verify",
+            "VerifyMac",
         ];
         let read_only = READ_ONLY.contains(&operation)
             || ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb));
@@ -152,6 +182,7 @@ impl Service for Kms {
             deletion::TASK => deletion::due(cx, timer),
             stores::DISCONNECT => stores::disconnect_due(cx, timer),
             rotation::TASK => rotation::due(cx, timer),
+            shreds::TASK => shreds::due(cx, timer),
             _ => Err(Fault::bug(format!("no such task of KMS: {timer:?}"))),
         }
     }

@@ -1,7 +1,9 @@
 //! A deployment in memory to call operations on.
 
 use crate::Kms;
-use crate::api::{CreateKeyRequest, DescribeKeyRequest, KeyMetadata, ReplicateKeyRequest, ops};
+use crate::api::{
+    CreateKeyRequest, DescribeKeyRequest, KeyMetadata, KeySpec, KeyUsageType, ReplicateKeyRequest, ops,
+};
 use crate::key::{KEYS, State};
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::trail::ServiceEvent;
@@ -185,7 +187,7 @@ impl World {
         self.events.take()
     }
 
-    /// Lets the timers that are due do their work, until none is.
+    /// Lets the timers that are due do their work, until none is. Steps of shredding are not counted.
     pub(crate) fn run_timers(&self) -> usize {
         let mut ran = 0;
         loop {
@@ -201,7 +203,7 @@ impl World {
             let (_, _, events, tx) = cx.finish();
             self.events.borrow_mut().extend(events);
             self.store.commit_blocking(tx.into_txn()).unwrap();
-            ran += 1;
+            ran += usize::from(timer.task != crate::shreds::TASK);
         }
     }
 
@@ -212,7 +214,14 @@ impl World {
         rows.iter().map(|(key, _)| String::from_utf8_lossy(key).replace('\0', " ")).collect()
     }
 
-    fn call_facts(&self) -> Call {
+    /// ARNs of the keys of the first account.
+    pub(crate) fn key_arns(&self) -> Vec<String> {
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        let rows = KEYS.scan(&mut tx, &[ACCOUNT, REGION], None, 10_000).unwrap();
+        rows.iter().map(|(_, key)| key.arn.clone()).collect()
+    }
+
+    pub(crate) fn call_facts(&self) -> Call {
         self.calls.set(self.calls.get() + 1);
         Call {
             request_id: "request".to_owned(),
@@ -235,6 +244,13 @@ impl World {
     /// A key with the default policy; its ARN.
     pub(crate) fn key(&self) -> String {
         self.create_key(&self.root(), CreateKeyRequest::default()).arn.unwrap()
+    }
+
+    /// A key of a kind; its ARN.
+    pub(crate) fn key_of(&self, spec: KeySpec, usage: KeyUsageType) -> String {
+        let input =
+            CreateKeyRequest { key_spec: Some(spec), key_usage: Some(usage), ..CreateKeyRequest::default() };
+        self.create_key(&self.root(), input).arn.unwrap()
     }
 
     /// A multi-Region primary key; its ARN.

@@ -1,6 +1,7 @@
 //! The operations, as callers see them.
 
 mod aliases;
+mod asymmetric;
 mod encryption;
 mod grants;
 mod keys;
@@ -8,6 +9,7 @@ mod policies;
 mod regions;
 mod rotation;
 mod service;
+mod shreds;
 mod states;
 mod stores;
 mod tags;
