@@ -14,6 +14,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 from conftest import Caller, Fastness, allow, binary, document, events, refused, wait_for
+from softhsm import softhsm
 
 PIN = "4711-pin-of-the-token"
 
@@ -73,16 +74,6 @@ def secrets_of(fastness):
 
 
 # A hardware security module.
-
-
-def softhsm():
-    """Where SoftHSM is: as `cargo xtask test` says, else where it puts it."""
-    named = os.environ.get("FASTNESS_SOFTHSM")
-    places = [named] if named else ["/", pathlib.Path.home() / ".cache/fastness/softhsm"]
-    for place in map(pathlib.Path, places):
-        if (place / "usr/bin/softhsm2-util").exists():
-            return place
-    pytest.fail("SoftHSM is not there: `cargo xtask test` fetches it")
 
 
 class Token:
@@ -484,12 +475,13 @@ def test_a_backup_is_restored_with_shares_alone(fresh):
     path = str(fresh.directory / "one.backup")
     command(fresh, "backup", "--to", path)
     fresh.stop()
+    shreds = str(shutil.copy(fresh.data / "keyring.shreds", fresh.directory))
     shutil.rmtree(fresh.data)
     shutil.rmtree(fresh.directory / "config")
-    without = command(fresh, "restore", "--from", path, check=False)
+    without = command(fresh, "restore", "--from", path, "--shreds", shreds, check=False)
     assert without.returncode == 1 and "its keyring does not open" in without.stderr
     lines = "\n".join(shares[:2])
-    command(fresh, "restore", "--from", path, "--shares", text=lines)
+    command(fresh, "restore", "--from", path, "--shreds", shreds, "--shares", text=lines)
     assert "whole" in command(fresh, "verify", "--shares", text=lines).stdout
     fresh.serve()
     command(fresh, "unseal", "--shares", text=lines)

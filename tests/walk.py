@@ -7,6 +7,12 @@ from conftest import SERVICES, allow, document
 
 # Parameters that a model calls optional and a call is nothing without.
 ALSO = {
+    "cloudhsmv2": {
+        "DeleteHsm": ["HsmId"],
+        "DeleteResourcePolicy": ["ResourceArn"],
+        "GetResourcePolicy": ["ResourceArn"],
+        "PutResourcePolicy": ["ResourceArn", "Policy"],
+    },
     "kms": {
         "CreateGrant": ["GranteePrincipal", "Operations"],
         "Decrypt": ["CiphertextBlob"],
@@ -56,18 +62,26 @@ class Resources:
         self.ciphertext = kms.encrypt(KeyId=self.key_arn, Plaintext=b"x")["CiphertextBlob"]
         grantee = f"arn:aws:iam::{self.account}:user/target"
         self.grant = kms.create_grant(KeyId=self.key_arn, GranteePrincipal=grantee, Operations=["Encrypt"])["GrantId"]
+        made = root.cloudhsmv2.create_cluster(HsmType="hsm2m.medium", SubnetIds=["subnet-0a1b2c3d"])
+        self.cluster = made["Cluster"]["ClusterId"]
         self.values = {
             "AccessKeyId": self.access_key,
             "AccountAlias": f"alias-{self.account}",
             "AliasName": "alias/target",
+            "AvailabilityZone": "us-east-1a",
+            "BackupId": "backup-aaaaaaaaaaa",
             "AssumeRolePolicyDocument": self.trust,
             "CiphertextBlob": self.ciphertext,
             "DestinationKeyId": self.key_arn,
+            "DestinationRegion": "eu-west-1",
+            "ClusterId": self.cluster,
             "CustomKeyStoreId": "cks-1234567890abcdef0",
             "CustomKeyStoreName": "target",
             "GrantId": self.grant,
             "GranteePrincipal": grantee,
             "GroupName": "target",
+            "HsmId": "hsm-aaaaaaaaaaa",
+            "HsmType": "hsm2m.medium",
             "InstanceProfileName": "target",
             "KeyId": self.key_arn,
             "Name": "target",
@@ -81,10 +95,13 @@ class Resources:
             "PolicyName": "target",
             "PrimaryRegion": "eu-west-1",
             "ReplicaRegion": "eu-west-1",
+            "ResourceArn": f"arn:aws:cloudhsm:us-east-1:{self.account}:backup/backup-aaaaaaaaaaa",
+            "ResourceId": self.cluster,
             "RetiringPrincipal": grantee,
             "RoleArn": self.role_arn,
             "RoleName": "target",
             "RoleSessionName": "session",
+            "SubnetIds[]": "subnet-0a1b2c3d",
             "TargetKeyId": self.key_arn,
             "UserName": "target",
             "VersionId": "v1",

@@ -6,6 +6,7 @@ use crate::deployment::{Data, Description};
 use crate::seal::AtHand;
 use crate::{Failure, failure, shares};
 use attestation::Roots;
+use cloudhsmv2::CloudHsm;
 use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
@@ -18,11 +19,11 @@ use sts::Sts;
 
 /// Every service there is, by name.
 pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
-    services_with(iam, Kms::default())
+    services_with(iam, Kms::default(), Arc::default())
 }
 
-fn services_with(iam: Arc<Iam>, kms: Kms) -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(CloudTrail), iam, Arc::new(kms), Arc::new(XksProxy), Arc::new(Sts)]
+fn services_with(iam: Arc<Iam>, kms: Kms, cloudhsm: Arc<CloudHsm>) -> Vec<Arc<dyn Service>> {
+    vec![cloudhsm, Arc::new(CloudTrail), iam, Arc::new(kms), Arc::new(XksProxy), Arc::new(Sts)]
 }
 
 /// What is known of a deployment before its keyring is open.
@@ -33,6 +34,15 @@ pub(crate) struct Opening {
     pub(crate) description: Description,
     /// Who vouches for attested environments; nobody where no calls are served.
     pub(crate) roots: Roots,
+}
+
+/// The shreds that a keyring is opened with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shreds {
+    /// Those beside it.
+    There,
+    /// New ones of this generation, instead of lost ones.
+    New(u64),
 }
 
 /// Why a deployment stays sealed.
@@ -88,7 +98,7 @@ impl Opening {
 
     /// Opens it with this seal.
     pub(crate) fn with(&self, seal: &dyn Seal) -> Result<Arc<Deployment>, Unopened> {
-        self.deployment(self.open(&[seal])?)
+        self.deployment(self.open(&[seal], Shreds::There)?)
     }
 
     /// Opens it with the seals at hand and these.
@@ -98,6 +108,11 @@ impl Opening {
 
     /// The keyring alone, opened with the seals that are given or those at hand.
     pub(crate) fn keyring(&self, given: &[&dyn Seal]) -> Result<Keyring, Unopened> {
+        self.keyring_with(given, Shreds::There)
+    }
+
+    /// As [`keyring`](Self::keyring), with these shreds.
+    pub(crate) fn keyring_with(&self, given: &[&dyn Seal], shreds: Shreds) -> Result<Keyring, Unopened> {
         let at_hand = self.at_hand().map_err(|Failure(message)| Unopened::Seal(message))?;
         let seals = [given, &at_hand.refs()].concat();
         let faults: Vec<_> = at_hand.faults.iter().map(|Failure(fault)| fault.as_str()).collect();
@@ -113,12 +128,17 @@ impl Opening {
                 ways if ways.is_empty() => Err(Unopened::Seal(faults)),
                 ways => Err(Unopened::Waits(format!("{faults}; but this deployment is also {ways}"))),
             },
-            (false, _) => self.open(&seals),
+            (false, _) => self.open(&seals, shreds),
         }
     }
 
-    fn open(&self, seals: &[&dyn Seal]) -> Result<Keyring, Unopened> {
-        Keyring::open(&self.data.keyring(), seals, Arc::new(SystemRandom)).map_err(|error| match error {
+    fn open(&self, seals: &[&dyn Seal], shreds: Shreds) -> Result<Keyring, Unopened> {
+        let (path, random) = (self.data.keyring(), Arc::new(SystemRandom));
+        let opened = match shreds {
+            Shreds::There => Keyring::open(&path, seals, random),
+            Shreds::New(generation) => Keyring::open_without_shreds(&path, seals, random, generation),
+        };
+        opened.map_err(|error| match error {
             KeyringError::NoSlotOpens { unusable: true, .. } => Unopened::Waits(error.to_string()),
             KeyringError::NoSlotOpens { .. } => match self.ways(seals) {
                 Ok(ways) if !ways.is_empty() => {
@@ -162,11 +182,12 @@ impl Opening {
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
         let aside = |work: &mut dyn FnMut()| tokio::task::block_in_place(work);
-        let env =
-            Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: self.key_stores()?, aside };
+        let cloudhsm = Arc::new(CloudHsm::new(self.config.cloudhsm.clone()));
+        let key_stores = KeyStores { clusters: Arc::clone(&cloudhsm) as _, ..self.key_stores()? };
+        let env = Env { keyring, random: Arc::new(SystemRandom), directory, key_stores, aside };
         let Description { account, region, .. } = &self.description;
         let clock = Arc::new(SystemClock);
-        let services = services_with(iam, Kms::new(self.roots.clone()));
+        let services = services_with(iam, Kms::new(self.roots.clone()), cloudhsm);
         let deployment = Deployment::new(store, env, clock, account, region, services)
             .with_limits(self.config.quotas.get(), self.config.load.calls_max);
         Ok(Arc::new(deployment))

@@ -1,12 +1,15 @@
 //! Key material: what a KMS key encrypts with, sealed by the keyring.
 
 use crate::api::RotationType;
+use crate::errors::key_not_found;
 use crate::key::Key;
+use crate::shreds;
 use crate::text::{Text, hexadecimal};
-use keyring::MaterialSpec;
+use keyring::{KeyringError, MaterialSpec};
 use platform::{Cx, Fault};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// One version of a key's material.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,7 +19,7 @@ pub(crate) struct Material {
     pub(crate) created: i64,
     /// The rotation that made it; none for the first one.
     pub(crate) rotation: Option<Text<RotationType>>,
-    /// The backing key as the keyring sealed it, of use at [`place`] only.
+    /// As the keyring sealed it: of use at [`place`] only, and until the key's shred is destroyed.
     #[serde(with = "hexadecimal")]
     pub(crate) sealed: Vec<u8>,
 }
@@ -28,7 +31,7 @@ pub(crate) struct MaterialId(pub(crate) [u8; 32]);
 impl Material {
     /// Makes new material for a key.
     pub(crate) fn generate(
-        cx: &Cx<'_>,
+        cx: &mut Cx<'_>,
         key_arn: &str,
         spec: MaterialSpec,
         rotation: Option<RotationType>,
@@ -37,18 +40,24 @@ impl Material {
         cx.random().fill(&mut id);
         let id = MaterialId(id);
         let sealed = cx.keyring().generate_material(&place(key_arn, id), spec, cx.random())?;
+        shreds::note(cx, key_arn, &sealed.0)?;
         Ok(Self { id, created: cx.now().0, rotation: rotation.map(Text), sealed: sealed.0 })
     }
 
     /// The same material for a related key in another Region.
-    pub(crate) fn copied(&self, cx: &Cx<'_>, from: &Key, to: &Key) -> Result<Self, Fault> {
-        let sealed = cx.keyring().reseal_material(&self.place(from), &self.sealed, &self.place(to))?;
+    pub(crate) fn copied(&self, cx: &mut Cx<'_>, from: &Key, to: &Key) -> Result<Self, Fault> {
+        let (from, to_place) = (place(&from.arn, self.id), place(&to.arn, self.id));
+        let sealed = cx.keyring().reseal_material(&from, &self.sealed, &to_place)?;
+        shreds::note(cx, &to.arn, &sealed.0)?;
         Ok(Self { sealed: sealed.0, ..self.clone() })
     }
 
-    /// Where the keyring opens it.
-    pub(crate) fn place(&self, key: &Key) -> Vec<u8> {
-        place(&key.arn, self.id)
+    /// Opens it for use. Material that was destroyed is in restored backups, and the key is as good as deleted.
+    pub(crate) fn open(&self, cx: &Cx<'_>, key: &Key) -> Result<Arc<keyring::Material>, Fault> {
+        cx.keyring().material(&place(&key.arn, self.id), &self.sealed).map_err(|error| match error {
+            KeyringError::Shredded => key_not_found(&key.arn),
+            other => other.into(),
+        })
     }
 }
 
