@@ -26,6 +26,7 @@ CLIENTS = (
     Client("AWS CLI", "requirements.txt", "awscli", ("test_cli.py",)),
     Client("boto3", "requirements.txt", "boto3"),
     Client("AWS SDK for JavaScript", "js/package.json", "@aws-sdk/client-kms", ("test_js.py",)),
+    Client("AWS SDK for Rust", "rust/Cargo.toml", "aws-sdk-kms", ("test_rust.py",)),
     Client(
         "AWS Encryption SDK for Python",
         "requirements.txt",
@@ -50,9 +51,11 @@ CLIENTS = (
         "aws-encryption-sdk-cli",
         ("test_clients.py::test_each_reads_what_each_wrote", "test_clients.py::TestCommandLine"),
     ),
-    Client("OpenSSL", None, "the system's", ("test_kms_attestation.py", "test_tls.py")),
-    Client("pyca/cryptography", "requirements.txt", "cryptography", ("test_kms_attestation.py",)),
+    Client("OpenSSL", None, "the system's", ("test_kms_asymmetric.py", "test_kms_attestation.py", "test_tls.py")),
+    Client("pyca/cryptography", "requirements.txt", "cryptography", ("test_kms_asymmetric.py", "test_kms_attestation.py")),
+    Client("PyCryptodome", "requirements.txt", "pycryptodome", ("test_kms_asymmetric.py",)),
     Client("asn1crypto", "requirements.txt", "asn1crypto", ("test_kms_attestation.py",)),
+    Client("curl_cffi (BoringSSL)", "requirements.txt", "curl-cffi", ("test_tls.py",)),
     Client("cbor2", "requirements.txt", "cbor2", ("test_kms_attestation.py",)),
 )
 
@@ -88,6 +91,8 @@ def version(client):
     text = (HERE / client.pins).read_text()
     if client.pins.endswith(".json"):
         return json.loads(text)["dependencies"][client.package]
+    if client.pins.endswith(".toml"):
+        return re.search(rf'^{re.escape(client.package)} = .*version = "=([^"]+)"', text, re.MULTILINE)[1]
     return re.search(rf"^{re.escape(client.package)}==(\S+)$", text, re.MULTILINE)[1]
 
 

@@ -62,6 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "kms",
             "platform",
             "policy",
+            "primitives",
             "simdisk",
             "simulation",
             "store",
