@@ -23,9 +23,12 @@
 
 mod aliases;
 pub mod api;
+mod asymmetric;
 mod authorize;
 mod ciphertext;
 mod context;
+mod cryptographic;
+mod data_key_pairs;
 mod data_keys;
 mod deletion;
 mod encryption;
@@ -34,18 +37,23 @@ mod grants;
 mod key;
 mod key_count;
 mod keys;
+mod kinds;
 mod limits;
+mod macs;
 mod material;
 mod names;
 mod pages;
 mod policies;
 mod proxy;
+mod public_keys;
 mod quotas;
 mod random;
 mod recipient;
 mod regions;
 mod rotation;
+mod shared_secrets;
 mod shreds;
+mod signing;
 mod state;
 mod stores;
 mod tags;
@@ -90,9 +98,11 @@ impl Service for Kms {
             ops::CreateCustomKeyStore,
             ops::CreateGrant,
             ops::CreateKey,
+            ops::Decapsulate,
             ops::Decrypt,
             ops::DeleteAlias,
             ops::DeleteCustomKeyStore,
+            ops::DeriveSharedSecret,
             ops::DescribeCustomKeyStores,
             ops::DescribeKey,
             ops::DisableKey,
@@ -100,12 +110,17 @@ impl Service for Kms {
             ops::DisconnectCustomKeyStore,
             ops::EnableKey,
             ops::EnableKeyRotation,
+            ops::Encapsulate,
             ops::Encrypt,
             ops::GenerateDataKey,
+            ops::GenerateDataKeyPair,
+            ops::GenerateDataKeyPairWithoutPlaintext,
             ops::GenerateDataKeyWithoutPlaintext,
+            ops::GenerateMac,
             ops::GenerateRandom,
             ops::GetKeyPolicy,
             ops::GetKeyRotationStatus,
+            ops::GetPublicKey,
             ops::ListAliases,
             ops::ListGrants,
             ops::ListKeyPolicies,
@@ -120,12 +135,15 @@ impl Service for Kms {
             ops::RevokeGrant,
             ops::RotateKeyOnDemand,
             ops::ScheduleKeyDeletion,
+            ops::Sign,
             ops::TagResource,
             ops::UntagResource,
             ops::UpdateAlias,
             ops::UpdateCustomKeyStore,
             ops::UpdateKeyDescription,
             ops::UpdatePrimaryRegion,
+            ops::Verify,
+            ops::VerifyMac,
         ]
     }
 
@@ -136,13 +154,22 @@ impl Service for Kms {
     /// Cryptographic operations are read-only events, and KMS records response elements of changes only (KMS Developer Guide,
     /// "Examples of AWS KMS log entries").
     fn trail(&self, operation: &str) -> TrailFacts {
-        const READ_ONLY: [&str; 6] = [
+        const READ_ONLY: [&str; 15] = [
+            "Decapsulate",
             "Decrypt",
+            "DeriveSharedSecret",
+            "Encapsulate",
             "Encrypt",
             "GenerateDataKey",
+            "GenerateDataKeyPair",
+            "GenerateDataKeyPairWithoutPlaintext",
             "GenerateDataKeyWithoutPlaintext",
+            "GenerateMac",
             "GenerateRandom",
             "ReEncrypt",
+            "Sign",
+            "Verify",
+            "VerifyMac",
         ];
         let read_only = READ_ONLY.contains(&operation)
             || ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb));

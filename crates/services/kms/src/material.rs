@@ -39,7 +39,8 @@ impl Material {
         let mut id = [0; 32];
         cx.random().fill(&mut id);
         let id = MaterialId(id);
-        let sealed = cx.keyring().generate_material(&place(key_arn, id), spec, cx.random())?;
+        let make = || cx.keyring().generate_material(&place(key_arn, id), spec, cx.random());
+        let sealed = if let MaterialSpec::Pair(_) = spec { cx.aside(make)? } else { make() }?;
         shreds::note(cx, key_arn, &sealed.0)?;
         Ok(Self { id, created: cx.now().0, rotation: rotation.map(Text), sealed: sealed.0 })
     }

@@ -3,7 +3,7 @@
 use crate::Kms;
 use crate::api::{
     DisableKeyRotationRequest, EnableKeyRotationRequest, GetKeyRotationStatusRequest,
-    GetKeyRotationStatusResponse, IncludeKeyMaterial, KeyMaterialState, ListKeyRotationsRequest,
+    GetKeyRotationStatusResponse, IncludeKeyMaterial, KeyMaterialState, KeySpec, ListKeyRotationsRequest,
     ListKeyRotationsResponse, MultiRegionKeyType, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse,
     RotationType, RotationsListEntry, ops,
 };
@@ -176,8 +176,15 @@ impl Handle<ops::ListKeyRotations> for Kms {
     }
 }
 
-/// Keys in custom key stores are not rotated.
+/// Only symmetric keys are rotated, and not those in custom key stores.
 fn require_own_material(key: &Key) -> Result<(), Fault> {
+    let spec = key.spec.0;
+    if spec != KeySpec::SymmetricDefault {
+        return Err(unsupported(format!(
+            "{} key spec is {spec} which is not valid for this operation.",
+            key.arn
+        )));
+    }
     if key.placed.is_none() {
         return Ok(());
     }

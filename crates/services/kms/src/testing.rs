@@ -1,7 +1,9 @@
 //! A deployment in memory to call operations on.
 
 use crate::Kms;
-use crate::api::{CreateKeyRequest, DescribeKeyRequest, KeyMetadata, ReplicateKeyRequest, ops};
+use crate::api::{
+    CreateKeyRequest, DescribeKeyRequest, KeyMetadata, KeySpec, KeyUsageType, ReplicateKeyRequest, ops,
+};
 use crate::key::{KEYS, State};
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::trail::ServiceEvent;
@@ -242,6 +244,13 @@ impl World {
     /// A key with the default policy; its ARN.
     pub(crate) fn key(&self) -> String {
         self.create_key(&self.root(), CreateKeyRequest::default()).arn.unwrap()
+    }
+
+    /// A key of a kind; its ARN.
+    pub(crate) fn key_of(&self, spec: KeySpec, usage: KeyUsageType) -> String {
+        let input =
+            CreateKeyRequest { key_spec: Some(spec), key_usage: Some(usage), ..CreateKeyRequest::default() };
+        self.create_key(&self.root(), input).arn.unwrap()
     }
 
     /// A multi-Region primary key; its ARN.
