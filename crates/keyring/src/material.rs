@@ -265,6 +265,11 @@ impl Materials {
         Ok(verify_slices_are_equal(digest.as_ref(), &expected).is_ok())
     }
 
+    /// Closes what is open of the material sealed here.
+    pub(crate) fn forget(&self, place: &[u8], sealed: &[u8]) {
+        self.open.remove(&Location { place, sealed });
+    }
+
     pub(crate) fn renew(&self) -> Result<(), KeyringError> {
         self.barrier.renew()
     }

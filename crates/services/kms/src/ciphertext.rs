@@ -52,7 +52,7 @@ pub(crate) fn encrypt(cx: &Cx<'_>, key: &Key, pairs: &Pairs, plaintext: &[u8]) -
     let data = additional_data(&header, pairs);
     let envelope = match material {
         Some(material) => {
-            let open = cx.keyring().material(&material.place(key), &material.sealed)?;
+            let open = material.open(cx, key)?;
             open.symmetric()?.encrypt(cx.random(), &data, plaintext)?
         }
         None => plaintext.to_vec(),
@@ -118,7 +118,7 @@ impl<'a> Ciphertext<'a> {
             let plaintext = outer.ok_or_else(|| Fault::bug(format!("{} has no material", key.arn)))?;
             return Ok(Opened { plaintext, material: name });
         };
-        let open = cx.keyring().material(&material.place(key), &material.sealed)?;
+        let open = material.open(cx, key)?;
         let envelope = outer.as_ref().map_or(self.envelope, |outer| outer.as_slice());
         let plaintext = open.symmetric()?.decrypt(&data, envelope).map_err(|_| invalid_ciphertext())?;
         Ok(Opened { plaintext, material: name })

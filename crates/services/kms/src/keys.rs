@@ -52,7 +52,7 @@ impl Handle<ops::CreateKey> for Kms {
             tags: input.tags.as_deref().unwrap_or_default(),
         };
         new.authorize(cx)?;
-        offered(spec, origin)?;
+        offered(spec)?;
         let id = match origin {
             // A device keeps the key that it made, even if the call is run again: so it is the same key then.
             OriginType::AwsCloudhsm | OriginType::ExternalKeyStore => cx.call().event_id.clone(),
@@ -66,7 +66,7 @@ impl Handle<ops::CreateKey> for Kms {
         let policy = new.policy(cx)?;
         let placed = stores::place(cx, input, spec, origin, &arn)?;
         let materials = match origin {
-            OriginType::AwsCloudhsm => Vec::new(),
+            OriginType::AwsCloudhsm | OriginType::External => Vec::new(),
             _ => vec![Material::generate(cx, &arn, MaterialSpec::Symmetric, None)?],
         };
         let key = Key {
@@ -77,11 +77,12 @@ impl Handle<ops::CreateKey> for Kms {
             spec: Text(spec),
             usage: Text(usage),
             origin: Text(origin),
-            state: State::Enabled,
+            state: if origin == OriginType::External { State::PendingImport } else { State::Enabled },
             policy,
             tags,
             aliases: Vec::new(),
             materials,
+            pending: None,
             rotation: None,
             multi_region,
             placed,
@@ -198,12 +199,9 @@ fn kind(input: &CreateKeyRequest) -> Result<(KeySpec, KeyUsageType, OriginType),
 }
 
 /// Refuses kinds of keys that Fastness does not make.
-fn offered(spec: KeySpec, origin: OriginType) -> Result<(), Fault> {
+fn offered(spec: KeySpec) -> Result<(), Fault> {
     if spec != KeySpec::SymmetricDefault {
         return Err(unsupported(format!("KeySpec {spec} is not supported.")));
-    }
-    if origin == OriginType::External {
-        return Err(unsupported(format!("Origin {origin} is not supported.")));
     }
     Ok(())
 }

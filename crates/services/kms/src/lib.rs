@@ -29,9 +29,11 @@ mod deletion;
 mod encryption;
 mod errors;
 mod grants;
+mod import;
 mod key;
 mod key_count;
 mod keys;
+mod kinds;
 mod limits;
 mod material;
 mod names;
@@ -75,6 +77,7 @@ impl Service for Kms {
             ops::Decrypt,
             ops::DeleteAlias,
             ops::DeleteCustomKeyStore,
+            ops::DeleteImportedKeyMaterial,
             ops::DescribeCustomKeyStores,
             ops::DescribeKey,
             ops::DisableKey,
@@ -88,6 +91,8 @@ impl Service for Kms {
             ops::GenerateRandom,
             ops::GetKeyPolicy,
             ops::GetKeyRotationStatus,
+            ops::GetParametersForImport,
+            ops::ImportKeyMaterial,
             ops::ListAliases,
             ops::ListGrants,
             ops::ListKeyPolicies,
@@ -137,6 +142,7 @@ impl Service for Kms {
             deletion::TASK => deletion::due(cx, timer),
             stores::DISCONNECT => stores::disconnect_due(cx, timer),
             rotation::TASK => rotation::due(cx, timer),
+            import::TASK => import::due(cx, timer),
             _ => Err(Fault::bug(format!("no such task of KMS: {timer:?}"))),
         }
     }

@@ -73,11 +73,6 @@ fn kinds_of_keys_that_are_not_made() {
             "KeySpec RSA_2048 is not supported.",
         ),
         (
-            CreateKeyRequest { origin: Some(OriginType::External), ..default() },
-            "UnsupportedOperationException",
-            "Origin EXTERNAL is not supported.",
-        ),
-        (
             CreateKeyRequest { custom_key_store_id: Some("cks-1".to_owned()), ..default() },
             "ValidationException",
             "Origin AWS_KMS is not valid for a key in a custom key store.",

@@ -3,6 +3,7 @@
 mod aliases;
 mod encryption;
 mod grants;
+mod import;
 mod keys;
 mod policies;
 mod regions;
