@@ -15,8 +15,8 @@ WRITERS = ("python", "python-master-key", "javascript", "command-line")
 
 class Client(NamedTuple):
     name: str
-    # Where its version is pinned, and as what.
-    pins: str
+    # Where its version is pinned, and as what; or that it is not.
+    pins: str | None
     package: str
     # The test modules, classes and functions that use it; none means that all of the tests do.
     tests: tuple = ()
@@ -50,6 +50,10 @@ CLIENTS = (
         "aws-encryption-sdk-cli",
         ("test_clients.py::test_each_reads_what_each_wrote", "test_clients.py::TestCommandLine"),
     ),
+    Client("OpenSSL", None, "the system's", ("test_kms_attestation.py", "test_tls.py")),
+    Client("pyca/cryptography", "requirements.txt", "cryptography", ("test_kms_attestation.py",)),
+    Client("asn1crypto", "requirements.txt", "asn1crypto", ("test_kms_attestation.py",)),
+    Client("cbor2", "requirements.txt", "cbor2", ("test_kms_attestation.py",)),
 )
 
 HEAD = """# Clients
@@ -79,6 +83,8 @@ def check_document():
 
 
 def version(client):
+    if client.pins is None:
+        return client.package
     text = (HERE / client.pins).read_text()
     if client.pins.endswith(".json"):
         return json.loads(text)["dependencies"][client.package]

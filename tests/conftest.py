@@ -22,7 +22,7 @@ SERVICES = ("cloudtrail", "iam", "kms", "sts")
 SESSION = boto3.session.Session()
 # What a test server is configured with. AWS's request quotas are for people: tests that are not about them call faster.
 SETTINGS = {
-    "quotas": {f"{name}:*": 1_000_000 for name in (*SERVICES, "unidentified")},
+    "quotas": {f"{name}:*": 1_000_000 for name in (*SERVICES, "kms-xks-proxy", "unidentified")},
 }
 EXPORT = re.compile(r"^export (\w+)='(.*)'$", re.MULTILINE)
 
@@ -35,10 +35,17 @@ def binary():
 
 
 def toml(values, section=()):
-    """Nested dictionaries as TOML, whose values look as JSON's do."""
+    """Nested dictionaries, and lists of them, as TOML, whose other values look as JSON's do."""
     lines = [f"[{'.'.join(map(json.dumps, section))}]"] if section else []
-    lines += [f"{json.dumps(name)} = {json.dumps(value)}" for name, value in values.items() if not isinstance(value, dict)]
-    inner = [toml(value, (*section, name)) for name, value in values.items() if isinstance(value, dict)]
+    inner = []
+    for name, value in values.items():
+        place = (*section, name)
+        if isinstance(value, dict):
+            inner.append(toml(value, place))
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            inner += [f"[{toml(entry, place).replace(']', ']]', 1)}" for entry in value]
+        else:
+            lines.append(f"{json.dumps(name)} = {json.dumps(value)}")
     return "\n".join([*lines, *inner]) + "\n"
 
 
@@ -72,12 +79,12 @@ class Fastness:
             [binary(), *args], env=self.environment, capture_output=True, text=True, check=check, timeout=60
         )
 
-    def serve(self, *args):
+    def serve(self, *args, listen="127.0.0.1:0"):
         self.starts += 1
         self.log = self.directory / f"log-{self.starts}"
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [binary(), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *args],
+                [binary(), "serve", "--data", str(self.data), "--listen", listen, *args],
                 env=self.environment,
                 stdout=subprocess.PIPE,
                 stderr=log,

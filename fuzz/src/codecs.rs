@@ -20,7 +20,7 @@ pub(crate) struct Known {
 /// All operations there are, in the order of service and name.
 pub(crate) static OPERATIONS: LazyLock<Vec<Known>> = LazyLock::new(|| {
     let services: [Arc<dyn Service>; 4] =
-        [Arc::new(CloudTrail), Arc::new(Iam::default()), Arc::new(Kms), Arc::new(Sts)];
+        [Arc::new(CloudTrail), Arc::new(Iam::default()), Arc::new(Kms::default()), Arc::new(Sts)];
     let operations = services.into_iter().flat_map(|service| {
         let model = service.model();
         let mut operations = service.operations();

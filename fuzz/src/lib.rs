@@ -13,6 +13,7 @@
     reason = "a tool of tests: that is how they fail"
 )]
 
+mod attested;
 mod codecs;
 mod durable;
 mod heads;
@@ -43,6 +44,12 @@ pub const TARGETS: &[Target] = &[
         doc: "ARN patterns and ARNs: `ArnLike` agrees with a match part by part",
         run: language::arn,
         seeds: language::arn_seeds,
+    },
+    Target {
+        name: "attestation",
+        doc: "attestation documents, altered and made up: none but what the hypervisor said is believed",
+        run: attested::attestation,
+        seeds: attested::seeds,
     },
     Target {
         name: "cbor",

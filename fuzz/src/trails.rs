@@ -52,6 +52,7 @@ pub(crate) fn trail(data: &[u8]) {
         response: None,
         error: Some((&code, &message)),
         resources: &resources,
+        additional: None,
     };
     let written: Value = serde_json::from_slice(&record.write()).unwrap();
     assert_eq!(written["userAgent"], agent);

@@ -3,7 +3,7 @@
 use crate::changes::{self, Given, KeyText, New, Plan};
 use crate::deployment::Data;
 use crate::opening::{Opening, Unopened};
-use crate::{Failure, backup, failure, verify};
+use crate::{Failure, backup, failure, proxy_keys, verify};
 use keyring::{Keyring, Passphrase};
 use seals::Shares;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,14 @@ pub(crate) enum Command {
     Backup { to: PathBuf },
     /// Walks everything that is stored.
     Verify { contains: Vec<String> },
+    /// Makes a key by which an external key store calls this deployment as its proxy.
+    CreateProxyKey { user: String },
+    /// Lists such keys.
+    ProxyKeys {},
+    /// Lets such a key be used, or not.
+    SetProxyKeyActive { id: String, active: bool },
+    /// Removes such a key.
+    DeleteProxyKey { id: String },
 }
 
 /// Sends a command to the server of a data directory and waits for its answer.
@@ -133,6 +141,15 @@ impl Commanded {
                 Some(deployment) => explain(&deployment, request_id, Some(by)).await,
                 None => Err(SealError::Sealed.into()),
             },
+            Command::CreateProxyKey { user } => {
+                proxy_keys::create(&*self.opened()?, &self.opening.description.account, user, said_by(by))
+                    .await
+            }
+            Command::ProxyKeys {} => proxy_keys::list(&*self.opened()?, said_by(by)).await,
+            Command::SetProxyKeyActive { id, active } => {
+                proxy_keys::set_active(&*self.opened()?, id, *active, said_by(by)).await
+            }
+            Command::DeleteProxyKey { id } => proxy_keys::delete(&*self.opened()?, id, said_by(by)).await,
             Command::Unseal {} => self.unseal(by, |opening, _| opening.configured()).await,
             Command::UnsealWithPassphrase { passphrase } => {
                 let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());
@@ -177,7 +194,7 @@ impl Commanded {
         carry_out: impl FnOnce(&Keyring, &P) -> Result<Value, Failure>,
     ) -> Result<Value, Failure> {
         let _sealing = self.sealing.lock().await;
-        let deployment = self.gate.deployment().ok_or_else(sealed)?;
+        let deployment = self.opened()?;
         let (plan, planned) = tokio::task::block_in_place(plan)?;
         let record = async |name, more: Value| {
             let mut details = said_by(by);
@@ -216,12 +233,16 @@ impl Commanded {
         self.unseal(by, open).await
     }
 
+    fn opened(&self) -> Result<Arc<server::Deployment>, Failure> {
+        self.gate.deployment().ok_or_else(sealed)
+    }
+
     fn status(&self) -> Value {
         json!({ "sealed": self.gate.deployment().is_none(), "pid": std::process::id() })
     }
 
     async fn backup(&self, by: Operator, to: &Path, file: Option<File>) -> Result<Value, Failure> {
-        let deployment = self.gate.deployment().ok_or_else(sealed)?;
+        let deployment = self.opened()?;
         let file = file.ok_or_else(|| Failure("no open file came with the command".into()))?;
         let stop = || self.gate.deployment().is_none();
         let head = backup::make(&deployment, &self.opening, to, &file, said_by(by), &stop).await?;
@@ -230,7 +251,7 @@ impl Commanded {
     }
 
     async fn verify(&self, by: Operator, contains: &[String]) -> Result<Value, Failure> {
-        let deployment = self.gate.deployment().ok_or_else(sealed)?;
+        let deployment = self.opened()?;
         deployment
             .record_operator("Verify", said_by(by))
             .await
@@ -310,7 +331,7 @@ fn said_by(by: Operator) -> Value {
 }
 
 /// Adds the members of an object to another's.
-fn merge(into: &mut Value, more: Value) {
+pub(crate) fn merge(into: &mut Value, more: Value) {
     if let (Value::Object(into), Value::Object(more)) = (into, more) {
         into.extend(more);
     }

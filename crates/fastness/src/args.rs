@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Coverage(CoverageArgs),
     /// List how many calls a second an account may make, by quota, as the configuration has them
     Quotas(QuotasArgs),
+    /// Manage the keys by which external key stores, of AWS or of another Fastness, call this deployment as their proxy
+    Xks(XksArgs),
 }
 
 /// Where the deployment is, and how its keyring is opened.
@@ -389,6 +391,53 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct CoverageArgs {
     /// List the operations of this service, each with whether it is implemented
     pub(crate) service: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct XksArgs {
+    #[command(subcommand)]
+    pub(crate) command: XksCommand,
+}
+
+/// What to do with the keys of external key stores.
+#[derive(Debug, Subcommand)]
+pub(crate) enum XksCommand {
+    /// Make a key for a user, whose permissions are those of the external key store, and print this once what to tell the store's KMS
+    Create(XksCreateArgs),
+    /// List the keys
+    List(XksListArgs),
+    /// Keep a key from being used, until it is enabled
+    Disable(XksKeyArgs),
+    /// Let a key be used again
+    Enable(XksKeyArgs),
+    /// Remove a key
+    Delete(XksKeyArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct XksCreateArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Name of the IAM user
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct XksListArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct XksKeyArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Id of the key
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,6 +1,7 @@
 //! The configuration file. A key that is not known, or a value of the wrong kind, is an error: a mistyped setting of a key server
 //! must not go unnoticed.
 
+mod attestation;
 #[cfg(test)]
 mod hostile;
 mod limits;
@@ -9,6 +10,7 @@ mod quotas;
 mod seal;
 mod tls;
 
+pub(crate) use attestation::Attestation;
 pub(crate) use limits::Limits;
 pub(crate) use quotas::{Load, QuotaSettings};
 pub(crate) use seal::Seal;
@@ -58,6 +60,9 @@ pub(crate) struct Config {
     /// Request quotas other than AWS's.
     #[serde(default)]
     pub(crate) quotas: QuotaSettings,
+    /// Who vouches for attested environments.
+    #[serde(default)]
+    pub(crate) attestation: Attestation,
     /// How much is served at once.
     #[serde(default)]
     pub(crate) load: Load,
@@ -67,6 +72,8 @@ pub(crate) struct Config {
     /// Traces.
     #[serde(default)]
     pub(crate) telemetry: monitor::Telemetry,
+    /// Proxies of external key stores that KMS may call.
+    pub(crate) external_key_stores: Option<xks::Settings>,
 }
 
 /// An address or a range of addresses.
@@ -179,6 +186,7 @@ mod tests {
             ("[limits]\nidle-seconds = -1\n", "f.toml:2: invalid value: integer `-1`"),
             ("trusted-proxies = [\"10.0.0.1/8\"]\n", "f.toml:1: `10.0.0.1/8`: the address has bits set"),
             ("trusted-proxies = [\"proxy.local\"]\n", "f.toml:1: `proxy.local`: an address"),
+            ("[attestation]\nroot = \"r\"\n", "f.toml:2: unknown field `root`"),
             ("[monitor]\nlisten = 4567\n", "f.toml:2: invalid type: integer `4567`"),
             ("[monitor]\nport = 4567\n", "f.toml:2: unknown field `port`"),
             ("[telemetry]\notlp-endpoint = \"https://c\"\n", "f.toml:2: only http:// is spoken"),

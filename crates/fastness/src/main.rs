@@ -15,6 +15,7 @@ mod log;
 mod opening;
 mod policies;
 mod process;
+mod proxy_keys;
 mod quotas;
 mod rekey;
 mod seal;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         args::Command::Verify(args) => verify::run(&args),
         args::Command::Coverage(args) => coverage::run(&args),
         args::Command::Quotas(args) => quotas::run(&args),
+        args::Command::Xks(args) => proxy_keys::run(&args),
     });
     match result {
         Ok(code) => code,

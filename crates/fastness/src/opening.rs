@@ -5,10 +5,11 @@ use crate::config::Config;
 use crate::deployment::{Data, Description};
 use crate::seal::AtHand;
 use crate::{Failure, failure, shares};
+use attestation::Roots;
 use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
-use kms::Kms;
+use kms::{Kms, XksProxy};
 use platform::{Directory, Env, KeyStores, Service, Vouching};
 use server::{Deployment, SystemClock};
 use std::sync::Arc;
@@ -17,7 +18,11 @@ use sts::Sts;
 
 /// Every service there is, by name.
 pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(CloudTrail), iam, Arc::new(Kms), Arc::new(Sts)]
+    services_with(iam, Kms::default())
+}
+
+fn services_with(iam: Arc<Iam>, kms: Kms) -> Vec<Arc<dyn Service>> {
+    vec![Arc::new(CloudTrail), iam, Arc::new(kms), Arc::new(XksProxy), Arc::new(Sts)]
 }
 
 /// What is known of a deployment before its keyring is open.
@@ -26,6 +31,8 @@ pub(crate) struct Opening {
     pub(crate) config: Config,
     pub(crate) data: Data,
     pub(crate) description: Description,
+    /// Who vouches for attested environments; nobody where no calls are served.
+    pub(crate) roots: Roots,
 }
 
 /// Why a deployment stays sealed.
@@ -43,6 +50,9 @@ pub(crate) enum Unopened {
     /// The seal cannot be used.
     #[error("{0}")]
     Seal(String),
+    /// What is configured of key stores cannot be used.
+    #[error("{0}")]
+    KeyStores(String),
 }
 
 impl Opening {
@@ -52,7 +62,8 @@ impl Opening {
         let data = Data::locate(place, &config)?;
         let description =
             data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
-        Ok(Self { place: place.clone(), config, data, description })
+        let roots = Roots::default();
+        Ok(Self { place: place.clone(), config, data, description, roots })
     }
 
     /// The seals at hand now: the configuration may have changed since the server started, and the keyring may have been rekeyed.
@@ -137,16 +148,26 @@ impl Opening {
         Ok(ways.join("; or "))
     }
 
+    fn key_stores(&self) -> Result<KeyStores, Unopened> {
+        let mut stores = KeyStores::none();
+        if let Some(settings) = &self.config.external_key_stores {
+            let proxies = xks::External::new(settings.clone());
+            stores.proxies = Arc::new(proxies.map_err(|error| Unopened::KeyStores(error.to_string()))?);
+        }
+        Ok(stores)
+    }
+
     fn deployment(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
         let store = Store::open(Embedded::open(&self.data.store(), Arc::new(Vouching::new(&keyring)))?)?;
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
         let aside = |work: &mut dyn FnMut()| tokio::task::block_in_place(work);
         let env =
-            Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: KeyStores::none(), aside };
+            Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: self.key_stores()?, aside };
         let Description { account, region, .. } = &self.description;
         let clock = Arc::new(SystemClock);
-        let deployment = Deployment::new(store, env, clock, account, region, services(iam))
+        let services = services_with(iam, Kms::new(self.roots.clone()));
+        let deployment = Deployment::new(store, env, clock, account, region, services)
             .with_limits(self.config.quotas.get(), self.config.load.calls_max);
         Ok(Arc::new(deployment))
     }

@@ -48,7 +48,8 @@ pub(crate) fn restrict(
         tracing::info!("all memory is locked");
     }
     let mut read = config.process.read.clone();
-    for path in seal_files(place, config, seal) {
+    let trusted = config.external_key_stores.as_ref().and_then(|settings| settings.ca_file.clone());
+    for path in seal_files(place, config, seal).into_iter().chain(trusted) {
         // Where it is said to be, and where a link leads.
         let found = path.canonicalize().ok();
         read.extend(
@@ -63,7 +64,8 @@ pub(crate) fn restrict(
     }
     let execute = vec![PathBuf::from(SELF)];
     let seals = config.seal.iter().map(crate::config::Seal::ports).collect::<Result<Vec<_>, _>>()?;
-    let connect = seals.into_iter().flatten().chain(collector).collect();
+    let proxies = config.external_key_stores.iter().flat_map(xks::Settings::ports);
+    let connect = seals.into_iter().flatten().chain(collector).chain(proxies).collect();
     let reach = Reach { read, write, execute, bind: ports, connect };
     match reach.restrict()? {
         Restricted::Wholly | Restricted::Already => {}

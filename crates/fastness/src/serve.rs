@@ -26,6 +26,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let data = Data::locate(&args.place, &config)?;
     let front = Front::bind(args, &config, &data)?;
     let watched = Watched::new(args, &config)?;
+    let roots = config.attestation.read()?;
     process::give_up_root(&config.process)?;
     let description = match data.describe()? {
         Some(description) => description,
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let telemetry = Arc::clone(&watched.telemetry);
     let gate = Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)).with_telemetry(telemetry);
     let gate = Arc::new(gate);
-    let opening = Opening { place: args.place.clone(), config, data, description };
+    let opening = Opening { place: args.place.clone(), config, data, description, roots };
     if args.sealed || args.resealed {
         tracing::warn!("sealed: waiting for `fastness unseal`");
     } else {

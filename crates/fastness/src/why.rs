@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::deployment::Data;
 use crate::opening::Opening;
 use crate::{Failure, failure};
+use attestation::Roots;
 use platform::Denial;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -36,7 +37,8 @@ pub(crate) fn run(args: &WhyArgs) -> Result<ExitCode, Failure> {
     let answer = match data.claim() {
         Err(_) => ask(&data, &Command::Why { request_id: args.request_id.clone() })?,
         Ok(_claim) => {
-            let opening = Opening { place: args.place.clone(), config, data, description };
+            let opening =
+                Opening { place: args.place.clone(), config, data, description, roots: Roots::default() };
             let deployment = opening.configured()?;
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

@@ -1,13 +1,16 @@
 //! The backing keys of symmetric KMS keys: the 256-bit roots from which each ciphertext's key is derived (AWS KMS Cryptographic Details,
 //! "Encrypt").
 
-use crate::message::{MESSAGE_OVERHEAD_BYTES, open_message, seal_message};
+use crate::message::{Apart, MESSAGE_OVERHEAD_BYTES, open_apart, open_message, seal_apart, seal_message};
 use crate::secret::Secret;
 use crate::{KeyringError, PLAINTEXT_BYTES_MAX, Random};
 use std::fmt;
 use zeroize::Zeroizing;
 
 const LABEL: &str = "fastness backing key message";
+
+/// Messages in parts have keys of their own, so that they and other ciphertexts are never taken for each other.
+const APART_LABEL: &str = "fastness backing key message apart";
 
 /// The form of a ciphertext, in its first byte.
 const VERSION: u8 = 1;
@@ -59,6 +62,31 @@ impl BackingKey {
             return Err(InvalidCiphertext);
         }
         open_message(self.0.bytes(), LABEL, aad, sealed).map_err(|_| InvalidCiphertext)
+    }
+
+    /// Encrypts into parts, for those who keep them in a form of their own, such as an external key store. `aad` makes what it is bound
+    /// to of the message's number.
+    ///
+    /// # Errors
+    /// The plaintext is longer than [`PLAINTEXT_BYTES_MAX`].
+    pub fn encrypt_apart(
+        &self,
+        random: &dyn Random,
+        aad: impl FnOnce(&[u8; 16]) -> Vec<u8>,
+        plaintext: &[u8],
+    ) -> Result<Apart, KeyringError> {
+        if plaintext.len() > PLAINTEXT_BYTES_MAX {
+            return Err(KeyringError::TooLong);
+        }
+        seal_apart(self.0.bytes(), APART_LABEL, random, aad, plaintext)
+    }
+
+    /// Decrypts what [`Self::encrypt_apart`] made.
+    ///
+    /// # Errors
+    /// Whatever is wrong, the same error.
+    pub fn decrypt_apart(&self, aad: &[u8], sealed: &Apart) -> Result<Zeroizing<Vec<u8>>, InvalidCiphertext> {
+        open_apart(self.0.bytes(), APART_LABEL, aad, sealed).map_err(|_| InvalidCiphertext)
     }
 }
 

@@ -39,6 +39,7 @@ pub use file::{Access, read_private};
 pub use key_file::KeyFile;
 pub use keyring::{Keyring, PLAINTEXT_BYTES_MAX};
 pub use material::{Material, MaterialSpec, SealedKey};
+pub use message::Apart;
 pub use passphrase::{Passphrase, Work};
 pub use random::{Random, SystemRandom};
 pub use rekey::Rekeyed;

@@ -19,6 +19,48 @@ const NUMBER_BYTES: usize = 16;
 /// Bytes that a sealed message has over its plaintext.
 pub(crate) const MESSAGE_OVERHEAD_BYTES: usize = NUMBER_BYTES + NONCE_BYTES + TAG_BYTES;
 
+/// A sealed message whose parts stand apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// N: which key the message has.
+    pub number: [u8; NUMBER_BYTES],
+    /// The nonce.
+    pub nonce: [u8; NONCE_BYTES],
+    /// As long as the plaintext.
+    pub ciphertext: Vec<u8>,
+    /// The tag.
+    pub tag: [u8; TAG_BYTES],
+}
+
+/// Seals a message into parts. What it is bound to may depend on its number.
+pub(crate) fn seal_apart(
+    key: &[u8; KEY_BYTES],
+    label: &str,
+    random: &dyn Random,
+    additional: impl FnOnce(&[u8; NUMBER_BYTES]) -> Vec<u8>,
+    plaintext: &[u8],
+) -> Result<Apart, KeyringError> {
+    let (mut number, mut nonce, mut ciphertext) = ([0; NUMBER_BYTES], [0; NONCE_BYTES], Vec::new());
+    random.fill(&mut number);
+    random.fill(&mut nonce);
+    message_key(key, label, &number)?.seal(nonce, &additional(&number), plaintext, &mut ciphertext)?;
+    let tag = *ciphertext.last_chunk().ok_or(KeyringError::Cryptography)?;
+    ciphertext.truncate(plaintext.len());
+    Ok(Apart { number, nonce, ciphertext, tag })
+}
+
+/// Opens what [`seal_apart`] sealed.
+pub(crate) fn open_apart(
+    key: &[u8; KEY_BYTES],
+    label: &str,
+    additional: &[u8],
+    sealed: &Apart,
+) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    let together = [sealed.ciphertext.as_slice(), &sealed.tag].concat();
+    let key = message_key(key, label, &sealed.number).map_err(|_| Refused)?;
+    key.open(sealed.nonce, additional, &together)
+}
+
 /// Appends the sealed message to `out`. The label keeps uses of one key apart.
 pub(crate) fn seal_message(
     key: &[u8; KEY_BYTES],

@@ -181,6 +181,27 @@ fn backing_keys_encrypt_for_their_context() {
     assert_eq!(blobs.iter().map(|blob| &blob[1..17]).collect::<BTreeSet<_>>().len(), 1000);
 }
 
+#[test]
+fn messages_in_parts_are_bound_to_their_number_and_are_no_others() {
+    let scene = Scene::new();
+    let (keyring, _) = scene.create();
+    let sealed = keyring.generate_material(b"key/1", MaterialSpec::Symmetric, &SystemRandom).unwrap();
+    let open = keyring.material(b"key/1", &sealed.0).unwrap();
+    let key = open.symmetric().unwrap();
+    let bound = |number: &[u8; 16]| [b"context", number.as_slice()].concat();
+    for plaintext in [&b""[..], b"value", &[7; 4096]] {
+        let parts = key.encrypt_apart(&SystemRandom, bound, plaintext).unwrap();
+        assert_eq!(parts.ciphertext.len(), plaintext.len());
+        assert_eq!(*key.decrypt_apart(&bound(&parts.number), &parts).unwrap(), plaintext);
+        assert!(key.decrypt_apart(b"context", &parts).is_err());
+        let other = keyring::Apart { number: [0; 16], ..parts.clone() };
+        assert!(key.decrypt_apart(&bound(&parts.number), &other).is_err());
+        // Put together as the other form has it.
+        let blob = [&[1], &parts.number[..], &parts.nonce, &parts.ciphertext, &parts.tag].concat();
+        assert!(key.decrypt(&bound(&parts.number), &blob).is_err());
+    }
+}
+
 /// The expected blob was made by another implementation: KBKDFHMAC and AESGCM of pyca/cryptography 48.
 #[test]
 fn a_backing_key_blob_is_made_as_documented() {

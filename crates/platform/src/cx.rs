@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyring::{Keyring, Random};
 use policy::{Mode, Names, Policies, Policy, PolicyName};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::Timestamp;
@@ -106,6 +107,15 @@ pub trait Directory: Send + Sync {
     /// Unavailable.
     fn access_key(&self, tx: &mut Tx<'_>, id: &str) -> Result<Option<AccessKey>, Fault>;
 
+    /// Finds a key that signs calls of an external key store to Fastness as its proxy. Such keys are good for that alone, and nothing
+    /// else is good for it.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn proxy_key(&self, _tx: &mut Tx<'_>, _id: &str) -> Result<Option<AccessKey>, Fault> {
+        Ok(None)
+    }
+
     /// The permissions of a caller; none if the identity behind it no longer exists.
     ///
     /// # Errors
@@ -178,6 +188,7 @@ pub struct Cx<'a> {
     authorized: bool,
     resources: Vec<Resource>,
     events: Vec<ServiceEvent>,
+    told: Option<Value>,
 }
 
 impl<'a> Cx<'a> {
@@ -192,6 +203,7 @@ impl<'a> Cx<'a> {
             authorized: false,
             resources: Vec::new(),
             events: Vec::new(),
+            told: None,
         }
     }
 
@@ -254,6 +266,19 @@ impl<'a> Cx<'a> {
         if !self.resources.contains(&resource) {
             self.resources.push(resource);
         }
+    }
+
+    /// Tells the audit record something that neither input nor output has: a member of `additionalEventData`.
+    pub fn tell(&mut self, name: &str, value: Value) {
+        let told = self.told.get_or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(members) = told {
+            members.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Takes what the audit record was told.
+    pub fn take_told(&mut self) -> Option<Value> {
+        self.told.take()
     }
 
     /// Records that a service did something by itself, such as rotating a key.

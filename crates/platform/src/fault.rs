@@ -1,6 +1,7 @@
 //! What went wrong with one call.
 
 use crate::Denial;
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// Whose doing a fault is. It decides the status, whether the client should retry, and what is logged.
@@ -28,6 +29,7 @@ pub struct Fault {
     message: String,
     context: Vec<String>,
     resources: Vec<crate::trail::Resource>,
+    told: Option<Box<Value>>,
     denial: Option<Box<Denial>>,
 }
 
@@ -40,6 +42,7 @@ impl Fault {
             message: message.into(),
             context: Vec::new(),
             resources: Vec::new(),
+            told: None,
             denial: None,
         }
     }
@@ -91,11 +94,17 @@ impl Fault {
         self
     }
 
-    /// Names the resources that the call had touched before it failed, for its audit record.
+    /// Names the resources that the call had touched before it failed, and what else it had told, for its audit record.
     #[must_use]
-    pub fn touching(mut self, resources: Vec<crate::trail::Resource>) -> Self {
+    pub fn touching(mut self, resources: Vec<crate::trail::Resource>, told: Option<Value>) -> Self {
         self.resources = resources;
+        self.told = told.map(Box::new);
         self
+    }
+
+    /// What the call had told the audit record.
+    pub fn told(&self) -> Option<&Value> {
+        self.told.as_deref()
     }
 
     /// The resources that the call had touched.

@@ -22,6 +22,17 @@ pub fn secret_access_key(random: &dyn Random) -> zeroize::Zeroizing<String> {
     zeroize::Zeroizing::new(draw("", 40, BASE64, random))
 }
 
+/// The id of a key by which an external key store signs its calls to its proxy: 20 to 30 characters of base 32 (XKS Proxy API
+/// Specification, "Appendix A").
+pub fn proxy_key(random: &dyn Random) -> String {
+    draw("XKSP", 20, BASE32, random)
+}
+
+/// The secret of such a key: 43 to 64 characters of base 64, at least 256 bits (there). These have 288.
+pub fn proxy_secret(random: &dyn Random) -> zeroize::Zeroizing<String> {
+    zeroize::Zeroizing::new(draw("", 48, BASE64, random))
+}
+
 /// A random (version 4) UUID in lower case (RFC 9562).
 pub fn uuid(random: &dyn Random) -> String {
     let mut bytes = [0_u8; 16];

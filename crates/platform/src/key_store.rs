@@ -76,6 +76,9 @@ pub struct Cluster {
 pub trait Proxies: Send + Sync {
     /// The keys behind a proxy. Nothing is asked of it yet.
     fn open(&self, proxy: Proxy) -> Arc<dyn KeyDevice>;
+
+    /// Whether a VPC endpoint service leads to the proxy of this endpoint.
+    fn has_vpc_service(&self, endpoint: &str, service: &str) -> bool;
 }
 
 /// An external key store's proxy (AWS KMS External Key Store Proxy API Specification).
@@ -85,6 +88,8 @@ pub struct Proxy {
     pub endpoint: String,
     /// `/…/kms/xks/v1`
     pub path: String,
+    /// The region of the key store, for which requests are signed.
+    pub region: String,
     /// Names the credential.
     pub access_key_id: String,
     /// Signs requests.
@@ -239,6 +244,8 @@ pub enum Trouble {
     UserLoggedIn,
     /// The cluster has no user `kmsuser`.
     UserNotFound,
+    /// No VPC endpoint service of this name leads to a proxy.
+    VpcServiceNotFound,
 }
 
 /// What went wrong at a device or proxy: what KMS decides by, and what operators read.
@@ -279,6 +286,10 @@ impl Clusters for Nothing {
 impl Proxies for Nothing {
     fn open(&self, _: Proxy) -> Arc<dyn KeyDevice> {
         Arc::new(Absent(Trouble::NotReachable))
+    }
+
+    fn has_vpc_service(&self, _: &str, _: &str) -> bool {
+        false
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Record<'a> {
     pub error: Option<(&'a str, &'a str)>,
     /// What was touched.
     pub resources: &'a [Resource],
+    /// What the service tells besides: `additionalEventData`.
+    pub additional: Option<&'a Value>,
 }
 
 impl Record<'_> {
@@ -80,6 +82,9 @@ impl Record<'_> {
         }
         object.raw("requestParameters", |out| element(self.request, out));
         object.raw("responseElements", |out| element(self.response, out));
+        if let Some(additional) = self.additional {
+            object.raw("additionalEventData", |out| out.extend_from_slice(additional.to_string().as_bytes()));
+        }
         object.text("requestID", &self.call.request_id);
         object.text("eventID", &self.call.event_id);
         object.raw("readOnly", |out| out.extend_from_slice(if self.read_only { b"true" } else { b"false" }));

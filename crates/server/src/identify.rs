@@ -67,7 +67,10 @@ impl Deployment {
     ) -> Result<Caller, Unidentified> {
         let id = presented.access_key_id.as_str();
         let keyring = &self.env.keyring;
+        let proxy = presented.scope.service == wire::xks::SIGNING_NAME;
         let (caller, key) = match &presented.session_token {
+            // A proxy of external key stores takes keys of its own alone.
+            Some(_) if proxy => return Err(SigError::UnknownKey.into()),
             Some(text) => {
                 let token = self.token(text).filter(|token| token.access_key_id == id);
                 let token = token.ok_or(SigError::UnknownKey)?;
@@ -81,7 +84,9 @@ impl Deployment {
                 (caller, key)
             }
             None => {
-                let found = self.env.directory.access_key(tx, id)?.filter(|key| key.active);
+                let directory = &self.env.directory;
+                let found = if proxy { directory.proxy_key(tx, id) } else { directory.access_key(tx, id) };
+                let found = found?.filter(|key| key.active);
                 let found = found.ok_or(SigError::UnknownKey)?;
                 let key = self.signing_key(presented, || {
                     Ok(SigningKey::derive(&open_secret(keyring, &found.secret)?, &presented.scope))

@@ -2,7 +2,7 @@
 
 use crate::Deployment;
 use platform::trail::{Resource, ServiceEvent};
-use platform::{Fault, TRAIL, Tx};
+use platform::{Blame, Caller, Cx, Fault, TRAIL, Tx};
 use serde_json::Value;
 use store::{Image, StoreError};
 
@@ -25,15 +25,38 @@ impl Deployment {
     /// # Errors
     /// It could not be recorded: then it must not be done.
     pub async fn record_operator(&self, name: &'static str, details: Value) -> Result<(), Fault> {
+        self.operate(name, |_| Ok(((), details.clone()))).await
+    }
+
+    /// Does what an operator commands and records it, in one transaction. `work` is told what there is by a context without a caller's
+    /// rights; it answers, and tells what its record should say.
+    ///
+    /// # Errors
+    /// Those of the work, and unavailable: then nothing was done.
+    pub async fn operate<T>(
+        &self,
+        name: &'static str,
+        work: impl Fn(&mut Cx<'_>) -> Result<(T, Value), Fault>,
+    ) -> Result<T, Fault> {
         let call = self.own_call(&self.region, OPERATOR_SOURCE);
-        let resource = Resource {
-            kind: "Fastness::Deployment",
-            arn: format!("arn:aws:fastness:{}:{}:deployment", self.region, self.account),
-            account: self.account.clone(),
-        };
-        let event = ServiceEvent { name, resource, details };
-        let mut tx = Tx::begin(&self.store, &self.env.keyring);
-        tx.append(TRAIL, &event.write(&call, OPERATOR_SOURCE, &call.event_id))?;
-        self.commit(tx).await
+        let caller = Caller::service(OPERATOR_SOURCE);
+        loop {
+            let tx = Tx::begin(&self.store, &self.env.keyring);
+            let mut cx = Cx::new(tx, &self.env, &call, &caller);
+            let (result, details) = work(&mut cx)?;
+            let (_, _, _, mut tx) = cx.finish();
+            let resource = Resource {
+                kind: "Fastness::Deployment",
+                arn: format!("arn:aws:fastness:{}:{}:deployment", self.region, self.account),
+                account: self.account.clone(),
+            };
+            let event = ServiceEvent { name, resource, details };
+            tx.append(TRAIL, &event.write(&call, OPERATOR_SOURCE, &call.event_id))?;
+            match self.commit(tx).await {
+                Err(fault) if fault.blame() == Blame::Conflict => {}
+                Err(fault) => return Err(fault),
+                Ok(()) => return Ok(result),
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ use store::CommitError;
 use telemetry::Outcome;
 use wire::route::{Route, RouteError};
 use wire::sigv4::{self, Presented, SigError};
-use wire::{Answer, ErrorAnswer};
+use wire::{Answer, ErrorAnswer, Protocol};
 
 /// How often a transaction is run again after conflicts before the call is refused as unavailable.
 const ATTEMPTS_MAX: u32 = 100;
@@ -126,6 +126,7 @@ impl Deployment {
                 response: None,
                 error: None,
                 resources: &[],
+                additional: None,
             };
             // Once a call, however often it is run; and before its input is looked at, so that mistakes count as well.
             if !std::mem::replace(&mut counted, true) {
@@ -191,17 +192,21 @@ impl Deployment {
             // A defect in a handler must not end the call without an answer and a record.
             let result = catch_unwind(AssertUnwindSafe(|| request.run(&mut cx)))
                 .unwrap_or_else(|_| Err(Fault::bug("the operation panicked")));
+            let told = cx.take_told();
             let (authorized, resources, events, mut tx) = cx.finish();
             let output = match result {
                 Ok(output) if authorized => output,
                 Ok(_) => return Err(Fault::bug("the operation did not authorize its caller")),
                 Err(fault) if fault.blame() == Blame::Conflict => return Err(fault),
-                Err(fault) => return Err(fault.touching(resources)),
+                Err(fault) => return Err(fault.touching(resources, told)),
             };
-            if let (Some(key), None) = (&caller.access_key_id, &caller.session) {
+            // Keys of proxies are none of a user's access keys.
+            let access_key = caller.access_key_id.as_ref().filter(|_| route.protocol != Protocol::Xks);
+            if let (Some(key), None) = (access_key, &caller.session) {
                 self.env.directory.note_use(&mut tx, key, call, route.service.name)?;
             }
             record.resources = &resources;
+            record.additional = told.as_ref();
             record.response = facts.response.then_some(output.as_ref());
             tx.append(TRAIL, &record.write())?;
             for event in &events {
@@ -249,6 +254,7 @@ impl Deployment {
         let code = recorded_code(fault);
         record.error = Some((&code, fault.message()));
         record.resources = fault.touched();
+        record.additional = fault.told();
         let answer = fault_answer(route, fault, call);
         let Some(denial) = fault.denial() else {
             return self.refuse(record, route, call, Reply::new(answer, outcome(fault))).await;
@@ -305,6 +311,7 @@ impl Deployment {
             response: None,
             error: None,
             resources: &[],
+            additional: None,
         }
     }
 
@@ -328,6 +335,7 @@ impl Deployment {
             response: None,
             error: Some((code, &message)),
             resources: &[],
+            additional: None,
         };
         let (recorded, commit) = self.timed(self.record(record)).await;
         let (error, outcome) = match recorded {
@@ -373,6 +381,7 @@ impl Deployment {
             response: None,
             error: Some((code, message)),
             resources: &[],
+            additional: None,
         };
         let (recorded, commit) = self.timed(self.record(record)).await;
         let (error, outcome) = match recorded {

@@ -44,6 +44,8 @@ impl Random {
 pub enum Failure {
     /// It fails, perhaps half done, and so does everything after it: the power is gone.
     PowerCut,
+    /// The process is killed within it: it is perhaps half done, and nothing comes after it.
+    Killed,
     /// It alone fails, perhaps half done.
     IoError,
     /// It alone fails, without any effect.
@@ -62,7 +64,9 @@ struct State {
     /// Changes of files or names, and synchronizations, so far.
     operations: u64,
     failure: Option<(u64, Failure)>,
+    /// Nobody is there any more to use it, and whether that is because the power is gone.
     dead: bool,
+    dark: bool,
     random: Random,
 }
 
@@ -95,6 +99,7 @@ impl SimDisk {
             operations: 0,
             failure: None,
             dead: false,
+            dark: false,
             random: Random(seed),
         })))
     }
@@ -159,7 +164,7 @@ impl SimDisk {
     /// old one answers only errors from now on.
     pub fn crash(&self) -> SimDisk {
         let mut state = self.state();
-        state.dead = true;
+        (state.dead, state.dark) = (true, true);
         let mut random = state.random.clone();
         let (names, durable_names) = (state.names.clone(), state.durable_names.clone());
         let files = state.files.iter().map(|file| file.after_crash(&mut random)).collect();
@@ -173,15 +178,25 @@ impl SimDisk {
         let seed = random.below(u64::MAX);
         drop(state);
         let disk = SimDisk::new(seed);
-        *disk.state() = State {
-            names: kept.clone(),
-            durable_names: kept,
-            files,
-            operations: 0,
-            failure: None,
-            dead: false,
-            random: Random(seed),
-        };
+        let mut found = disk.state();
+        (found.names, found.durable_names, found.files) = (kept.clone(), kept, files);
+        drop(found);
+        disk
+    }
+
+    /// The disk as the next process finds it after this one was killed: nothing is lost, and what was not synchronized still is
+    /// not. If the power is gone already, as after a [`crash`](Self::crash).
+    pub fn kill(&self) -> SimDisk {
+        let mut state = self.state();
+        if state.dark {
+            drop(state);
+            return self.crash();
+        }
+        state.dead = true;
+        let seed = state.random.draw();
+        drop(state);
+        let disk = self.copy();
+        disk.state().random = Random(seed);
         disk
     }
 
@@ -201,8 +216,12 @@ impl SimDisk {
         let result = match failure {
             None => Ok(()),
             Some(Failure::PowerCut) => {
-                state.dead = true;
+                (state.dead, state.dark) = (true, true);
                 Err((io::Error::other("power cut"), true))
+            }
+            Some(Failure::Killed) => {
+                state.dead = true;
+                Err((io::Error::other("killed"), true))
             }
             Some(Failure::IoError) => Err((io::Error::from_raw_os_error(5), true)),
             Some(Failure::DiskFull) => Err((io::Error::from_raw_os_error(28), false)),

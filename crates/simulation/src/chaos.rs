@@ -128,8 +128,8 @@ impl Chaos {
             }
             190..195 if self.failing && self.random.one_in(2) => self.crash(),
             195..197 => {
-                let failures = [Failure::PowerCut, Failure::IoError, Failure::DiskFull];
-                let failure = failures[self.random.below(3) as usize];
+                let failures = [Failure::PowerCut, Failure::Killed, Failure::IoError, Failure::DiskFull];
+                let failure = failures[self.random.below(4) as usize];
                 self.disk.fail_after(self.random.below(60), failure);
                 self.failing = true;
             }
@@ -248,11 +248,11 @@ impl Chaos {
         }
     }
 
-    /// The process ends, whatever it was doing, and so does the computer.
+    /// The process ends, whatever it was doing, and half of the time so does the computer.
     fn crash(&mut self) {
         self.report.crashes += 1;
         self.report.lost += self.under_way.len();
-        let disk = self.disk.crash();
+        let disk = self.after_failure();
         self.drop_all();
         self.disk = disk;
         self.restart();
@@ -265,10 +265,14 @@ impl Chaos {
         self.report.stops += 1;
         // Answers that were on their way are not waited for: whatever they said, the records tell.
         self.report.lost += self.under_way.len();
-        let disk = if closed.is_ok() { self.disk.clone() } else { self.disk.crash() };
+        let disk = if closed.is_ok() { self.disk.clone() } else { self.after_failure() };
         self.drop_all();
         self.disk = disk;
         self.restart();
+    }
+
+    fn after_failure(&mut self) -> SimDisk {
+        if self.random.one_in(2) { self.disk.kill() } else { self.disk.crash() }
     }
 
     fn drop_all(&mut self) {
@@ -283,7 +287,7 @@ impl Chaos {
             match Embedded::open_on(Arc::new(self.disk.clone()), SIZES, self.world.witness()) {
                 Ok(engine) => break engine,
                 // A failure that was still to come hit the opening; it hits only once.
-                Err(StoreError::Io { .. }) => self.disk = self.disk.crash(),
+                Err(StoreError::Io { .. }) => self.disk = self.after_failure(),
                 Err(error) => panic!("{error}"),
             }
         };

@@ -126,7 +126,7 @@ impl World {
         let iam = Arc::new(iam::Iam::default());
         let services: Vec<Arc<dyn Service>> = vec![
             Arc::clone(&iam) as Arc<dyn Service>,
-            Arc::new(kms::Kms),
+            Arc::new(kms::Kms::default()),
             Arc::new(sts::Sts),
             Arc::new(cloudtrail::CloudTrail),
         ];

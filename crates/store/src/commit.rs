@@ -116,8 +116,7 @@ impl<E: Engine> Committer<E> {
         let mut commits = commits.into_iter().peekable();
         while commits.peek().is_some() {
             let pending = self.gather(&mut commits);
-            self.finish(pending);
-            self.shared.counts.take(commits.len());
+            self.finish(pending, commits.len());
         }
     }
 
@@ -174,15 +173,18 @@ impl<E: Engine> Committer<E> {
         pending.accepted.push((reply, Committed { version: self.version, positions }));
     }
 
-    /// Makes a group durable, then visible, then known to those who wait for it.
-    fn finish(&mut self, pending: Pending) {
+    /// Makes a group durable, then visible, then known to those who wait for it, while so many others wait.
+    fn finish(&mut self, pending: Pending, others: usize) {
         if pending.accepted.is_empty() {
+            self.shared.counts.take(others);
             return;
         }
         let oldest = self.oldest();
         let begun = self.shared.counts.begin_group();
         let written = self.engine.commit(&pending.group, oldest);
         self.shared.counts.end_group(begun, pending.accepted.len(), written.is_ok());
+        // Before the answers: whoever has one is not counted among those that wait.
+        self.shared.counts.take(others);
         if let Err(error) = written {
             tracing::error!(%error, "the store failed to write and takes no more writes");
             self.poisoned = Some(StoreError::Poisoned(error.to_string().into()));

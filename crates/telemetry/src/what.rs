@@ -68,7 +68,7 @@ impl What {
     }
 }
 
-pub(crate) const PROTOCOLS: [Protocol; 7] = [
+pub(crate) const PROTOCOLS: [Protocol; 8] = [
     Protocol::Json10,
     Protocol::Json11,
     Protocol::Query,
@@ -76,6 +76,7 @@ pub(crate) const PROTOCOLS: [Protocol; 7] = [
     Protocol::RestJson,
     Protocol::RestXml,
     Protocol::Cbor,
+    Protocol::Xks,
 ];
 
 pub(crate) fn protocol_index(protocol: Protocol) -> usize {
@@ -87,6 +88,7 @@ pub(crate) fn protocol_index(protocol: Protocol) -> usize {
         Protocol::RestJson => 4,
         Protocol::RestXml => 5,
         Protocol::Cbor => 6,
+        Protocol::Xks => 7,
     }
 }
 
@@ -100,5 +102,6 @@ pub(crate) fn protocol_name(protocol: Protocol) -> &'static str {
         Protocol::RestJson => "rest_json",
         Protocol::RestXml => "rest_xml",
         Protocol::Cbor => "rpc_v2_cbor",
+        Protocol::Xks => "xks",
     }
 }

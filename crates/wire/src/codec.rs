@@ -10,6 +10,7 @@ use crate::{
     model::{ErrorModel, OperationModel, Protocol, ServiceModel},
     query, rest,
     schema::Schema,
+    xks,
 };
 
 /// What goes back to the caller; `Content-Length` is the server's to add.
@@ -170,7 +171,7 @@ pub fn decode_into(
         }
         Protocol::Cbor => cbor::read(body, value, schema).map_err(Rejection::serialization)?,
         Protocol::Query => query::read(parts, body, value, schema)?,
-        Protocol::RestJson => {
+        Protocol::RestJson | Protocol::Xks => {
             rest::read(operation, parts, body, value, schema).map_err(Rejection::serialization)?
         }
         Protocol::Ec2Query | Protocol::RestXml => return Err(Rejection::Unsupported),
@@ -193,7 +194,7 @@ pub fn encode(
         }
         Protocol::Cbor => cbor::encode(operation, output, schema, request_id),
         Protocol::Query => query::encode(service, operation, output, schema, request_id),
-        Protocol::RestJson => rest::encode(operation, output, schema, request_id),
+        Protocol::RestJson | Protocol::Xks => rest::encode(operation, output, schema, request_id),
         Protocol::Ec2Query | Protocol::RestXml => {
             encode_error(protocol, service, &Rejection::Unsupported.answer(), request_id)
         }
@@ -212,6 +213,7 @@ pub fn encode_error(
         Protocol::Query | Protocol::Ec2Query => query::encode_error(service.xml_namespace, error, request_id),
         Protocol::Json10 | Protocol::Json11 => json::encode_error(protocol, service, error, request_id),
         Protocol::RestJson | Protocol::RestXml => rest::encode_error(error, request_id),
+        Protocol::Xks => xks::encode_error(error, request_id),
     }
 }
 

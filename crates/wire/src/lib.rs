@@ -24,6 +24,7 @@ pub mod sigv4;
 mod text;
 mod trail;
 mod types;
+pub mod xks;
 
 pub use codec::{Answer, ErrorAnswer, Rejection, decode, decode_into, encode, encode_error};
 pub use debug::debug;

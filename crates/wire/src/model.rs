@@ -186,6 +186,8 @@ pub enum Protocol {
     RestXml,
     /// Smithy RPC v2 with CBOR bodies.
     Cbor,
+    /// The API of external key store proxies: JSON bodies with bindings to the path, and errors of its own form.
+    Xks,
 }
 
 /// How a service names the refusal of input that breaks the constraints of its model.

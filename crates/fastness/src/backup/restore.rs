@@ -9,6 +9,7 @@ use crate::deployment::{Data, write_private};
 use crate::opening::Opening;
 use crate::verify::{findings_text, verify_stopped};
 use crate::{Failure, failure, shares};
+use attestation::Roots;
 use keyring::Seal;
 use platform::Vouching;
 use serde_json::{Value, json};
@@ -132,7 +133,7 @@ fn build(
         .describe()?
         .ok_or_else(|| failure(args.from.display(), "it holds no description of a deployment"))?;
     let place = Place { data: Some(data.path().to_owned()), ..args.place.clone() };
-    let opening = Opening { place, config, data, description };
+    let opening = Opening { place, config, data, description, roots: Roots::default() };
     let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();
     let keyring = opening.keyring(&given).map_err(|error| {
         let why = format!("its keyring does not open, so it is not known to be genuine: {error}");

@@ -270,6 +270,7 @@ fn records_have_the_form_of_cloudtrail() {
         access_key_id: Some("ASIAEXAMPLE".to_owned()),
         session: Some(Arc::new(session)),
     };
+    let told = serde_json::json!({"recipient": {"module": "i-1"}});
     let record = Record {
         call: &world.call,
         caller: &world.caller,
@@ -281,10 +282,16 @@ fn records_have_the_form_of_cloudtrail() {
         response: None,
         error: Some(("AccessDenied", "no \"quotes\"")),
         resources: &resources,
+        additional: Some(&told),
     };
     let value: serde_json::Value = serde_json::from_slice(&record.write()).unwrap();
     expect![[r#"
         {
+          "additionalEventData": {
+            "recipient": {
+              "module": "i-1"
+            }
+          },
           "awsRegion": "eu-central-1",
           "errorCode": "AccessDenied",
           "errorMessage": "no \"quotes\"",

@@ -6,7 +6,7 @@ use crate::errors::malformed_policy;
 use crate::groups::Group;
 use crate::roles::Role;
 use crate::users::User;
-use crate::{Iam, access_keys, aws_managed, policies, policy_names, trust};
+use crate::{Iam, access_keys, aws_managed, policies, policy_names, proxy_keys, trust};
 use platform::{AccessKey, Boundary, Call, Caller, Directory, Fault, Permissions, Principal, Session, Tx};
 use policy::{Names, Policy, PolicyKind};
 use std::collections::BTreeMap;
@@ -15,6 +15,10 @@ use std::sync::Arc;
 impl Directory for Iam {
     fn access_key(&self, tx: &mut Tx<'_>, id: &str) -> Result<Option<AccessKey>, Fault> {
         access_keys::find(tx, id)
+    }
+
+    fn proxy_key(&self, tx: &mut Tx<'_>, id: &str) -> Result<Option<AccessKey>, Fault> {
+        proxy_keys::find(tx, id)
     }
 
     fn permissions(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Option<Arc<Permissions>>, Fault> {

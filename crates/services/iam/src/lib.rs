@@ -30,6 +30,7 @@ mod policies;
 mod policy_entities;
 mod policy_names;
 mod policy_versions;
+mod proxy_keys;
 mod quotas;
 mod roles;
 mod tags;
@@ -43,6 +44,9 @@ mod testing;
 mod tests;
 
 pub use access_keys::bootstrap;
+pub use proxy_keys::{
+    NewProxyKey, ProxyKey, create_proxy_key, delete_proxy_key, proxy_keys, set_proxy_key_active,
+};
 
 use api::{MODEL, ops};
 use platform::{AnyOperation, Service, ServiceQuotas, operations};

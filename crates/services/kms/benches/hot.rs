@@ -31,7 +31,7 @@ impl Deployment {
     {
         let tx = Tx::begin(&self.store, &self.env.keyring);
         let mut cx = Cx::new(tx, &self.env, &self.call, &self.caller);
-        let output = Kms.handle(&mut cx, input)?;
+        let output = Kms::default().handle(&mut cx, input)?;
         let (_, _, _, tx) = cx.finish();
         if commit {
             self.store.commit_blocking(tx.into_txn()).map_err(|error| Fault::bug(error.to_string()))?;

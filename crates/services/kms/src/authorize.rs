@@ -7,6 +7,7 @@ use crate::grants::{self, Asked};
 use crate::key::Key;
 use crate::limits::ALIASES_PER_KEY;
 use crate::names::Found;
+use crate::recipient::Recipient;
 use platform::{Access, Boundary, Cx, Fault, Principal, Verdict};
 use policy::{Mode, Policy, PolicyKind};
 use std::borrow::Cow;
@@ -22,6 +23,7 @@ pub(crate) struct Use<'a> {
     grant: Option<Asked<'a>>,
     pairs: &'a Pairs,
     algorithm: Option<EncryptionAlgorithmSpec>,
+    recipient: Option<&'a Recipient>,
     request_tags: Vec<(&'a str, &'a str)>,
     removed_tags: Vec<&'a str>,
     facts: Vec<(&'static str, Cow<'a, str>)>,
@@ -51,6 +53,7 @@ impl<'a> Use<'a> {
             grant: None,
             pairs: &NO_PAIRS,
             algorithm: None,
+            recipient: None,
             request_tags: Vec::new(),
             removed_tags: Vec::new(),
             facts: Vec::new(),
@@ -88,6 +91,12 @@ impl<'a> Use<'a> {
 
     pub(crate) fn with_algorithm(mut self, algorithm: EncryptionAlgorithmSpec) -> Self {
         self.algorithm = Some(algorithm);
+        self
+    }
+
+    /// The answer is for this attested environment.
+    pub(crate) fn for_recipient(mut self, recipient: Option<&'a Recipient>) -> Self {
+        self.recipient = recipient;
         self
     }
 
@@ -225,6 +234,9 @@ impl<'a> Use<'a> {
             for (name, value) in self.pairs {
                 access = access.key(format!("kms:EncryptionContext:{name}"), value.as_str());
             }
+        }
+        if let Some(recipient) = self.recipient {
+            access = recipient.add_to(access);
         }
         for (name, value) in &self.facts {
             access = access.key(*name, value.as_ref());

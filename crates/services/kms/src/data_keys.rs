@@ -9,9 +9,10 @@ use crate::authorize::Use;
 use crate::ciphertext;
 use crate::context::{NO_PAIRS, Pairs};
 use crate::encryption::require_usable;
-use crate::errors::{dry_run, no_recipients, validation};
+use crate::errors::{dry_run, validation};
 use crate::grants;
 use crate::names::{Takes, find};
+use crate::recipient::{Recipient, Secret};
 use platform::{Cx, Fault, Handle};
 use wire::Blob;
 
@@ -36,7 +37,7 @@ struct Made {
 }
 
 impl Wanted<'_> {
-    fn make(&self, cx: &mut Cx<'_>) -> Result<Made, Fault> {
+    fn make(&self, cx: &mut Cx<'_>, recipient: Option<&Recipient>) -> Result<Made, Fault> {
         let length = self.length()?;
         let pairs = self.pairs.unwrap_or(&NO_PAIRS);
         grants::check_tokens(cx, self.grant_tokens)?;
@@ -44,6 +45,7 @@ impl Wanted<'_> {
         let algorithm = EncryptionAlgorithmSpec::SymmetricDefault;
         Use::of(&found, self.action)
             .across_accounts()
+            .for_recipient(recipient)
             .or_grant(self.grant)
             .with_context(pairs)
             .with_algorithm(algorithm)
@@ -79,9 +81,7 @@ impl Handle<ops::GenerateDataKey> for Kms {
         cx: &mut Cx<'_>,
         input: &GenerateDataKeyRequest,
     ) -> Result<GenerateDataKeyResponse, Fault> {
-        if input.recipient.is_some() {
-            return Err(no_recipients());
-        }
+        let recipient = self.recipient(cx, input.recipient.as_ref())?;
         let wanted = Wanted {
             operation: "GenerateDataKey",
             action: "kms:GenerateDataKey",
@@ -93,12 +93,13 @@ impl Handle<ops::GenerateDataKey> for Kms {
             grant_tokens: input.grant_tokens.as_deref(),
             dry_run: input.dry_run,
         };
-        let made = wanted.make(cx)?;
+        let made = wanted.make(cx, recipient.as_ref())?;
+        let secret = Secret::of(made.plaintext, recipient.as_ref())?;
         Ok(GenerateDataKeyResponse {
             ciphertext_blob: Some(made.ciphertext),
-            plaintext: Some(made.plaintext),
+            plaintext: secret.plaintext,
             key_id: Some(made.key_arn),
-            ciphertext_for_recipient: None,
+            ciphertext_for_recipient: secret.for_recipient,
             key_material_id: made.material,
         })
     }
@@ -121,7 +122,7 @@ impl Handle<ops::GenerateDataKeyWithoutPlaintext> for Kms {
             grant_tokens: input.grant_tokens.as_deref(),
             dry_run: input.dry_run,
         };
-        let made = wanted.make(cx)?;
+        let made = wanted.make(cx, None)?;
         Ok(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: Some(made.ciphertext),
             key_id: Some(made.key_arn),

@@ -8,9 +8,10 @@ use crate::api::{
 use crate::authorize::{CIPHERTEXTS_RESOURCE, NamedBy, Use};
 use crate::ciphertext::{self, Ciphertext, Opened};
 use crate::context::{NO_PAIRS, Pairs};
-use crate::errors::{dry_run, incorrect_key, no_recipients, out_of_reach, validation};
+use crate::errors::{dry_run, incorrect_key, out_of_reach, validation};
 use crate::key::Key;
 use crate::names::{Found, Takes, find};
+use crate::recipient::Secret;
 use crate::{grants, state};
 use platform::{Cx, Fault, Handle};
 use wire::Blob;
@@ -45,17 +46,16 @@ impl Handle<ops::Encrypt> for Kms {
 
 impl Handle<ops::Decrypt> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &DecryptRequest) -> Result<DecryptResponse, Fault> {
-        if input.recipient.is_some() {
-            return Err(no_recipients());
-        }
         let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         let dry = input.dry_run == Some(true);
         let ciphertext = read(input.ciphertext_blob.as_ref(), dry, input.dry_run_modifiers.as_deref())?;
         let pairs = input.encryption_context.as_ref().unwrap_or(&NO_PAIRS);
         grants::check_tokens(cx, input.grant_tokens.as_deref())?;
+        let recipient = self.recipient(cx, input.recipient.as_ref())?;
         let (found, named_by) = source(cx, "kms:Decrypt", input.key_id.as_deref(), ciphertext.as_ref())?;
         Use::of(&found, "kms:Decrypt")
             .across_accounts()
+            .for_recipient(recipient.as_ref())
             .named_by(named_by)
             .or_grant(GrantOperation::Decrypt)
             .with_context(pairs)
@@ -67,11 +67,12 @@ impl Handle<ops::Decrypt> for Kms {
         if dry {
             return Err(dry_run());
         }
+        let secret = Secret::of(into_blob(opened.plaintext), recipient.as_ref())?;
         Ok(DecryptResponse {
             key_id: Some(found.key.arn.clone()),
-            plaintext: Some(into_blob(opened.plaintext)),
+            plaintext: secret.plaintext,
             encryption_algorithm: Some(algorithm),
-            ciphertext_for_recipient: None,
+            ciphertext_for_recipient: secret.for_recipient,
             key_material_id: opened.material,
         })
     }

@@ -52,8 +52,3 @@ pub(crate) fn wrong_origin(key: &Key) -> Fault {
 pub(crate) fn limit_exceeded(message: impl Into<String>) -> Fault {
     Fault::new("LimitExceededException", message)
 }
-
-/// A plaintext must not be given in clear where it was asked for encrypted to an attested environment.
-pub(crate) fn no_recipients() -> Fault {
-    unsupported("Cryptographic attestation (the Recipient parameter) is not supported.")
-}

@@ -39,8 +39,10 @@ mod material;
 mod names;
 mod pages;
 mod policies;
+mod proxy;
 mod quotas;
 mod random;
+mod recipient;
 mod regions;
 mod rotation;
 mod state;
@@ -52,14 +54,27 @@ mod testing;
 mod tests;
 mod text;
 
+pub use proxy::{XKS_PATH, XksProxy};
+
 use api::ops;
+use attestation::Roots;
 use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer, TrailFacts};
 use std::sync::Arc;
 use wire::ServiceModel;
 
 /// The service.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Kms;
+#[derive(Debug, Default)]
+pub struct Kms {
+    /// Who vouches for attested environments.
+    roots: Roots,
+}
+
+impl Kms {
+    /// The service, which trusts these roots of attestation documents.
+    pub fn new(roots: Roots) -> Self {
+        Self { roots }
+    }
+}
 
 impl Service for Kms {
     fn model(&self) -> &'static ServiceModel {

@@ -88,7 +88,7 @@ mod tests {
     /// A new operation needs its row; a row needs its operation.
     #[test]
     fn rows_and_operations_match() {
-        for operation in Arc::new(Kms).operations() {
+        for operation in Arc::new(Kms::default()).operations() {
             let name = operation.model().name;
             assert!(QUOTAS.index(name, false) < QUOTAS.list.len(), "{name} has no row");
         }

@@ -1,7 +1,8 @@
 //! GenerateRandom.
 
 use crate::api::{GenerateRandomRequest, GenerateRandomResponse, ops};
-use crate::errors::{no_recipients, validation};
+use crate::errors::validation;
+use crate::recipient::Secret;
 use crate::{Kms, stores};
 use platform::{Access, Cx, Fault, Handle};
 use wire::Blob;
@@ -12,10 +13,12 @@ impl Handle<ops::GenerateRandom> for Kms {
         cx: &mut Cx<'_>,
         input: &GenerateRandomRequest,
     ) -> Result<GenerateRandomResponse, Fault> {
-        cx.authorize(&Access::to("kms:GenerateRandom", "*").key("kms:CallerAccount", cx.account()))?;
-        if input.recipient.is_some() {
-            return Err(no_recipients());
-        }
+        let recipient = self.recipient(cx, input.recipient.as_ref())?;
+        let access = Access::to("kms:GenerateRandom", "*").key("kms:CallerAccount", cx.account());
+        cx.authorize(&match &recipient {
+            Some(recipient) => recipient.add_to(access),
+            None => access,
+        })?;
         let number = input.number_of_bytes.and_then(|number| usize::try_from(number).ok());
         let number = number.ok_or_else(|| validation("NumberOfBytes is required."))?;
         let mut plaintext = Blob(vec![0; number]);
@@ -23,6 +26,10 @@ impl Handle<ops::GenerateRandom> for Kms {
             Some(store) => stores::random(cx, store, &mut plaintext.0)?,
             None => cx.random().fill(&mut plaintext.0),
         }
-        Ok(GenerateRandomResponse { plaintext: Some(plaintext), ciphertext_for_recipient: None })
+        let secret = Secret::of(plaintext, recipient.as_ref())?;
+        Ok(GenerateRandomResponse {
+            plaintext: secret.plaintext,
+            ciphertext_for_recipient: secret.for_recipient,
+        })
     }
 }

@@ -164,7 +164,7 @@ impl World {
         let call = self.call_facts();
         let tx = Tx::begin(&self.store, &self.env.keyring);
         let mut cx = Cx::new(tx, &self.env, &call, caller);
-        let output = Kms.handle(&mut cx, &input)?;
+        let output = Kms::default().handle(&mut cx, &input)?;
         let (authorized, _, events, tx) = cx.finish();
         assert!(authorized, "{} succeeded without authorization", Op::MODEL.name);
         self.events.borrow_mut().extend(events);
@@ -206,7 +206,7 @@ impl World {
             let call = Call { region: timer.region.clone(), ..self.call_facts() };
             let service = Caller::service("kms.amazonaws.com");
             let mut cx = Cx::new(tx, &self.env, &call, &service);
-            Kms.due(&mut cx, &timer).unwrap();
+            Kms::default().due(&mut cx, &timer).unwrap();
             let (_, _, events, tx) = cx.finish();
             self.events.borrow_mut().extend(events);
             self.store.commit_blocking(tx.into_txn()).unwrap();

@@ -68,6 +68,8 @@ impl Anchor {
             };
             let next_slot = match newest {
                 Some(slot) => {
+                    // Whoever wrote the newest may have been killed before it was durable; until it is, the other one counts.
+                    file.sync()?;
                     write_slot(&*file, (slot + 1) % CHECKPOINT_SLOTS, head, proof)?;
                     slot
                 }

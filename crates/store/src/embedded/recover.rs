@@ -137,6 +137,11 @@ impl Recovery<'_> {
     ) -> Result<Option<(u64, Head)>, StoreError> {
         let name = segment_name(id);
         let file = self.disk.open(&name).map_err(|e| StoreError::io(format!("opening `{name}`"), e))?;
+        if is_last {
+            // Whoever wrote to it may have been killed before that was durable. An index must not be, while a frame in front of it is
+            // not yet; nor may the next segment come.
+            file.sync().map_err(|e| StoreError::io(format!("synchronizing `{name}`"), e))?;
+        }
         let Some(header) = self.header(&*file, &name, is_last)? else {
             drop(file);
             self.remove(&name)?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proptest::prelude::*;
 use store::{CommitError, Embedded, KeyRange, LogId, LogRead, Order, Store, StoreError};
 
-use crate::sim::{Failure, SimDisk};
+use crate::sim::{Failure, Random, SimDisk};
 use crate::{TINY, witness};
 
 /// What should be in a store.
@@ -39,10 +39,14 @@ enum Step {
     Close,
     /// Let go of the store without closing it, and open it again.
     Drop,
+    /// The process is killed, without any operation failing before.
+    Kill,
     /// The power goes, without any operation failing before.
     PowerCut,
     /// From now on one operation of the disk will fail, after so many others.
     FailAfter(u8, Failure),
+    /// One operation will fail, after so many others of when the store is opened the next time.
+    FailOpening(u8, Failure),
 }
 
 const LOGS: u8 = 3;
@@ -129,9 +133,13 @@ fn open(disk: &SimDisk) -> Result<Store, StoreError> {
 /// Runs steps, restarting after every failure, and compares what is found with what should be there.
 fn check(seed: u64, steps: &[Step]) {
     let mut disk = SimDisk::new(seed);
+    let mut random = Random(seed);
+    // After a failure the process ends, and now and then the power goes as well.
+    let mut found = |disk: &SimDisk| if random.one_in(2) { disk.kill() } else { disk.crash() };
     let mut store = open(&disk).unwrap();
     let mut model =
         Model { logs: (0..LOGS).map(|id| (u32::from(id), Log::default())).collect(), ..Model::default() };
+    let mut at_opening = None;
     for step in steps {
         let mut maybe = None;
         let works = match step {
@@ -158,9 +166,13 @@ fn check(seed: u64, steps: &[Step]) {
             }
             Step::Close => store.clone().close_blocking().is_ok(),
             Step::Drop => true,
-            Step::PowerCut => false,
+            Step::Kill | Step::PowerCut => false,
             Step::FailAfter(operations, failure) => {
                 disk.fail_after(u64::from(*operations), *failure);
+                continue;
+            }
+            Step::FailOpening(operations, failure) => {
+                at_opening = Some((u64::from(*operations), *failure));
                 continue;
             }
         };
@@ -170,22 +182,29 @@ fn check(seed: u64, steps: &[Step]) {
         if works {
             drop(store);
         } else {
-            let crashed = disk.crash();
+            let crashed = match step {
+                Step::Kill => disk.kill(),
+                Step::PowerCut => disk.crash(),
+                _ => found(&disk),
+            };
             drop(store);
             disk = crashed;
+        }
+        if let Some((operations, failure)) = at_opening.take() {
+            disk.fail_after(operations, failure);
         }
         store = loop {
             match open(&disk) {
                 Ok(store) => break store,
                 // The failure that was still to come hit the opening. It hits only once.
-                Err(StoreError::Io { .. }) => disk = disk.crash(),
+                Err(StoreError::Io { .. }) => disk = found(&disk),
                 Err(error) => panic!("{error}"),
             }
         };
-        let found = Model::read(&store);
+        let read = Model::read(&store);
         match maybe {
-            Some(after) if found == after => model = after,
-            _ => assert_eq!(found, model, "after {step:?}"),
+            Some(after) if read == after => model = after,
+            _ => assert_eq!(read, model, "after {step:?}"),
         }
     }
     drop(store);
@@ -198,13 +217,21 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<u8>(), any::<u16>()).prop_map(|(log, record)| Change::Append(log, record)),
         1 => (any::<u8>(), any::<u8>()).prop_map(|(log, back)| Change::Retain(log, back)),
     ];
-    let failure = prop_oneof![Just(Failure::PowerCut), Just(Failure::IoError), Just(Failure::DiskFull)];
+    let failure = prop_oneof![
+        Just(Failure::PowerCut),
+        Just(Failure::Killed),
+        Just(Failure::IoError),
+        Just(Failure::DiskFull)
+    ];
+    let when = (any::<u8>(), failure);
     prop_oneof![
         20 => prop::collection::vec(change, 1..8).prop_map(Step::Commit),
         1 => Just(Step::Close),
         1 => Just(Step::Drop),
+        1 => Just(Step::Kill),
         1 => Just(Step::PowerCut),
-        2 => (any::<u8>(), failure).prop_map(|(operations, failure)| Step::FailAfter(operations, failure)),
+        2 => when.clone().prop_map(|(operations, failure)| Step::FailAfter(operations, failure)),
+        1 => when.prop_map(|(operations, failure)| Step::FailOpening(operations % 16, failure)),
     ]
 }
 
@@ -225,11 +252,28 @@ fn every_operation_may_fail() {
     let mut rest: Vec<_> = (0..9).map(commit).collect();
     rest.extend([Step::Commit(vec![Change::Delete(3), Change::Retain(0, 2)]), Step::Close]);
     rest.extend((0..9).map(commit));
-    for failure in [Failure::PowerCut, Failure::IoError, Failure::DiskFull] {
+    rest.push(Step::PowerCut);
+    for failure in [Failure::PowerCut, Failure::Killed, Failure::IoError, Failure::DiskFull] {
         for operation in 0..120 {
             let mut steps = vec![Step::FailAfter(operation, failure)];
             steps.extend_from_slice(&rest);
             check(u64::from(operation), &steps);
+        }
+    }
+}
+
+/// The process is killed at every operation, and when the next one opens what it left, the power goes at every operation: what the
+/// system had not made durable for the first is durable before the second builds on it.
+#[test]
+fn every_operation_may_be_the_last_of_two_processes() {
+    let commit = |n: u8| Step::Commit(vec![Change::Put(n, 600), Change::Append(0, 500)]);
+    for killed in 0..60 {
+        for cut in 0..12 {
+            let mut steps =
+                vec![Step::FailOpening(cut, Failure::PowerCut), Step::FailAfter(killed, Failure::Killed)];
+            steps.extend((0..12).map(commit));
+            steps.extend([Step::Close, Step::PowerCut]);
+            check(u64::from(killed) * 12 + u64::from(cut), &steps);
         }
     }
 }

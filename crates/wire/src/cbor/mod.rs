@@ -7,6 +7,7 @@
 //! * `__type` of an error is the bare name of the shape: clients cut a namespace off if there is one;
 //! * a body without any bytes is an empty structure.
 
+mod plain;
 mod reader;
 mod writer;
 

@@ -20,10 +20,10 @@ pub struct CborReader<'a> {
 
 /// The head of a data item (RFC 8949, section 3): major type, additional information and argument.
 #[derive(Clone, Copy)]
-struct Head {
-    major: u8,
+pub(super) struct Head {
+    pub(super) major: u8,
     info: u8,
-    argument: u64,
+    pub(super) argument: u64,
 }
 
 impl<'a> CborReader<'a> {
@@ -45,7 +45,7 @@ impl<'a> CborReader<'a> {
     }
 
     #[inline]
-    fn head(&mut self) -> Result<Head, Malformed> {
+    pub(super) fn head(&mut self) -> Result<Head, Malformed> {
         let initial = self.byte()?;
         let (major, info) = (initial >> 5, initial & 0x1F);
         let argument = match info {
@@ -61,7 +61,7 @@ impl<'a> CborReader<'a> {
     }
 
     /// The head that comes next, which stays there.
-    fn peek(&self) -> Result<Head, Malformed> {
+    pub(super) fn peek(&self) -> Result<Head, Malformed> {
         CborReader { rest: self.rest, trace: Trace::default() }.head()
     }
 
@@ -99,7 +99,7 @@ impl<'a> CborReader<'a> {
     }
 
     /// Takes the rest of a string of bytes or text whose head is `head`.
-    fn string(&mut self, head: Head) -> Result<Cow<'a, [u8]>, Malformed> {
+    pub(super) fn string(&mut self, head: Head) -> Result<Cow<'a, [u8]>, Malformed> {
         if head.info != INDEFINITE {
             return self.take(head).map(Cow::Borrowed);
         }
@@ -121,7 +121,7 @@ impl<'a> CborReader<'a> {
 
     /// Takes text.
     #[inline]
-    fn text_of(&mut self, what: &'static str) -> Result<Cow<'a, str>, Malformed> {
+    pub(super) fn text_of(&mut self, what: &'static str) -> Result<Cow<'a, str>, Malformed> {
         let head = self.head()?;
         if head.major != major::TEXT {
             return Err(wrong(head, what));
@@ -371,7 +371,7 @@ fn utf8(bytes: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(bytes).map_err(|_| NOT_UTF8)
 }
 
-fn integer(head: Head) -> Option<i64> {
+pub(super) fn integer(head: Head) -> Option<i64> {
     let argument = i64::try_from(head.argument).ok()?;
     match head.major {
         major::UNSIGNED => Some(argument),
@@ -396,7 +396,7 @@ fn half(bits: u16) -> f64 {
 
 /// Refuses an item that is no `expected`, in the words that AWS's servers use for JSON.
 #[cold]
-fn wrong(head: Head, expected: &str) -> Malformed {
+pub(super) fn wrong(head: Head, expected: &str) -> Malformed {
     let found = match (head.major, head.info) {
         (major::UNSIGNED | major::NEGATIVE, _) => "NUMBER_VALUE",
         (major::BYTES, _) => "BLOB_VALUE",

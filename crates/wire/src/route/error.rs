@@ -26,6 +26,8 @@ pub(super) enum Reason {
     UnknownService,
     /// The service does not speak the protocol.
     UnsupportedProtocol,
+    /// The path is one of the service's, but not with this method.
+    WrongMethod(String),
     /// The action exists, if at all, in another version of the interface; `None`: no version was named.
     WrongVersion { action: String, version: Option<String> },
 }
@@ -48,15 +50,18 @@ impl RouteError {
     /// The operation that was asked for, if the request names one.
     pub fn operation(&self) -> Option<&str> {
         match &self.reason {
-            Reason::UnknownOperation(name) | Reason::WrongVersion { action: name, .. } => Some(name),
+            Reason::UnknownOperation(name)
+            | Reason::WrongMethod(name)
+            | Reason::WrongVersion { action: name, .. } => Some(name),
             _ => None,
         }
     }
 
-    /// HTTP status: 400, or 404 where not even the service or path is known outside the Query protocols.
+    /// HTTP status: 400, 405 where an external key store proxy is asked by another method than POST, or 404 where not even the service or path is known outside the Query protocols.
     pub fn status(&self) -> u16 {
         match self.reason {
             _ if self.is_query() => 400,
+            Reason::WrongMethod(_) => 405,
             Reason::UnknownOperation(_) if super::is_rest(self.protocol) => 404,
             Reason::NoOperation | Reason::UnknownService => 404,
             _ => 400,
@@ -76,7 +81,9 @@ impl RouteError {
             Reason::UnknownOperation(name) if self.is_query() => {
                 format!("The action {name} is not valid for this web service.").into()
             }
-            Reason::UnknownOperation(name) => format!("The operation {name} is not known.").into(),
+            Reason::UnknownOperation(name) | Reason::WrongMethod(name) => {
+                format!("The operation {name} is not known.").into()
+            }
             Reason::UnknownService => "The request is for no service that is known here.".into(),
             Reason::UnsupportedProtocol => "The service does not offer the protocol of the request.".into(),
             Reason::WrongVersion { action, version } => format!(

@@ -217,6 +217,15 @@ impl<'a> Search<'a> {
         {
             return Ok((served.model, operation, protocol));
         }
+        // XKS Proxy API Specification, "API operations": its URIs answer 405 to other methods.
+        let of_proxy = candidates.iter().filter_map(|&index| self.served(index)).find(|served| {
+            served.model.protocols.contains(&Protocol::Xks)
+                && served.templates.iter().any(|template| is_plain && template.has_path(&path))
+        });
+        if let Some(served) = of_proxy {
+            let name = shortened(&format!("{method} {}", self.parts.uri.path()));
+            return Err(self.error(Some(served.model), Protocol::Xks, Reason::WrongMethod(name)));
+        }
         let service = self.first(candidates).filter(|_| known);
         let protocol =
             service.and_then(|service| service.protocols.first().copied()).unwrap_or(Protocol::RestJson);

@@ -120,7 +120,7 @@ fn is_json(protocol: Protocol) -> bool {
 }
 
 fn is_rest(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::RestJson | Protocol::RestXml)
+    matches!(protocol, Protocol::RestJson | Protocol::RestXml | Protocol::Xks)
 }
 
 /// Whether `service` lists a protocol of a kind.

@@ -51,6 +51,11 @@ impl Template {
         self.operation.method == method && matches(&self.segments, path) && self.has_literals(query)
     }
 
+    /// Whether a path has the template's form.
+    pub(super) fn has_path(&self, path: &[&str]) -> bool {
+        matches(&self.segments, path)
+    }
+
     fn has_literals(&self, query: &str) -> bool {
         self.query.iter().all(|&(name, value)| {
             crate::sigv4::query_pairs(query)

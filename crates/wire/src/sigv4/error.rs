@@ -83,12 +83,17 @@ impl SigError {
                 ("RequestExpired", 400)
             }
             (Family::Ec2, _) => ("AuthFailure", 401),
+            // XKS Proxy API Specification, "Error codes".
+            (Family::Xks, _) => ("AuthenticationFailedException", 401),
         };
         (code, status, self.message(protocol))
     }
 
     fn message(&self, protocol: Protocol) -> Cow<'static, str> {
         match (self, Family::of(protocol)) {
+            (SigError::Expired { .. } | SigError::NotYetCurrent { .. }, Family::Xks) => {
+                "The request was signed too long ago, or by a clock that is ahead.".into()
+            }
             // EC2 API reference, error codes AuthFailure and RequestExpired.
             (SigError::Mismatch | SigError::UnknownKey | SigError::ContentDigest, Family::Ec2) => {
                 "AWS was not able to validate the provided access credentials".into()
@@ -148,6 +153,7 @@ enum Family {
     Json,
     Query,
     RestJson,
+    Xks,
     Xml,
 }
 
@@ -160,6 +166,7 @@ impl Family {
             Protocol::Query => Family::Query,
             Protocol::RestJson => Family::RestJson,
             Protocol::RestXml => Family::Xml,
+            Protocol::Xks => Family::Xks,
         }
     }
 }

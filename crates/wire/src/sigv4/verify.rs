@@ -9,7 +9,7 @@ use super::{
     encoding, is_s3,
     parse::single,
 };
-use crate::Timestamp;
+use crate::{Timestamp, xks};
 
 /// What stands for the digest of a body that is not signed.
 pub(super) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
@@ -37,19 +37,20 @@ impl Presented {
         constant_time::verify_slices_are_equal(&expected, &self.signature).map_err(|_| SigError::Mismatch)
     }
 
-    /// Succeeds if the request was signed within 15 minutes of `now` or, presigned, at most 15 minutes from
-    /// now and not longer ago than it lives.
+    /// Succeeds if the request was signed within 15 minutes (5 where it is for an external key store proxy) of `now` or, presigned,
+    /// at most as long from now and not longer ago than it lives.
     ///
     /// # Errors
     /// [`SigError::Expired`], [`SigError::NotYetCurrent`] or [`SigError::ExpiredRequest`].
     pub fn check_time(&self, now: Timestamp) -> Result<(), SigError> {
         let signed = self.timestamp;
         let age_ms = now.0.saturating_sub(signed.0);
-        if age_ms < -SKEW_MS {
+        let skew_ms = if self.scope.service == xks::SIGNING_NAME { xks::SKEW_MS } else { SKEW_MS };
+        if age_ms < -skew_ms {
             return Err(SigError::NotYetCurrent { signed, now });
         }
         match self.form {
-            Form::Header if age_ms > SKEW_MS => Err(SigError::Expired { signed, now }),
+            Form::Header if age_ms > skew_ms => Err(SigError::Expired { signed, now }),
             Form::Presigned { expires_seconds } if age_ms > i64::from(expires_seconds) * 1000 => {
                 Err(SigError::ExpiredRequest)
             }

@@ -186,6 +186,7 @@ fn external(
     let vpc_service = input.xks_proxy_vpc_endpoint_service_name.as_deref();
     let uri = Uri { endpoint, path, connectivity, vpc_service };
     uri.check(others)?;
+    proxy::require_service(cx, &uri)?;
     let owner = match connectivity {
         XksProxyConnectivityType::PublicEndpoint => None,
         XksProxyConnectivityType::VpcEndpointService => {

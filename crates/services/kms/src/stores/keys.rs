@@ -124,7 +124,8 @@ pub(crate) fn take_place(cx: &mut Cx<'_>, key: Key) -> Result<Key, Fault> {
     STORED.put(&mut cx.tx, &path, &key.id)?;
     let principal = cx.caller().principal.arn();
     let of = use_of(cx, "CreateKey", &principal, Some(&key.arn));
-    cx.aside(|| device.add_key(&of, &placed.name))?.map_err(|error| trouble::of_creation(&error))?;
+    cx.aside(|| device.add_key(&of, &placed.name))?
+        .map_err(|error| trouble::of_creation(&error, store.kind()))?;
     Ok(Key {
         outside: Some(Outside {
             cluster: store.cluster().map(str::to_owned),
@@ -213,6 +214,10 @@ impl Outside {
         };
         let principal = cx.caller().principal.arn();
         let of = use_of(cx, &self.operation, &principal, Some(&key.arn));
-        cx.aside(|| work(&**device, &of))?.map_err(|error| trouble::of_use(&error))
+        let kind = match self.cluster {
+            Some(_) => CustomKeyStoreType::AwsCloudhsm,
+            None => CustomKeyStoreType::ExternalKeyStore,
+        };
+        cx.aside(|| work(&**device, &of))?.map_err(|error| trouble::of_use(&error, kind))
     }
 }

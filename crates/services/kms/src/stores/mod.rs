@@ -120,6 +120,7 @@ impl Store {
                 Ok(stores.proxies.open(Proxy {
                     endpoint: endpoint.clone(),
                     path: path.clone(),
+                    region: self.region.clone(),
                     access_key_id: access_key_id.clone(),
                     secret: SealedSecret::new(Arc::clone(secret), cx.keyring().clone()),
                     vpc_service: vpc_service.clone(),

@@ -1,10 +1,10 @@
 //! The settings of external key stores (KMS Developer Guide, "External key stores").
 
-use super::{Backing, Store};
+use super::{Backing, Store, trouble};
 use crate::api::{XksProxyAuthenticationCredentialType, XksProxyConnectivityType};
 use crate::errors::validation;
 use crate::text::Text;
-use platform::{Cx, Fault, seal_secret};
+use platform::{Cx, DeviceError, Fault, Trouble, seal_secret};
 use std::sync::Arc;
 
 /// Where a proxy is.
@@ -58,6 +58,16 @@ impl Uri<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Requires that the VPC endpoint service is there, where a store is to be reached by one.
+pub(super) fn require_service(cx: &Cx<'_>, uri: &Uri<'_>) -> Result<(), Fault> {
+    match uri.vpc_service {
+        Some(service) if !cx.key_stores().proxies.has_vpc_service(uri.endpoint, service) => {
+            Err(trouble::of_proxy(&DeviceError::new(Trouble::VpcServiceNotFound, service)))
+        }
+        _ => Ok(()),
     }
 }
 

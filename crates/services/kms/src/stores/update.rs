@@ -1,7 +1,7 @@
 //! UpdateCustomKeyStore.
 
 use super::create::{find_cluster, require_active, require_free_name, require_healthy, require_zones};
-use super::proxy::Uri;
+use super::proxy::{self, Uri};
 use super::{Backing, Connection, Store, all, find, misfit};
 use crate::Kms;
 use crate::api::{
@@ -157,6 +157,7 @@ fn external(
     }
     let uri = Uri { endpoint, path, connectivity: connectivity.0, vpc_service: vpc_service.as_deref() };
     uri.check(others)?;
+    proxy::require_service(cx, &uri)?;
     if let Some(new) = &input.xks_proxy_authentication_credential {
         access_key_id.clone_from(&new.access_key_id);
         *secret = seal_secret(cx.keyring(), &new.raw_secret_access_key)?;

@@ -2,7 +2,7 @@ use super::{denied, refused};
 use crate::api::{
     CreateAliasRequest, DataKeySpec, DecryptRequest, DisableKeyRequest, DryRunModifierType, EncryptRequest,
     EncryptionAlgorithmSpec, GenerateDataKeyRequest, GenerateDataKeyWithoutPlaintextRequest,
-    GenerateRandomRequest, ReEncryptRequest, RecipientInfo, ops,
+    GenerateRandomRequest, KeyEncryptionMechanism, ReEncryptRequest, RecipientInfo, ops,
 };
 use crate::context::Pairs;
 use crate::testing::{ACCOUNT, OTHER, World, allow};
@@ -327,23 +327,28 @@ fn algorithms_and_recipients_that_a_key_has_not() {
     };
     let message = "Algorithm RSAES_OAEP_SHA_1 is incompatible with key spec SYMMETRIC_DEFAULT.";
     refused(world.call::<ops::Encrypt>(&root, input), "InvalidKeyUsageException", message);
-    let message = "Cryptographic attestation (the Recipient parameter) is not supported.";
-    let recipient = Some(RecipientInfo::default());
+    // No root is trusted here: nothing is answered in clear instead.
+    let message =
+        "The attestation document is not valid: it is malformed: invalid CBOR: the body ends too early.";
+    let recipient = Some(RecipientInfo {
+        key_encryption_algorithm: Some(KeyEncryptionMechanism::RsaesOaepSha256),
+        attestation_document: Some(Blob(vec![0x84])),
+    });
     let input = GenerateDataKeyRequest {
         key_id: key.clone(),
         number_of_bytes: Some(1),
         recipient: recipient.clone(),
         ..GenerateDataKeyRequest::default()
     };
-    refused(world.call::<ops::GenerateDataKey>(&root, input), "UnsupportedOperationException", message);
+    refused(world.call::<ops::GenerateDataKey>(&root, input), "ValidationException", message);
     let input = DecryptRequest {
         recipient: recipient.clone(),
         ..to_decrypt(&encrypt(&world, &root, &key, b"x", None))
     };
-    refused(world.call::<ops::Decrypt>(&root, input), "UnsupportedOperationException", message);
+    refused(world.call::<ops::Decrypt>(&root, input), "ValidationException", message);
     let input =
         GenerateRandomRequest { number_of_bytes: Some(1), recipient, ..GenerateRandomRequest::default() };
-    refused(world.call::<ops::GenerateRandom>(&root, input), "UnsupportedOperationException", message);
+    refused(world.call::<ops::GenerateRandom>(&root, input), "ValidationException", message);
 }
 
 /// Conditions of one statement, whether they let a call with context `app=1`, by way of the alias, through.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 #[test]
 fn all_operations_with_types_are_served() {
-    let served: Vec<_> = Arc::new(Kms).operations().iter().map(|operation| operation.model().name).collect();
+    let served: Vec<_> =
+        Arc::new(Kms::default()).operations().iter().map(|operation| operation.model().name).collect();
     let typed = api::MODEL.operations.iter().filter(|model| model.input.is_some()).map(|model| model.name);
     assert_eq!(served, typed.collect::<Vec<_>>());
 }
@@ -24,7 +25,7 @@ fn cryptographic_operations_are_read_only_events() {
         ("CreateGrant", false),
         ("RetireGrant", false),
     ] {
-        let facts = Kms.trail(operation);
+        let facts = Kms::default().trail(operation);
         assert_eq!((facts.read_only, facts.response), (read_only, !read_only), "{operation}");
     }
 }

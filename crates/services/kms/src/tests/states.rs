@@ -211,7 +211,7 @@ fn expected(cell: Cell, key: &str) -> Option<(&'static str, String)> {
 }
 
 fn implemented() -> BTreeSet<&'static str> {
-    Arc::new(Kms).operations().iter().map(|operation| operation.model().name).collect()
+    Arc::new(Kms::default()).operations().iter().map(|operation| operation.model().name).collect()
 }
 
 /// Every cell of the table of key states.

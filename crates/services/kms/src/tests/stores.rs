@@ -61,6 +61,10 @@ impl Proxies for Way {
         self.0.passwords.lock().unwrap().push(password);
         Arc::new(Device(Arc::clone(&self.0)))
     }
+
+    fn has_vpc_service(&self, _: &str, _: &str) -> bool {
+        true
+    }
 }
 
 impl Device {
@@ -544,8 +548,8 @@ fn keys_of_an_external_manager() {
         (Trouble::KeyNotFound, "XksKeyNotFoundException"),
         (Trouble::KeyUnfit, "XksKeyInvalidConfigurationException"),
         (Trouble::InvalidCredentials, "CustomKeyStoreInvalidStateException"),
-        (Trouble::DependencyTimedOut, "DependencyTimeoutException"),
-        (Trouble::Internal, "KMSInternalException"),
+        (Trouble::DependencyTimedOut, "CustomKeyStoreInvalidStateException"),
+        (Trouble::Internal, "CustomKeyStoreInvalidStateException"),
     ] {
         *behind.trouble.lock().unwrap() = Some(trouble);
         assert_eq!(world.key_in(&id, Some("another")).unwrap_err().code(), code);
@@ -567,7 +571,7 @@ fn external_stores_and_their_neighbours() {
         (Trouble::InvalidCredentials, "XksProxyIncorrectAuthenticationCredentialException"),
         (Trouble::NotReachable, "XksProxyUriUnreachableException"),
         (Trouble::InvalidResponse, "XksProxyInvalidResponseException"),
-        (Trouble::InvalidTls, "XksProxyInvalidConfigurationException"),
+        (Trouble::InvalidTls, "XksProxyUriUnreachableException"),
     ] {
         *behind.trouble.lock().unwrap() = Some(trouble);
         assert_eq!(world.store(external()).unwrap_err().code(), code);
