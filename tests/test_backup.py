@@ -28,15 +28,22 @@ def key_file(fastness):
 def backup(fastness, name="one.backup"):
     path = fastness.directory / name
     out = command(fastness, "backup", "--to", str(path)).stdout
+    shutil.copy(fastness.data / "keyring.shreds", kept(path))
     return path, re.search(r"head\s+(\S+)", out)[1]
 
 
-def restore(path, directory, *args, key=None, check=True):
-    """A deployment elsewhere, from a backup and what opens its keyring."""
+def kept(path):
+    """The copy of the shreds that is kept beside a backup."""
+    return path.with_suffix(".shreds")
+
+
+def restore(path, directory, *args, key=None, shreds=None, check=True):
+    """A deployment elsewhere, from a backup, the shreds, and what opens its keyring."""
     directory.mkdir(exist_ok=True)
     restored = Fastness(directory)
     if key:
         restored.environment["FASTNESS_KEY_FILE"] = str(shutil.copy(key, directory / "key"))
+    args = ("--shreds", str(shreds or kept(path)), *args)
     done = command(restored, "restore", "--from", str(path), *args, check=False)
     if check:
         assert done.returncode == 0, done.stderr
@@ -154,7 +161,7 @@ def test_every_damage_to_a_backup_is_refused(filled, tmp_path):
     for number, case in enumerate(cases):
         damaged.write_bytes(case)
         target = tmp_path / f"target-{number}"
-        restored, done = restore(damaged, target, key=key, check=False)
+        restored, done = restore(damaged, target, key=key, shreds=kept(filled.path), check=False)
         assert done.returncode == 1 and f"fastness: {damaged}: " in done.stderr, (number, done.stderr)
         assert not restored.data.exists() and not list(target.glob("*.restoring")), number
 
@@ -175,7 +182,7 @@ def test_damage_is_named(filled, tmp_path):
             changed[at] = ord("1") if changed[at] != ord("1") else ord("2")
             message = "its manifest was altered, or made by somebody else"
         damaged.write_bytes(changed)
-        _, done = restore(damaged, tmp_path / "elsewhere", key=key, check=False)
+        _, done = restore(damaged, tmp_path / "elsewhere", key=key, shreds=kept(filled.path), check=False)
         assert done.returncode == 1 and message in done.stderr, (message, done.stderr)
 
 
@@ -183,9 +190,9 @@ def test_foreign_backups_and_taken_places_are_refused(filled, fresh, tmp_path):
     command(fresh, "init")
     _, done = restore(filled.path, tmp_path / "elsewhere", key=key_file(fresh), check=False)
     assert done.returncode == 1 and "its keyring does not open" in done.stderr and "does not fit" in done.stderr
-    into = command(fresh, "restore", "--from", str(filled.path), check=False)
+    into = command(fresh, "restore", "--from", str(filled.path), "--shreds", str(kept(filled.path)), check=False)
     assert into.returncode == 1 and "another deployment" in into.stderr and "and the backup is of" in into.stderr
-    own = command(filled, "restore", "--from", str(filled.path), check=False)
+    own = command(filled, "restore", "--from", str(filled.path), "--without-shreds", check=False)
     assert own.returncode == 1 and "the same deployment" in own.stderr
     taken = tmp_path / "taken"
     (taken / "data").mkdir(parents=True)
@@ -202,7 +209,7 @@ def test_foreign_backups_and_taken_places_are_refused(filled, fresh, tmp_path):
     mixed = tmp_path / "mixed.backup"
     cut = lambda data: data.rindex(b'{"format"') - 6
     mixed.write_bytes(parts[: cut(parts)] + manifest[cut(manifest) :])
-    _, done = restore(mixed, tmp_path / "mixed", key=key_file(filled), check=False)
+    _, done = restore(mixed, tmp_path / "mixed", key=key_file(filled), shreds=kept(filled.path), check=False)
     assert done.returncode == 1 and "is damaged" in done.stderr
 
 
@@ -234,13 +241,14 @@ def test_restored_by_a_passphrase(fresh, tmp_path):
     path, _ = backup(fresh)
     exports = fresh.exports
     restored = Fastness(tmp_path / "elsewhere")
-    done = command(restored, "restore", "--from", str(path), check=False)
+    restoring = ("restore", "--from", str(path), "--shreds", str(kept(path)))
+    done = command(restored, *restoring, check=False)
     assert done.returncode == 1 and "opened by a passphrase" in done.stderr
     restored.environment["FASTNESS_PASSPHRASE"] = "another passphrase, as long"
-    done = command(restored, "restore", "--from", str(path), check=False)
+    done = command(restored, *restoring, check=False)
     assert done.returncode == 1 and "its keyring does not open" in done.stderr
     restored.environment["FASTNESS_PASSPHRASE"] = PASSPHRASE
-    command(restored, "restore", "--from", str(path))
+    command(restored, *restoring)
     assert restored.exports == exports
 
 
@@ -299,7 +307,7 @@ def test_a_kill_leaves_no_half_backup_under_its_name(fresh, tmp_path):
         fresh.kill()
         making.wait(timeout=30)
         if path.exists():
-            restore(path, tmp_path / f"round-{round}", key=key_file(fresh))
+            restore(path, tmp_path / f"round-{round}", key=key_file(fresh), shreds=fresh.data / "keyring.shreds")
             path.unlink()
         fresh.serve()
     # What is left of the last attempt is in nobody's way.

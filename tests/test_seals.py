@@ -484,12 +484,13 @@ def test_a_backup_is_restored_with_shares_alone(fresh):
     path = str(fresh.directory / "one.backup")
     command(fresh, "backup", "--to", path)
     fresh.stop()
+    shreds = str(shutil.copy(fresh.data / "keyring.shreds", fresh.directory))
     shutil.rmtree(fresh.data)
     shutil.rmtree(fresh.directory / "config")
-    without = command(fresh, "restore", "--from", path, check=False)
+    without = command(fresh, "restore", "--from", path, "--shreds", shreds, check=False)
     assert without.returncode == 1 and "its keyring does not open" in without.stderr
     lines = "\n".join(shares[:2])
-    command(fresh, "restore", "--from", path, "--shares", text=lines)
+    command(fresh, "restore", "--from", path, "--shreds", shreds, "--shares", text=lines)
     assert "whole" in command(fresh, "verify", "--shares", text=lines).stdout
     fresh.serve()
     command(fresh, "unseal", "--shares", text=lines)

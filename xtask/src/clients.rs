@@ -51,10 +51,12 @@ pub(crate) fn node() -> Result<PathBuf, Failure> {
     Ok(place.join("node_modules"))
 }
 
-/// SoftHSM, a PKCS#11 token in software: the folder that its Debian packages are unpacked in, or the root if they are installed. Taking
-/// packages apart needs no rights.
+/// SoftHSM, a PKCS#11 token in software, and libfaketime, by which a server is at another time: the folder that their Debian packages
+/// are unpacked in, or the root if they are installed. Taking packages apart needs no rights.
 pub(crate) fn softhsm() -> Result<PathBuf, Failure> {
-    if Path::new("/usr/bin/softhsm2-util").exists() && Path::new("/usr/lib/softhsm/libsofthsm2.so").exists() {
+    let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH);
+    let files = ["/usr/bin/softhsm2-util", "/usr/lib/softhsm/libsofthsm2.so", &library];
+    if files.iter().all(|file| Path::new(file).exists()) {
         return Ok(PathBuf::from("/"));
     }
     let list = root().join("tests/debian.txt");

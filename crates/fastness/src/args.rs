@@ -368,6 +368,14 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
 
+    /// The deployment's newest keyring.shreds, without which no KMS key of the backup can be used
+    #[arg(long, value_name = "FILE", required_unless_present = "without_shreds")]
+    pub(crate) shreds: Option<PathBuf>,
+
+    /// Give up all KMS keys of the backup: what is left is everything else, and the audit trail
+    #[arg(long, conflicts_with = "shreds")]
+    pub(crate) without_shreds: bool,
+
     /// Put all rows back to what they were at this time (RFC 3339) or version; the audit trail stays whole
     #[arg(long, value_name = "TIME|VERSION")]
     pub(crate) at: Option<String>,

@@ -29,6 +29,8 @@ struct Manifest {
     made: String,
     /// The place in the store's history that it ends with, `VERSION:LINK`.
     head: String,
+    /// The least generation of the shreds that all KMS keys in it can be used with.
+    shreds: u64,
     /// Its parts, in order.
     parts: Vec<Part>,
 }

@@ -35,6 +35,15 @@ pub(crate) struct Opening {
     pub(crate) roots: Roots,
 }
 
+/// The shreds that a keyring is opened with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shreds {
+    /// Those beside it.
+    There,
+    /// New ones of this generation, instead of lost ones.
+    New(u64),
+}
+
 /// Why a deployment stays sealed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unopened {
@@ -88,7 +97,7 @@ impl Opening {
 
     /// Opens it with this seal.
     pub(crate) fn with(&self, seal: &dyn Seal) -> Result<Arc<Deployment>, Unopened> {
-        self.deployment(self.open(&[seal])?)
+        self.deployment(self.open(&[seal], Shreds::There)?)
     }
 
     /// Opens it with the seals at hand and these.
@@ -98,6 +107,11 @@ impl Opening {
 
     /// The keyring alone, opened with the seals that are given or those at hand.
     pub(crate) fn keyring(&self, given: &[&dyn Seal]) -> Result<Keyring, Unopened> {
+        self.keyring_with(given, Shreds::There)
+    }
+
+    /// As [`keyring`](Self::keyring), with these shreds.
+    pub(crate) fn keyring_with(&self, given: &[&dyn Seal], shreds: Shreds) -> Result<Keyring, Unopened> {
         let at_hand = self.at_hand().map_err(|Failure(message)| Unopened::Seal(message))?;
         let seals = [given, &at_hand.refs()].concat();
         let faults: Vec<_> = at_hand.faults.iter().map(|Failure(fault)| fault.as_str()).collect();
@@ -113,12 +127,17 @@ impl Opening {
                 ways if ways.is_empty() => Err(Unopened::Seal(faults)),
                 ways => Err(Unopened::Waits(format!("{faults}; but this deployment is also {ways}"))),
             },
-            (false, _) => self.open(&seals),
+            (false, _) => self.open(&seals, shreds),
         }
     }
 
-    fn open(&self, seals: &[&dyn Seal]) -> Result<Keyring, Unopened> {
-        Keyring::open(&self.data.keyring(), seals, Arc::new(SystemRandom)).map_err(|error| match error {
+    fn open(&self, seals: &[&dyn Seal], shreds: Shreds) -> Result<Keyring, Unopened> {
+        let (path, random) = (self.data.keyring(), Arc::new(SystemRandom));
+        let opened = match shreds {
+            Shreds::There => Keyring::open(&path, seals, random),
+            Shreds::New(generation) => Keyring::open_without_shreds(&path, seals, random, generation),
+        };
+        opened.map_err(|error| match error {
             KeyringError::NoSlotOpens { unusable: true, .. } => Unopened::Waits(error.to_string()),
             KeyringError::NoSlotOpens { .. } => match self.ways(seals) {
                 Ok(ways) if !ways.is_empty() => {

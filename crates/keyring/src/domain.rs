@@ -16,6 +16,10 @@ impl Domains {
         Some(Self { newest, older: keys })
     }
 
+    pub(crate) fn oldest(&self) -> &Secret {
+        self.older.values().next().unwrap_or(&self.newest.1)
+    }
+
     pub(crate) fn newest(&self) -> (u32, &Secret) {
         (self.newest.0, &self.newest.1)
     }

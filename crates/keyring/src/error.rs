@@ -25,6 +25,15 @@ pub enum KeyringError {
         /// The file.
         path: PathBuf,
     },
+    /// The file without which no material opens is not there.
+    #[error("`{path}` is not there, and without it no KMS key can be used: put a copy of it in its place")]
+    NoShreds {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The material's owner was deleted, and with it what opens the material.
+    #[error("the material has been destroyed")]
+    Shredded,
     /// Anybody but its owner may read or write a file that must be private.
     #[error("`{path}` has mode {mode:04o}, but only its owner may have access (mode 0600)")]
     Exposed {

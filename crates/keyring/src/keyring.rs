@@ -6,9 +6,10 @@ use crate::header::{Document, Header, WrappedDomain};
 use crate::material::{Material, MaterialSpec, Materials, SealedKey};
 use crate::message::{MESSAGE_OVERHEAD_BYTES, open_message, seal_message};
 use crate::secret::Secret;
+use crate::shreds::Shreds;
 use crate::slots::{add_slot, require_apart, unseal};
 use crate::writer::WriterLimits;
-use crate::{KeyringError, Random, Seal, SlotInfo, file};
+use crate::{KeyringError, Random, Seal, ShredId, SlotInfo, file, shreds};
 use arc_swap::ArcSwap;
 use primitives::{KeyPair, KeyWrapping};
 use std::collections::BTreeMap;
@@ -60,7 +61,7 @@ impl Keyring {
         add_slot(&mut header, seal, &root, &*random)?;
         header.add_domain(&root, &*random)?;
         header.write(path, &root)?;
-        Self::new(path, header, root, random)
+        Self::new(path, header, root, random, Some(1))
     }
 
     /// Opens a keyring with whichever of the seals fits any slot.
@@ -73,15 +74,43 @@ impl Keyring {
         let document = Document::read(path)?;
         let root = unseal(path, &document.keyring, seals)?;
         let header = document.verify(path, &root)?;
-        Self::new(path, header, root, random)
+        Self::new(path, header, root, random, None)
     }
 
-    fn new(path: &Path, header: Header, root: Secret, random: Arc<dyn Random>) -> Result<Self, KeyringError> {
+    /// Opens a keyring whose shreds are lost, and makes new ones, of this generation: all material made until then is lost too.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`KeyringError::Exists`] if there are shreds.
+    pub fn open_without_shreds(
+        path: &Path,
+        seals: &[&dyn Seal],
+        random: Arc<dyn Random>,
+        generation: u64,
+    ) -> Result<Self, KeyringError> {
+        seals.iter().try_for_each(|seal| require_apart(path, *seal))?;
+        let document = Document::read(path)?;
+        let root = unseal(path, &document.keyring, seals)?;
+        let header = document.verify(path, &root)?;
+        Self::new(path, header, root, random, Some(generation))
+    }
+
+    /// A keyring with the shreds that are there, or new ones of the given generation.
+    fn new(
+        path: &Path,
+        header: Header,
+        root: Secret,
+        random: Arc<dyn Random>,
+        shreds: Option<u64>,
+    ) -> Result<Self, KeyringError> {
         let domains = Arc::new(ArcSwap::from_pointee(unwrap_domains(path, &header, &root)?));
+        let shreds = match shreds {
+            Some(generation) => Shreds::create(path, domains.load().oldest(), random.clone(), generation),
+            None => Shreds::open(path, domains.load().oldest(), random.clone()),
+        }?;
         let barrier = |label| Barrier::new(label, WriterLimits::STANDARD, random.clone(), domains.clone());
         Ok(Self(Arc::new(Inner {
             values: barrier(VALUE_LABEL)?,
-            materials: Materials::new(barrier(BACKING_LABEL)?),
+            materials: Materials::new(barrier(BACKING_LABEL)?, shreds),
             path: path.to_owned(),
             root: Mutex::new(root),
             random,
@@ -227,6 +256,62 @@ impl Keyring {
     /// Closes material that is deleted: what is in memory of it is wiped when its last user is done.
     pub fn forget_material(&self, place: &[u8], sealed: &[u8]) {
         self.0.materials.forget(place, sealed);
+    }
+
+    /// The shred that material of an owner is sealed under from now on.
+    ///
+    /// # Errors
+    /// None that a keyring which was opened can have.
+    pub fn shred_current(&self, owner: &str) -> Result<ShredId, KeyringError> {
+        self.0.materials.shreds.current(owner)
+    }
+
+    /// The shred that [`Self::shred_begin`] replaced, until [`Self::shred_finish`] gives it up.
+    ///
+    /// # Errors
+    /// As [`Self::shred_current`].
+    pub fn shred_retiring(&self, owner: &str) -> Result<Option<ShredId>, KeyringError> {
+        self.0.materials.shreds.retiring(owner)
+    }
+
+    /// Replaces the shred that material of an owner and others was sealed under, unless the one before is still retiring. It
+    /// opens until [`Self::shred_finish`]. Durable when it returns.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn shred_begin(&self, owner: &str) -> Result<(), KeyringError> {
+        self.0.materials.shreds.begin(owner)
+    }
+
+    /// Gives up the retiring shred of an owner: from now on only material of the `kept` owners opens of what was sealed under
+    /// it, in whichever copy it is. Durable when it returns.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn shred_finish(&self, owner: &str, kept: &[String]) -> Result<(), KeyringError> {
+        self.0.materials.shreds.finish(owner, kept)?;
+        self.0.materials.close();
+        Ok(())
+    }
+
+    /// Gives up what earlier calls of [`Self::shred_finish`] kept for an owner. Durable when it returns.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn shred_forget(&self, owner: &str) -> Result<(), KeyringError> {
+        self.0.materials.shreds.forget(owner)?;
+        self.0.materials.close();
+        Ok(())
+    }
+
+    /// How often the shreds were changed: a copy of them serves all that was made until it has this number.
+    pub fn shreds_generation(&self) -> u64 {
+        self.0.materials.shreds.generation()
+    }
+
+    /// Where the shreds of a keyring lie.
+    pub fn shreds_path(keyring: &Path) -> PathBuf {
+        shreds::path_beside(keyring)
     }
 
     /// The slots there are.

@@ -1,7 +1,8 @@
 //! The root key and everything below it: the only place where plaintext key material lives.
 //!
 //! A [`Keyring`] is opened with any one of its seals, and from then on seals and opens values ([`Keyring::seal`]), makes
-//! tokens that only it can read ([`Keyring::token_seal`]) and holds the material of KMS keys ([`Material`]).
+//! tokens that only it can read ([`Keyring::token_seal`]) and holds the material of KMS keys ([`Material`]), which it can destroy in all
+//! copies there are ([`Keyring::shred_begin`]).
 //!
 //! ```text
 //! seals (key file, passphrase, …) → root key → domain keys, one an epoch → a key per writer  → values, backing keys
@@ -29,6 +30,7 @@ mod random;
 mod rekey;
 mod seal;
 mod secret;
+mod shreds;
 mod slots;
 mod wrapping;
 mod writer;
@@ -45,5 +47,6 @@ pub use random::{Random, SystemRandom};
 pub use rekey::Rekeyed;
 pub use seal::{Kind, Seal, SlotPlace};
 pub use secret::Secret;
+pub use shreds::ShredId;
 pub use slots::{KeyringInfo, SlotInfo, Trial};
 pub use wrapping::{CIPHERTEXT_BYTES_MAX, NAME_BYTES_MAX, SHARES_MAX, UnderKey, WrappedKey, Wrapping};

@@ -6,6 +6,7 @@
 
 use crate::barrier::Barrier;
 use crate::secret::{KEY_BYTES, Secret};
+use crate::shreds::{ID_BYTES as SHRED_ID_BYTES, Shreds};
 use crate::{BackingKey, KeyringError, Random};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -145,6 +146,7 @@ const TAGS: [(u8, MaterialSpec); 19] = [
 /// The material of a keyring.
 pub(crate) struct Materials {
     barrier: Barrier,
+    pub(crate) shreds: Shreds,
     open: Cache<Location<Vec<u8>>, Arc<Material>, Weight>,
 }
 
@@ -172,9 +174,9 @@ impl Weighter<Location<Vec<u8>>, Arc<Material>> for Weight {
 }
 
 impl Materials {
-    pub(crate) fn new(barrier: Barrier) -> Self {
+    pub(crate) fn new(barrier: Barrier, shreds: Shreds) -> Self {
         let estimated = usize::try_from(OPEN_WEIGHT_MAX).unwrap_or(usize::MAX);
-        Self { barrier, open: Cache::with_weighter(estimated, OPEN_WEIGHT_MAX, Weight) }
+        Self { barrier, shreds, open: Cache::with_weighter(estimated, OPEN_WEIGHT_MAX, Weight) }
     }
 
     pub(crate) fn generate(
@@ -185,7 +187,7 @@ impl Materials {
     ) -> Result<SealedKey, KeyringError> {
         let encoded = match spec {
             MaterialSpec::Symmetric => {
-                return self.barrier.seal(place, Secret::random(random).bytes()).map(SealedKey);
+                return self.seal(place, Secret::random(random).bytes());
             }
             MaterialSpec::Mac(spec) => {
                 let mut key = Zeroizing::new(vec![0; spec.bytes()]);
@@ -196,7 +198,7 @@ impl Materials {
                 .and_then(|pair| pair.encode())
                 .map_err(|_| KeyringError::Cryptography)?,
         };
-        self.barrier.seal(place, &tagged(spec, &encoded)?).map(SealedKey)
+        self.seal(place, &tagged(spec, &encoded)?)
     }
 
     /// Symmetric keys and those of HMAC are raw bytes, private keys PKCS#8.
@@ -209,7 +211,7 @@ impl Materials {
         let encoded = match spec {
             MaterialSpec::Symmetric => {
                 let secret = Secret::copy_of(bytes).ok_or(KeyringError::NotMaterial)?;
-                return self.barrier.seal(place, secret.bytes()).map(SealedKey);
+                return self.seal(place, secret.bytes());
             }
             MaterialSpec::Mac(spec) => {
                 MacKey::read(spec, bytes).map_err(|_| KeyringError::NotMaterial)?;
@@ -219,7 +221,7 @@ impl Materials {
                 .and_then(|pair| pair.encode())
                 .map_err(|_| KeyringError::NotMaterial)?,
         };
-        self.barrier.seal(place, &tagged(spec, &encoded)?).map(SealedKey)
+        self.seal(place, &tagged(spec, &encoded)?)
     }
 
     pub(crate) fn import_wrapped(
@@ -239,17 +241,17 @@ impl Materials {
         if let Some(material) = self.open.get(&Location { place, sealed }) {
             return Ok(material);
         }
-        let material = Arc::new(Material::read(&self.barrier.open(place, sealed)?)?);
+        let material = Arc::new(Material::read(&self.unseal(place, sealed)?)?);
         self.open.insert(Location { place: place.to_vec(), sealed: sealed.to_vec() }, material.clone());
         Ok(material)
     }
 
     pub(crate) fn reseal(&self, from: &[u8], sealed: &[u8], to: &[u8]) -> Result<SealedKey, KeyringError> {
-        self.barrier.seal(to, &self.barrier.open(from, sealed)?).map(SealedKey)
+        self.seal(to, &self.unseal(from, sealed)?)
     }
 
     pub(crate) fn fingerprint(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyringError> {
-        let digest = digest(&SHA256, &self.barrier.open(place, sealed)?);
+        let digest = digest(&SHA256, &self.unseal(place, sealed)?);
         self.barrier.seal(&fingerprint_place(place), digest.as_ref())
     }
 
@@ -260,7 +262,7 @@ impl Materials {
         of: &[u8],
         fingerprint: &[u8],
     ) -> Result<bool, KeyringError> {
-        let digest = digest(&SHA256, &self.barrier.open(place, sealed)?);
+        let digest = digest(&SHA256, &self.unseal(place, sealed)?);
         let expected = self.barrier.open(&fingerprint_place(of), fingerprint)?;
         Ok(verify_slices_are_equal(digest.as_ref(), &expected).is_ok())
     }
@@ -270,9 +272,34 @@ impl Materials {
         self.open.remove(&Location { place, sealed });
     }
 
+    /// Seals twice: under the owner's shred, and what that gives by the barrier, so that neither is enough without the other.
+    fn seal(&self, place: &[u8], plaintext: &[u8]) -> Result<SealedKey, KeyringError> {
+        let shredded = self.shreds.seal(owner(place)?, place, plaintext)?;
+        let (id, rest) = shredded.split_first_chunk::<SHRED_ID_BYTES>().ok_or(KeyringError::Cryptography)?;
+        Ok(SealedKey([&id[..], &self.barrier.seal(place, rest)?].concat()))
+    }
+
+    fn unseal(&self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
+        let (id, rest) = sealed.split_first_chunk::<SHRED_ID_BYTES>().ok_or(KeyringError::Refused)?;
+        let shredded = [&id[..], &self.barrier.open(place, rest)?].concat();
+        self.shreds.open_sealed(owner(place)?, place, &shredded)
+    }
+
+    /// Nothing stays open, as the owner of something may have been destroyed.
+    pub(crate) fn close(&self) {
+        self.open.clear();
+    }
+
     pub(crate) fn renew(&self) -> Result<(), KeyringError> {
         self.barrier.renew()
     }
+}
+
+/// Whose material is, by its place: of `kind NUL owner NUL …` the second part, of a place without parts all of it.
+fn owner(place: &[u8]) -> Result<&str, KeyringError> {
+    let mut parts = place.split(|byte| *byte == 0);
+    let first = parts.next().unwrap_or_default();
+    str::from_utf8(parts.next().unwrap_or(first)).map_err(|_| KeyringError::Refused)
 }
 
 /// Where the fingerprint of the material at a place opens, which is no place of material.

@@ -289,7 +289,9 @@ fn a_new_epoch_seals_and_the_old_ones_open() {
             keyring.token_seal("t", b"value").unwrap(),
             backing,
         ));
-        for part in [&sealed.last().unwrap().0, &sealed.last().unwrap().1, &sealed.last().unwrap().2] {
+        let (value, token, material) = sealed.last().unwrap();
+        // In front of material stands the id of its shred.
+        for part in [value, token, &material[8..].to_vec()] {
             assert_eq!(part[1..5], epoch.to_be_bytes());
         }
         assert_eq!(keyring.rotate().unwrap(), epoch + 1);

@@ -74,13 +74,15 @@ fn keys_are_wiped() {
     keyring.seal(b"place", b"value").unwrap();
     keyring.token_seal("purpose", b"value").unwrap();
 
-    let drawn = random.0.lock().unwrap().clone();
-    // The key file's, the root, a domain key, a backing key.
-    assert_eq!(drawn.len(), 4);
+    let all = random.0.lock().unwrap().clone();
+    // The key file's, the root, a domain key, shreds, a backing key.
+    assert_eq!(all.len(), 3 + 256 + 1);
+    let drawn = [all[0], all[1], all[2], all[259]];
+    assert_eq!(count(&all[3..19]), [0; 16], "shreds are wrapped but while they are used");
     assert_eq!(count(&drawn), [1, 1, 1, 1], "one copy of each while open");
     let rekeyed = {
         keyring.rekey(&[&key]).unwrap();
-        random.0.lock().unwrap()[4..].to_vec()
+        random.0.lock().unwrap()[all.len()..].to_vec()
     };
     assert_eq!(count(&drawn), [1, 0, 1, 1], "the old root key is gone");
     assert_eq!(count(&rekeyed), [1, 1], "the new root and domain key");

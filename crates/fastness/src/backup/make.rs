@@ -7,6 +7,7 @@ use crate::args::BackupArgs;
 use crate::deployment::{Data, Description};
 use crate::opening::Opening;
 use crate::{Failure, changes, failure};
+use keyring::Keyring;
 use platform::Vouching;
 use rustix::fs::OFlags;
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ use store::{Image, Witness as _};
 
 pub(crate) fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
     let opening = Opening::locate(&args.place)?;
+    let data = opening.data.clone();
     let made = SystemClock.now().rfc3339();
     let target = Target::choose(&std::path::absolute(&args.to)?, &opening.data, &opening.description, &made)?;
     let command = Command::Backup { to: target.path.clone() };
@@ -33,6 +35,8 @@ pub(crate) fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
     writeln!(out, "  bytes     {bytes}")?;
     writeln!(out, "  head      {head}")?;
     writeln!(out, "What opens the keyring is not in it: keep that, too, elsewhere.")?;
+    let shreds = Keyring::shreds_path(&data.keyring());
+    writeln!(out, "Nor is {}: keep its newest copy, and no older one.", shreds.display())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -163,6 +167,7 @@ fn fill(
         account: description.account.clone(),
         made: SystemClock.now().rfc3339(),
         head: image.head().to_string(),
+        shreds: deployment.env().keyring.shreds_generation(),
         parts: writer.parts().to_vec(),
     };
     let manifest = serde_json::to_vec(&manifest)?;

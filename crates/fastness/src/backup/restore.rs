@@ -6,11 +6,11 @@ use super::{Manifest, STORE_PREFIX};
 use crate::args::{Place, RestoreArgs};
 use crate::config::Config;
 use crate::deployment::{Data, write_private};
-use crate::opening::Opening;
+use crate::opening::{Opening, Shreds};
 use crate::verify::{findings_text, verify_stopped};
 use crate::{Failure, failure, shares};
 use attestation::Roots;
-use keyring::Seal;
+use keyring::{Keyring, Seal};
 use platform::Vouching;
 use serde_json::{Value, json};
 use std::fs::{self, DirBuilder, File};
@@ -135,13 +135,28 @@ fn build(
     let place = Place { data: Some(data.path().to_owned()), ..args.place.clone() };
     let opening = Opening { place, config, data, description, roots: Roots::default() };
     let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();
-    let keyring = opening.keyring(&given).map_err(|error| {
+    let shreds = match &args.shreds {
+        Some(path) => {
+            let bytes = fs::read(path).map_err(|error| failure(path.display(), error))?;
+            write_private(&Keyring::shreds_path(&opening.data.keyring()), &bytes)?;
+            Shreds::There
+        }
+        None => Shreds::New(super::make::manifest(&contents).map_err(from)?.shreds.saturating_add(1)),
+    };
+    let keyring = opening.keyring_with(&given, shreds).map_err(|error| {
         let why = format!("its keyring does not open, so it is not known to be genuine: {error}");
         failure(args.from.display(), why)
     })?;
     let data = &opening.data;
     let vouching = Vouching::new(&keyring);
     let manifest = check(&contents, &vouching).map_err(from)?;
+    if let Some(path) = &args.shreds
+        && keyring.shreds_generation() < manifest.shreds
+    {
+        let why =
+            "these shreds are older than the backup, so that keys in it would be lost: take a newer copy";
+        return Err(failure(path.display(), why));
+    }
     let head: Head = manifest.head.parse()?;
     let vouching = Arc::new(vouching);
     let restoration = Restoration::create(&data.store(), vouching.clone())?;

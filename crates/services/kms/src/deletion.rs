@@ -11,7 +11,7 @@ use crate::key::{KEYS, Key, State};
 use crate::key_count;
 use crate::keys::manage;
 use crate::limits::{DAY_MILLIS, DELETION_WINDOW_DAYS, DELETION_WINDOW_DEFAULT_DAYS};
-use crate::{grants, import, regions, rotation, state, stores};
+use crate::{grants, import, regions, rotation, shreds, state, stores};
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Handle, Timer};
 
@@ -75,8 +75,8 @@ pub(crate) fn wait(cx: &mut Cx<'_>, key: &mut Key, days: i32) -> Result<(), Faul
     timer(key, at).set(&mut cx.tx)
 }
 
-/// Does what a timer was set for: the key, its aliases and its grants are gone after it. Of very many grants a part goes at a time,
-/// and the key last.
+/// Does what a timer was set for: the key, its aliases and its grants are gone after it, and soon its material in every backup. Of very
+/// many grants a part goes at a time, and the key last.
 pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     let path = [due.account.as_str(), &due.region, &due.subject];
     let Some(key) = KEYS.get(&mut cx.tx, &path)? else { return Ok(()) };
@@ -96,6 +96,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     stores::remove(cx, &key)?;
     KEYS.delete(&mut cx.tx, &key.path());
     key_count::take(cx, &key)?;
+    shreds::schedule(cx, &key)?;
     regions::forget(cx, &key)?;
     cx.emit(ServiceEvent {
         name: "DeleteKey",

@@ -13,6 +13,8 @@
 //! kms/retirees     [account, region, retiring principal, key account, key id, grant id]
 //! kms/grant-counts [account, region, key id]
 //! kms/key-counts   [account, region, part]
+//! kms/shreds       [shred, key ARN]                                 what is sealed under a shred
+//! kms/closed-shreds [shred]
 //! kms/stores       [account, region, store id]                      the custom key store
 //! kms/stored-keys  [account, region, store id, name in the store]   the KMS key that lies there
 //! ```
@@ -45,6 +47,7 @@ mod random;
 mod recipient;
 mod regions;
 mod rotation;
+mod shreds;
 mod state;
 mod stores;
 mod tags;
@@ -158,6 +161,7 @@ impl Service for Kms {
             stores::DISCONNECT => stores::disconnect_due(cx, timer),
             rotation::TASK => rotation::due(cx, timer),
             import::TASK => import::due(cx, timer),
+            shreds::TASK => shreds::due(cx, timer),
             _ => Err(Fault::bug(format!("no such task of KMS: {timer:?}"))),
         }
     }

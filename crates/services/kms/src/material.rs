@@ -1,10 +1,12 @@
 //! Key material: what a KMS key encrypts with, sealed by the keyring.
 
 use crate::api::RotationType;
+use crate::errors::key_not_found;
 use crate::key::Key;
+use crate::shreds;
 use crate::state;
 use crate::text::{Text, hexadecimal};
-use keyring::MaterialSpec;
+use keyring::{KeyringError, MaterialSpec};
 use platform::{Cx, Fault};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -18,7 +20,8 @@ pub(crate) struct Material {
     pub(crate) created: i64,
     /// The rotation that made it; none for the first one.
     pub(crate) rotation: Option<Text<RotationType>>,
-    /// As the keyring sealed it, of use at [`place`] only. Empty where imported material is not here.
+    /// As the keyring sealed it: of use at its place only ([`MaterialId::place`]), and until the key's shred is destroyed. Empty where
+    /// imported material is not here.
     #[serde(with = "hexadecimal")]
     pub(crate) sealed: Vec<u8>,
     /// What is known of it if it was imported.
@@ -44,23 +47,26 @@ pub(crate) struct MaterialId(pub(crate) [u8; 32]);
 impl Material {
     /// Makes new material for a key.
     pub(crate) fn generate(
-        cx: &Cx<'_>,
+        cx: &mut Cx<'_>,
         key_arn: &str,
         spec: MaterialSpec,
         rotation: Option<RotationType>,
     ) -> Result<Self, Fault> {
         let id = MaterialId::draw(cx);
         let sealed = cx.keyring().generate_material(&id.place(key_arn), spec, cx.random())?;
+        shreds::note(cx, key_arn, &sealed.0)?;
         Ok(Self { id, created: cx.now().0, rotation: rotation.map(Text), sealed: sealed.0, imported: None })
     }
 
     /// The same material for a related key in another Region, where imported material has to be imported as well.
-    pub(crate) fn copied(&self, cx: &Cx<'_>, from: &Key, to: &Key) -> Result<Self, Fault> {
+    pub(crate) fn copied(&self, cx: &mut Cx<'_>, from: &Key, to: &Key) -> Result<Self, Fault> {
         if let Some(Imported { fingerprint, .. }) = &self.imported {
             let imported = Imported { description: None, valid_to: None, fingerprint: fingerprint.clone() };
             return Ok(Self { sealed: Vec::new(), imported: Some(imported), ..self.clone() });
         }
-        let sealed = cx.keyring().reseal_material(&self.place(from), &self.sealed, &self.place(to))?;
+        let (from, to_place) = (self.id.place(&from.arn), self.id.place(&to.arn));
+        let sealed = cx.keyring().reseal_material(&from, &self.sealed, &to_place)?;
+        shreds::note(cx, &to.arn, &sealed.0)?;
         Ok(Self { sealed: sealed.0, ..self.clone() })
     }
 
@@ -74,25 +80,24 @@ impl Material {
         self.imported.as_ref()?.valid_to.filter(|_| self.is_here())
     }
 
-    /// Opens it. Material that has expired is not opened, even if it has not been taken away yet.
+    /// Opens it for use. Material that has expired is not opened, even if it has not been taken away yet; material that was destroyed is
+    /// in restored backups, and the key is as good as deleted.
     pub(crate) fn open(&self, cx: &Cx<'_>, key: &Key) -> Result<Arc<keyring::Material>, Fault> {
         if !self.is_here() || self.valid_to().is_some_and(|valid_to| valid_to <= cx.now().0) {
             return Err(state::imports_pending(key));
         }
-        Ok(cx.keyring().material(&self.place(key), &self.sealed)?)
+        cx.keyring().material(&self.id.place(&key.arn), &self.sealed).map_err(|error| match error {
+            KeyringError::Shredded => key_not_found(&key.arn),
+            other => other.into(),
+        })
     }
 
-    /// Takes it away; what is known of it stays.
-    pub(crate) fn take_away(&mut self, cx: &Cx<'_>, place: &[u8]) {
-        cx.keyring().forget_material(place, &std::mem::take(&mut self.sealed));
+    /// Takes it away from the key of this ARN; what is known of it stays.
+    pub(crate) fn take_away(&mut self, cx: &Cx<'_>, key_arn: &str) {
+        cx.keyring().forget_material(&self.id.place(key_arn), &std::mem::take(&mut self.sealed));
         if let Some(imported) = &mut self.imported {
             imported.valid_to = None;
         }
-    }
-
-    /// Where the keyring opens it.
-    pub(crate) fn place(&self, key: &Key) -> Vec<u8> {
-        self.id.place(&key.arn)
     }
 }
 

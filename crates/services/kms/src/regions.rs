@@ -172,7 +172,7 @@ pub(crate) fn put(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
 }
 
 /// Gives a replica what it shares with its primary: whether that was anything new.
-fn share(cx: &Cx<'_>, primary: &Key, replica: &mut Key) -> Result<bool, Fault> {
+fn share(cx: &mut Cx<'_>, primary: &Key, replica: &mut Key) -> Result<bool, Fault> {
     let missing = primary.materials.get(replica.materials.len()..).unwrap_or_default();
     let mut changed = !missing.is_empty()
         || replica.rotation != primary.rotation

@@ -23,7 +23,7 @@ use crate::keys::manage;
 use crate::limits::{DAY_MILLIS, EXPIRATION_DAYS};
 use crate::material::{Imported, Material, MaterialId};
 use crate::text::Text;
-use crate::{kinds, regions, state};
+use crate::{kinds, regions, shreds, state};
 use keyring::KeyringError;
 use platform::{Cx, Fault, Handle};
 use token::Token;
@@ -114,19 +114,15 @@ impl Handle<ops::DeleteImportedKeyMaterial> for Kms {
 /// Takes material away. What was to be rotated to is forgotten, if the key decides that for itself.
 fn remove(cx: &Cx<'_>, key: &mut Key, id: MaterialId) {
     let arn = key.arn.clone();
-    let take_away = |material: &mut Material| {
-        let place = material.id.place(&arn);
-        material.take_away(cx, &place);
-    };
     let is_replica = key.multi_region_type() == Some(MultiRegionKeyType::Replica);
     if let Some(pending) = key.pending.as_mut().filter(|pending| pending.id == id) {
-        take_away(pending);
+        pending.take_away(cx, &arn);
         if !is_replica {
             key.pending = None;
         }
     }
     if let Some(material) = key.materials.iter_mut().find(|material| material.id == id) {
-        take_away(material);
+        material.take_away(cx, &arn);
         if matches!(key.state, State::Enabled | State::Disabled) {
             key.state = State::PendingImport;
         }
@@ -193,6 +189,7 @@ impl Arrived {
         let from = landing(key, self.id);
         let to = id.place(&key.arn);
         let sealed = cx.keyring().reseal_material(&from, &self.sealed, &to)?.0;
+        shreds::note(cx, &key.arn, &sealed)?;
         let description = input.key_material_description.clone();
         let existing = key.materials.iter_mut().chain(&mut key.pending).find(|material| material.id == id);
         if let Some((material, imported)) =

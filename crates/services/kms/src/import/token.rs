@@ -7,7 +7,7 @@ use crate::api::{AlgorithmSpec, WrappingKeySpec};
 use crate::key::Key;
 use crate::limits::IMPORT_TOKEN_MILLIS;
 use crate::text::{Text, hexadecimal};
-use keyring::{Material, MaterialSpec};
+use keyring::{KeyringError, Material, MaterialSpec};
 use platform::{Cx, Fault};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Token {
             return Err(invalid());
         }
         if token.valid_to <= cx.now().0 {
-            return Err(Fault::new("ExpiredImportTokenException", ""));
+            return Err(expired());
         }
         Ok(token)
     }
@@ -73,9 +73,17 @@ impl Token {
         Wrapping::new(key.spec.0, self.spec.0, self.algorithm.0)
     }
 
+    /// The private key. It is gone before its time if a shred is given up that it was sealed under: a new one has to be asked for.
     pub(super) fn private_key(&self, cx: &Cx<'_>) -> Result<Arc<Material>, Fault> {
-        Ok(cx.keyring().material(&place(&self.key), &self.sealed)?)
+        cx.keyring().material(&place(&self.key), &self.sealed).map_err(|error| match error {
+            KeyringError::Shredded => expired(),
+            other => other.into(),
+        })
     }
+}
+
+fn expired() -> Fault {
+    Fault::new("ExpiredImportTokenException", "")
 }
 
 /// Where the keyring opens the private key.

@@ -7,11 +7,10 @@ use crate::authorize::Use;
 use crate::encryption::require_usable;
 use crate::errors::invalid_ciphertext;
 use crate::key::Key;
-use crate::material::{Material, MaterialId};
+use crate::material::MaterialId;
 use aws_lc_rs::digest;
 use keyring::Apart;
 use platform::{Cx, Fault, Handle};
-use std::sync::Arc;
 use wire::Blob;
 
 /// The most that is encrypted, in bytes: more than the 4300 that a proxy has to take.
@@ -42,7 +41,7 @@ impl Handle<ops::Encrypt> for XksProxy {
             return Err(too_long("plaintext", PLAINTEXT_BYTES_MAX));
         }
         let material = key.current()?;
-        let open = open(cx, key, material)?;
+        let open = material.open(cx, key)?;
         let backing = open.symmetric()?;
         let bound = |number: &[u8; 16]| bound(key, additional, &metadata(material.id, number));
         let sealed = backing.encrypt_apart(cx.random(), bound, &input.plaintext.0)?;
@@ -82,7 +81,7 @@ impl Handle<ops::Decrypt> for XksProxy {
         let (hint, sealed) = parts(input, metadata).ok_or_else(invalid_ciphertext)?;
         let bound = bound(key, additional, metadata);
         for material in key.materials.iter().rev().filter(|material| material.id.0.starts_with(&hint)) {
-            let open = open(cx, key, material)?;
+            let open = material.open(cx, key)?;
             if let Ok(mut plaintext) = open.symmetric()?.decrypt_apart(&bound, &sealed) {
                 return Ok(DecryptResponse { plaintext: Blob(std::mem::take(&mut *plaintext)) });
             }
@@ -103,10 +102,6 @@ fn require_ours(key: &Key, operation: &str) -> Result<(), Fault> {
         return Err(Fault::new("UnsupportedOperationException", message));
     }
     require_usable(key, operation, ALGORITHM).map_err(told)
-}
-
-fn open(cx: &Cx<'_>, key: &Key, material: &Material) -> Result<Arc<keyring::Material>, Fault> {
-    Ok(cx.keyring().material(&material.place(key), &material.sealed)?)
 }
 
 fn additional(data: Option<&Blob>) -> Result<&[u8], Fault> {

@@ -133,8 +133,7 @@ fn what_is_not_imported() {
     let last = altered.import_token.0.last_mut().unwrap();
     *last ^= 1;
     let swapped = ImportKeyMaterialRequest { import_token: good().import_token, ..good() };
-    let expires =
-        |valid_to| ImportKeyMaterialRequest { expiration_model: None, valid_to, ..good() };
+    let expires = |valid_to| ImportKeyMaterialRequest { expiration_model: None, valid_to, ..good() };
     let short = || {
         let mut input = good();
         input.encrypted_key_material.0.pop();

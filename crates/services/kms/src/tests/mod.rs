@@ -9,6 +9,7 @@ mod policies;
 mod regions;
 mod rotation;
 mod service;
+mod shreds;
 mod states;
 mod stores;
 mod tags;
