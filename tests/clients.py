@@ -26,6 +26,7 @@ CLIENTS = (
     Client("AWS CLI", "requirements.txt", "awscli", ("test_cli.py",)),
     Client("boto3", "requirements.txt", "boto3"),
     Client("AWS SDK for JavaScript", "js/package.json", "@aws-sdk/client-kms", ("test_js.py",)),
+    Client("AWS SDK for Rust", "rust/Cargo.toml", "aws-sdk-kms", ("test_rust.py",)),
     Client(
         "AWS Encryption SDK for Python",
         "requirements.txt",
@@ -88,6 +89,8 @@ def version(client):
     text = (HERE / client.pins).read_text()
     if client.pins.endswith(".json"):
         return json.loads(text)["dependencies"][client.package]
+    if client.pins.endswith(".toml"):
+        return re.search(rf'^{re.escape(client.package)} = .*version = "=([^"]+)"', text, re.MULTILINE)[1]
     return re.search(rf"^{re.escape(client.package)}==(\S+)$", text, re.MULTILINE)[1]
 
 

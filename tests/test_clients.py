@@ -21,6 +21,7 @@ from encryption_sdks import (
 )
 
 CONTEXT = {"purpose": "test", "ünïcode": "naïve café"}
+ELSEWHERE = "eu-west-1"
 PLAINTEXT = bytes(range(256)) * 40  # more than the 4,096 bytes that one frame of a message has
 
 
@@ -82,6 +83,14 @@ def test_another_key_does_not_read(sdks, letters, arn, reader):
         sdks[reader].read(arn, letters[1]["python", "unsigned"])
 
 
+@pytest.fixture(scope="module")
+def everywhere(root):
+    """The ARNs of a multi-Region key: of its primary, and of its replica in another region."""
+    primary = root.kms.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+    replica = root.kms.replicate_key(KeyId=primary, ReplicaRegion=ELSEWHERE)["ReplicaKeyMetadata"]["Arn"]
+    return primary, replica
+
+
 def calls(root, key, name):
     """How often an operation has been called on a key."""
     found = events(root, LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": key}])
@@ -110,6 +119,16 @@ class TestPythonKeyrings:
         with pytest.raises(Refused):
             decrypt(message, keyring=keyrings.discovery("999999999999"))
         assert calls(root, arn, "Decrypt") == before
+
+    def test_multi_region_keys(self, root, account, everywhere):
+        primary, replica = everywhere
+        keyrings = Keyrings(root)
+        message = encrypt(PLAINTEXT, CONTEXT, keyring=keyrings.mrk(primary))
+        for keyring in (keyrings.mrk(replica), keyrings.mrk_discovery(account, [ELSEWHERE])):
+            assert decrypt(message, keyring=keyring) == (PLAINTEXT, CONTEXT)
+        # A keyring that knows nothing of regions takes the two for two keys.
+        with pytest.raises(Refused):
+            decrypt(message, keyring=keyrings.multi(replica, []))
 
     def test_permission_for_a_context(self, root, account, arn):
         """What may be read is a question of the key policy, whatever the client."""
@@ -164,6 +183,18 @@ class TestJavaScriptKeyrings:
         with pytest.raises(Refused):
             javascript.decrypt({**keyring, "discoveryFilter": {**only, "accountIDs": ["999999999999"]}}, message)
         assert calls(root, arn, "Decrypt") == before
+
+    def test_multi_region_keys(self, account, javascript, everywhere):
+        primary, replica = everywhere
+        message = javascript.encrypt({"kind": "mrk", "generatorKeyId": primary}, PLAINTEXT, CONTEXT)
+        only = {"accountIDs": [account], "partition": "aws"}
+        for keyring in (
+            {"kind": "mrk", "generatorKeyId": replica},
+            {"kind": "mrkDiscovery", "regions": [ELSEWHERE], "discoveryFilter": only},
+        ):
+            assert javascript.decrypt(keyring, message) == (PLAINTEXT, CONTEXT)
+        with pytest.raises(Refused):
+            javascript.read(replica, message)
 
     def test_caching(self, root, javascript, arn):
         keyring = {"kind": "kms", "generatorKeyId": arn}

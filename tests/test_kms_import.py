@@ -1,5 +1,6 @@
 """KMS: imported key material, wrapped by OpenSSL and by Python's cryptography as AWS's guide says, and used by KMS."""
 
+import hmac
 import os
 import struct
 import subprocess
@@ -9,8 +10,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from conftest import Caller, events, record, refused, refuses, wait_for
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation, Mode
 
 FOREVER = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
@@ -188,6 +190,66 @@ def test_material_goes_when_it_expires(root):
     assert len(gone) == 1 and gone[0]["eventType"] == "AwsServiceEvent"
     imported(root, key, material)
     assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+
+
+def pkcs8(private):
+    return private.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+PAIRS = {
+    "RSA_2048": lambda: rsa.generate_private_key(65537, 2048),
+    "RSA_3072": lambda: rsa.generate_private_key(65537, 3072),
+    "ECC_NIST_P256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "ECC_NIST_P384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "ECC_NIST_P521": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "ECC_SECG_P256K1": lambda: ec.generate_private_key(ec.SECP256K1()),
+    "ECC_NIST_EDWARDS25519": ed25519.Ed25519PrivateKey.generate,
+}
+
+
+@pytest.mark.parametrize("digest", ["SHA_1", "SHA_256"])
+@pytest.mark.parametrize("spec", PAIRS)
+def test_key_pairs(root, spec, digest):
+    """Under an AES key that is wrapped itself, as RSA_AES_KEY_WRAP does; what is not RSA also directly."""
+    private, kms = PAIRS[spec](), root.kms
+    key = external(root, KeySpec=spec, KeyUsage="SIGN_VERIFY")
+    answer = parameters(root, key, f"RSA_AES_KEY_WRAP_{digest}", "RSA_4096")
+    public = serialization.load_der_public_key(answer["PublicKey"])
+    aes = os.urandom(32)
+    blob = public.encrypt(aes, oaep(f"RSAES_OAEP_{digest}")) + aes_key_wrap_with_padding(aes, pkcs8(private))
+    kms.import_key_material(KeyId=key, ImportToken=answer["ImportToken"], EncryptedKeyMaterial=blob, **FOREVER)
+    expected = private.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    assert kms.get_public_key(KeyId=key)["PublicKey"] == expected
+    kms.delete_imported_key_material(KeyId=key)
+    refuses("KMSInvalidStateException", f"{key} is pending import.", kms.get_public_key, KeyId=key)
+    if spec.startswith("RSA"):
+        wrong = {"WrappingAlgorithm": f"RSAES_OAEP_{digest}", "WrappingKeySpec": "RSA_4096"}
+        assert refused(kms.get_parameters_for_import, KeyId=key, **wrong)["Code"] == "ValidationException"
+        return
+    direct = wrapped(root, key, pkcs8(private), f"RSAES_OAEP_{digest}", "RSA_4096")
+    kms.import_key_material(**direct, **FOREVER)
+    assert kms.get_public_key(KeyId=key)["PublicKey"] == expected
+    other = wrapped(root, key, pkcs8(PAIRS[spec]()), f"RSAES_OAEP_{digest}", "RSA_4096")
+    assert refused(kms.import_key_material, **other, **FOREVER)["Code"] == "IncorrectKeyMaterialException"
+
+
+@pytest.mark.parametrize("bits, size", [(224, 28), (256, 32), (384, 48), (512, 64)])
+def test_hmac_keys(root, bits, size):
+    kms, material = root.kms, os.urandom(size)
+    key = external(root, KeySpec=f"HMAC_{bits}", KeyUsage="GENERATE_VERIFY_MAC")
+    wrong = wrapped(root, key, material + b"x")
+    assert refused(kms.import_key_material, **wrong, **FOREVER)["Code"] == "IncorrectKeyMaterialException"
+    kms.import_key_material(**wrapped(root, key, material), **FOREVER)
+    mac = kms.generate_mac(KeyId=key, Message=b"message", MacAlgorithm=f"HMAC_SHA_{bits}")["Mac"]
+    assert mac == hmac.digest(material, b"message", f"sha{bits}")
+    for name, value in (("ImportType", "EXISTING_KEY_MATERIAL"), ("KeyMaterialDescription", "a")):
+        again = wrapped(root, key, material)
+        code = refused(kms.import_key_material, **again, **FOREVER, **{name: value})["Code"]
+        assert code == "UnsupportedOperationException"
 
 
 def materials(caller, key):

@@ -14,6 +14,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 from conftest import Caller, Fastness, allow, binary, document, events, refused, wait_for
+from softhsm import softhsm
 
 PIN = "4711-pin-of-the-token"
 
@@ -73,16 +74,6 @@ def secrets_of(fastness):
 
 
 # A hardware security module.
-
-
-def softhsm():
-    """Where SoftHSM is: as `cargo xtask test` says, else where it puts it."""
-    named = os.environ.get("FASTNESS_SOFTHSM")
-    places = [named] if named else ["/", pathlib.Path.home() / ".cache/fastness/softhsm"]
-    for place in map(pathlib.Path, places):
-        if (place / "usr/bin/softhsm2-util").exists():
-            return place
-    pytest.fail("SoftHSM is not there: `cargo xtask test` fetches it")
 
 
 class Token:

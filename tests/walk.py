@@ -7,6 +7,12 @@ from conftest import SERVICES, allow, document
 
 # Parameters that a model calls optional and a call is nothing without.
 ALSO = {
+    "cloudhsmv2": {
+        "DeleteHsm": ["HsmId"],
+        "DeleteResourcePolicy": ["ResourceArn"],
+        "GetResourcePolicy": ["ResourceArn"],
+        "PutResourcePolicy": ["ResourceArn", "Policy"],
+    },
     "kms": {
         "CreateGrant": ["GranteePrincipal", "Operations"],
         "Decrypt": ["CiphertextBlob"],
@@ -52,24 +58,50 @@ class Resources:
         self.access_key = iam.create_access_key(UserName="target")["AccessKey"]["AccessKeyId"]
         iam.create_account_alias(AccountAlias=f"alias-{self.account}")
         self.key_arn = kms.create_key()["KeyMetadata"]["Arn"]
+        kinds = {
+            "signing": ("ECC_NIST_P256", "SIGN_VERIFY"),
+            "mac": ("HMAC_256", "GENERATE_VERIFY_MAC"),
+            "agreement": ("ECC_NIST_P256", "KEY_AGREEMENT"),
+            "encapsulation": ("ML_KEM_512", "ENCAPSULATE_DECAPSULATE"),
+        }
+        of_kind = {
+            kind: kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["Arn"] for kind, (spec, usage) in kinds.items()
+        }
+        self.key_arns = [self.key_arn, *of_kind.values()]
+        signature = kms.sign(KeyId=of_kind["signing"], Message=b"x", SigningAlgorithm="ECDSA_SHA_256")["Signature"]
+        mac = kms.generate_mac(KeyId=of_kind["mac"], Message=b"x", MacAlgorithm="HMAC_SHA_256")["Mac"]
+        public_key = kms.get_public_key(KeyId=of_kind["agreement"])["PublicKey"]
+        encapsulated = kms.encapsulate(KeyId=of_kind["encapsulation"], EncapsulationAlgorithm="ML_KEM")
         kms.create_alias(AliasName="alias/target", TargetKeyId=self.key_arn)
         self.ciphertext = kms.encrypt(KeyId=self.key_arn, Plaintext=b"x")["CiphertextBlob"]
         grantee = f"arn:aws:iam::{self.account}:user/target"
         self.grant = kms.create_grant(KeyId=self.key_arn, GranteePrincipal=grantee, Operations=["Encrypt"])["GrantId"]
+        made = root.cloudhsmv2.create_cluster(HsmType="hsm2m.medium", SubnetIds=["subnet-0a1b2c3d"])
+        self.cluster = made["Cluster"]["ClusterId"]
         self.values = {
             "AccessKeyId": self.access_key,
             "AccountAlias": f"alias-{self.account}",
             "AliasName": "alias/target",
+            "AvailabilityZone": "us-east-1a",
+            "BackupId": "backup-aaaaaaaaaaa",
             "AssumeRolePolicyDocument": self.trust,
             "CiphertextBlob": self.ciphertext,
             "DestinationKeyId": self.key_arn,
+            "DestinationRegion": "eu-west-1",
+            "ClusterId": self.cluster,
             "CustomKeyStoreId": "cks-1234567890abcdef0",
             "CustomKeyStoreName": "target",
             "GrantId": self.grant,
             "GranteePrincipal": grantee,
             "GroupName": "target",
+            "HsmId": "hsm-aaaaaaaaaaa",
+            "HsmType": "hsm2m.medium",
             "InstanceProfileName": "target",
             "KeyId": self.key_arn,
+            "KeyPairSpec": "ECC_NIST_P256",
+            "Mac": mac,
+            "MacAlgorithm": "HMAC_SHA_256",
+            "Message": b"x",
             "Name": "target",
             "NumberOfBytes": 16,
             "Operations": ["Decrypt"],
@@ -81,10 +113,17 @@ class Resources:
             "PolicyName": "target",
             "PrimaryRegion": "eu-west-1",
             "ReplicaRegion": "eu-west-1",
+            "PublicKey": public_key,
+            "ResourceArn": f"arn:aws:cloudhsm:us-east-1:{self.account}:backup/backup-aaaaaaaaaaa",
+            "ResourceId": self.cluster,
             "RetiringPrincipal": grantee,
             "RoleArn": self.role_arn,
             "RoleName": "target",
             "RoleSessionName": "session",
+            "SharedSecretCiphertextBlob": encapsulated["SharedSecretCiphertextBlob"],
+            "Signature": signature,
+            "SigningAlgorithm": "ECDSA_SHA_256",
+            "SubnetIds[]": "subnet-0a1b2c3d",
             "TargetKeyId": self.key_arn,
             "UserName": "target",
             "VersionId": "v1",
@@ -101,6 +140,15 @@ class Resources:
             ("iam", "CreateRole", "RoleName"): "another",
             ("iam", "CreateUser", "UserName"): "another",
             ("kms", "CreateAlias", "AliasName"): "alias/another",
+            # Keys of the kinds that these are for.
+            ("kms", "Decapsulate", "KeyId"): of_kind["encapsulation"],
+            ("kms", "DeriveSharedSecret", "KeyId"): of_kind["agreement"],
+            ("kms", "Encapsulate", "KeyId"): of_kind["encapsulation"],
+            ("kms", "GenerateMac", "KeyId"): of_kind["mac"],
+            ("kms", "GetPublicKey", "KeyId"): of_kind["signing"],
+            ("kms", "Sign", "KeyId"): of_kind["signing"],
+            ("kms", "Verify", "KeyId"): of_kind["signing"],
+            ("kms", "VerifyMac", "KeyId"): of_kind["mac"],
         }
 
     def input(self, service, operation):

@@ -1,6 +1,6 @@
 //! The clients that the tour and the tests use, installed in a cache outside of the checkout.
 
-use crate::run::{Failure, run};
+use crate::run::{Failure, cargo, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,6 +49,17 @@ pub(crate) fn node() -> Result<PathBuf, Failure> {
             .current_dir(&place))
     })?;
     Ok(place.join("node_modules"))
+}
+
+/// A program over the AWS SDK for Rust, built by itself: its dependencies are none of Fastness's.
+pub(crate) fn rust() -> Result<PathBuf, Failure> {
+    let place = cache()?.join("rust");
+    run(cargo()
+        .args(["build", "--quiet", "--locked", "--manifest-path"])
+        .arg(root().join("tests/rust/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&place))?;
+    Ok(place.join("debug/fastness-tests-rust"))
 }
 
 /// SoftHSM, a PKCS#11 token in software, and libfaketime, by which a server is at another time: the folder that their Debian packages

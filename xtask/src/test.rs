@@ -9,6 +9,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     let programs = clients::python()?;
     let modules = clients::node()?;
     let encryption_cli = clients::encryption_cli()?;
+    let rust = clients::rust()?;
     let softhsm = clients::softhsm()?;
     step("form");
     run(cargo().args(["fmt", "--all", "--check"]))?;
@@ -25,6 +26,7 @@ pub(crate) fn test() -> Result<(), Failure> {
         .current_dir(root())
         .env("FASTNESS_BINARY", binary)
         .env("FASTNESS_ENCRYPTION_CLI", encryption_cli)
+        .env("FASTNESS_RUST_CLIENT", rust)
         .env("FASTNESS_SOFTHSM", softhsm)
         .env("NODE_PATH", modules)
         .env("PYTHONDONTWRITEBYTECODE", "1"))

@@ -5,7 +5,6 @@ use crate::args::{NewSeals, Place};
 use crate::deployment::SealPlace;
 use crate::opening::{Opening, services};
 use crate::{Failure, failure, seal, shares};
-use iam::Iam;
 use keyring::{Access, KeyFile, Keyring, KeyringError, Passphrase, Seal, SlotInfo, SystemRandom, Trial};
 use seals::{Share, Source};
 use serde::{Deserialize, Serialize};
@@ -147,7 +146,7 @@ pub(crate) fn run_with(opening: Opening, command: &Command, file: Option<File>) 
     };
     let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();
     let deployment = opening.also_with(&given)?;
-    let gate = Arc::new(Gate::sealed(&services(Arc::new(Iam::default())), String::new));
+    let gate = Arc::new(Gate::sealed(&services(Arc::default()), String::new));
     drop(gate.open(deployment));
     let commanded = Commanded {
         gate: Arc::clone(&gate),

@@ -18,6 +18,7 @@ pub(crate) use tls::{ClientCertificates, Tls};
 
 use crate::Failure;
 use crate::args::Place;
+use cloudhsmv2::DeviceSettings;
 use serde::Deserialize;
 use server::{Network, NetworkError};
 use std::net::SocketAddr;
@@ -41,6 +42,9 @@ pub(crate) struct Config {
     /// What opens the keyring: one table, or several, of which any does.
     #[serde(default, deserialize_with = "seal::one_or_several")]
     pub(crate) seal: Vec<Seal>,
+    /// Devices whose slots clusters of CloudHSM may take.
+    #[serde(default)]
+    pub(crate) cloudhsm: Vec<DeviceSettings>,
     /// What the process is and may reach.
     #[serde(default)]
     pub(crate) process: Process,
@@ -179,6 +183,8 @@ mod tests {
                 "f.toml:1: unknown field `secret`",
             ),
             ("seal = 1\n", "f.toml:1: invalid type: integer `1`"),
+            ("[[cloudhsm]]\nmodule = \"m\"\npin = 1\n", "f.toml:3: unknown field `pin`"),
+            ("[[cloudhsm]]\nslots = [0]\n", "f.toml:1: missing field `module`"),
             ("data = \n", "f.toml:1: "),
             ("\n[tls]\ncert = \"c\"\n", "f.toml:3: unknown field `cert`"),
             ("[tls]\nclient-certificates = \"yes\"\n", "f.toml:2: unknown variant `yes`"),

@@ -12,10 +12,12 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The crates of Fastness. All others are heard at `warn` and above only, whatever the level: at `trace`, some write down what goes
 /// over the wire.
-const OWN: [&str; 15] = [
+const OWN: [&str; 17] = [
+    "cloudhsmv2",
     "cloudtrail",
     "confine",
     "fastness",
+    "hsm",
     "iam",
     "keyring",
     "kms",

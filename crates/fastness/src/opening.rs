@@ -6,6 +6,7 @@ use crate::deployment::{Data, Description};
 use crate::seal::AtHand;
 use crate::{Failure, failure, shares};
 use attestation::Roots;
+use cloudhsmv2::CloudHsm;
 use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
@@ -18,11 +19,11 @@ use sts::Sts;
 
 /// Every service there is, by name.
 pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
-    services_with(iam, Kms::default())
+    services_with(iam, Kms::default(), Arc::default())
 }
 
-fn services_with(iam: Arc<Iam>, kms: Kms) -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(CloudTrail), iam, Arc::new(kms), Arc::new(XksProxy), Arc::new(Sts)]
+fn services_with(iam: Arc<Iam>, kms: Kms, cloudhsm: Arc<CloudHsm>) -> Vec<Arc<dyn Service>> {
+    vec![cloudhsm, Arc::new(CloudTrail), iam, Arc::new(kms), Arc::new(XksProxy), Arc::new(Sts)]
 }
 
 /// What is known of a deployment before its keyring is open.
@@ -181,11 +182,12 @@ impl Opening {
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
         let aside = |work: &mut dyn FnMut()| tokio::task::block_in_place(work);
-        let env =
-            Env { keyring, random: Arc::new(SystemRandom), directory, key_stores: self.key_stores()?, aside };
+        let cloudhsm = Arc::new(CloudHsm::new(self.config.cloudhsm.clone()));
+        let key_stores = KeyStores { clusters: Arc::clone(&cloudhsm) as _, ..self.key_stores()? };
+        let env = Env { keyring, random: Arc::new(SystemRandom), directory, key_stores, aside };
         let Description { account, region, .. } = &self.description;
         let clock = Arc::new(SystemClock);
-        let services = services_with(iam, Kms::new(self.roots.clone()));
+        let services = services_with(iam, Kms::new(self.roots.clone()), cloudhsm);
         let deployment = Deployment::new(store, env, clock, account, region, services)
             .with_limits(self.config.quotas.get(), self.config.load.calls_max);
         Ok(Arc::new(deployment))

@@ -49,7 +49,8 @@ pub(crate) fn restrict(
     }
     let mut read = config.process.read.clone();
     let trusted = config.external_key_stores.as_ref().and_then(|settings| settings.ca_file.clone());
-    for path in seal_files(place, config, seal).into_iter().chain(trusted) {
+    let modules = config.cloudhsm.iter().map(|device| device.module.clone());
+    for path in seal_files(place, config, seal).into_iter().chain(trusted).chain(modules) {
         // Where it is said to be, and where a link leads.
         let found = path.canonicalize().ok();
         read.extend(

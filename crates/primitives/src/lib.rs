@@ -21,6 +21,6 @@ mod wrapping;
 pub use algorithm::{EncryptionAlgorithm, Hash, Message, SignatureAlgorithm};
 pub use error::Error;
 pub use mac::MacKey;
-pub use pair::{KeyPair, PublicKey};
+pub use pair::{Encapsulated, KeyPair, PublicKey};
 pub use spec::{MacSpec, PairSpec};
 pub use wrapping::{KeyWrapping, unwrap};

@@ -18,13 +18,19 @@ const SEED_BYTES: usize = 32;
 /// How a seed begins in PKCS#8: `seed [0] OCTET STRING (SIZE (32))` (RFC 9881, section 6).
 const SEED_TAG: [u8; 2] = [0x80, 32];
 
+/// Signs an external mu with the key of a seed.
+type SignMu = fn(seed: &[u8; SEED_BYTES], mu: &[u8; 64]) -> Result<Vec<u8>, Error>;
+
+/// Verifies the signature of an external mu with a public key.
+type VerifyMu = fn(key: &[u8], mu: &[u8; 64], signature: &[u8]) -> Result<bool, Error>;
+
 /// What goes with a parameter set.
 struct Parameters {
     oid: ObjectIdentifier,
     signing: &'static PqdsaSigningAlgorithm,
     verifying: &'static PqdsaVerificationAlgorithm,
-    sign_mu: fn(&[u8; SEED_BYTES], &[u8; 64]) -> Result<Vec<u8>, Error>,
-    verify_mu: fn(&[u8], &[u8; 64], &[u8]) -> Result<bool, Error>,
+    sign_mu: SignMu,
+    verify_mu: VerifyMu,
 }
 
 static P44: Parameters = Parameters {

@@ -1,6 +1,6 @@
 //! ML-KEM (FIPS 203). Keys are kept as their seeds: 64 bytes, d and z.
 
-use crate::pair::{Private, Public};
+use crate::pair::{Encapsulated, Private, Public};
 use crate::random::random;
 use crate::{Error, PairSpec, der};
 use ::ml_kem::kem::KeyExport as _;
@@ -163,7 +163,7 @@ impl Encapsulator {
 }
 
 impl Public for Encapsulator {
-    fn encapsulate(&self) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), Error> {
+    fn encapsulate(&self) -> Result<Encapsulated, Error> {
         let (ciphertext, secret) = self.0.encapsulate()?;
         Ok((ciphertext.as_ref().to_vec(), Zeroizing::new(secret.as_ref().to_vec())))
     }

@@ -45,10 +45,13 @@ pub(crate) trait Public: Send + Sync {
         Err(Error::Algorithm)
     }
 
-    fn encapsulate(&self) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), Error> {
+    fn encapsulate(&self) -> Result<Encapsulated, Error> {
         Err(Error::Algorithm)
     }
 }
+
+/// A ciphertext, and the secret within.
+pub type Encapsulated = (Vec<u8>, Zeroizing<Vec<u8>>);
 
 /// A key pair. Whatever holds its private key wipes it when dropped.
 pub struct KeyPair {
@@ -242,7 +245,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// [`Error::Algorithm`], and those of the library.
-    pub fn encapsulate(&self) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), Error> {
+    pub fn encapsulate(&self) -> Result<Encapsulated, Error> {
         self.key.encapsulate()
     }
 }

@@ -2,14 +2,15 @@
 //! AES-256 key that was made there and cannot leave it.
 
 use crate::{Source, SourceError};
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11 as Library};
+use cryptoki::context::Pkcs11 as Functions;
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
-use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
+use hsm::aes::{find, is_refusal, make, require_inside};
+use hsm::{HsmError, Module};
 use keyring::{KeyringError, Kind, NAME_BYTES_MAX, Random, Seal, Secret, SlotPlace, WrappedKey, Wrapping};
 use serde::Deserialize;
 use std::fmt;
@@ -24,7 +25,7 @@ const PIN_VARIABLE: &str = "FASTNESS_PIN";
 /// Bits of the authentication tag.
 const TAG_BITS: u64 = 128;
 
-/// A library is initialized once a process: one use of any library at a time.
+/// Who logs in to a token twice is refused: one use at a time.
 static LIBRARY: Mutex<()> = Mutex::new(());
 
 /// What opens a token.
@@ -121,6 +122,18 @@ pub enum Pkcs11Error {
     Device(#[from] Error),
 }
 
+impl From<HsmError> for Pkcs11Error {
+    fn from(error: HsmError) -> Self {
+        match error {
+            HsmError::Module { path, reason } => Self::Module { path, reason },
+            HsmError::SeveralKeys(label) => Self::SeveralKeys(label),
+            HsmError::ExposedKey(label) => Self::ExposedKey(label),
+            HsmError::Device(error) => Self::Device(error),
+            _ => Self::Nonsense,
+        }
+    }
+}
+
 impl From<Pkcs11Error> for KeyringError {
     fn from(error: Pkcs11Error) -> Self {
         Self::Unusable { kind: Kind::Pkcs11, source: Box::new(error) }
@@ -153,21 +166,15 @@ impl Pkcs11 {
         let pin = std::str::from_utf8(&pin).map_err(|_| Pkcs11Error::PinText)?;
         let pin = AuthPin::from(pin);
         let _one = LIBRARY.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = &self.settings.module;
-        let module = |reason: String| Pkcs11Error::Module { path: path.clone(), reason };
-        // The loader's own words for this are about search paths.
-        std::fs::metadata(path).map_err(|error| module(error.to_string()))?;
-        let library = Library::new(path).map_err(|error| module(error.to_string()))?;
-        library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))?;
-        let result = self.in_session(&library, &pin, work);
-        // Nothing depends on whether the library minds.
-        let _done = library.finalize();
+        let module = Module::at(&self.settings.module);
+        let result = module.with(|library| self.in_session(library.functions(), &pin, work));
+        module.rest();
         result
     }
 
     fn in_session<T>(
         &self,
-        library: &Library,
+        library: &Functions,
         pin: &AuthPin,
         work: impl FnOnce(&Session, &TokenInfo) -> Result<T, Pkcs11Error>,
     ) -> Result<T, Pkcs11Error> {
@@ -190,7 +197,7 @@ impl Pkcs11 {
         work(&session, &token)
     }
 
-    fn token(&self, library: &Library) -> Result<(Slot, TokenInfo), Pkcs11Error> {
+    fn token(&self, library: &Functions) -> Result<(Slot, TokenInfo), Pkcs11Error> {
         let wanted = &self.settings.token;
         let mut found = None;
         for slot in library.get_slots_with_token()? {
@@ -273,71 +280,4 @@ impl Seal for Pkcs11 {
         })?;
         opened.and_then(|root| Secret::copy_of(&root)).ok_or(KeyringError::Refused)
     }
-}
-
-/// Whether a device says that a tag is wrong. The standard has codes for it; some devices, SoftHSM among them, say that something in
-/// general is wrong.
-fn is_refusal(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Pkcs11(
-            RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange | RvError::GeneralError,
-            Function::Decrypt
-        )
-    )
-}
-
-/// The AES key of this label.
-fn find(session: &Session, label: &str) -> Result<Option<ObjectHandle>, Pkcs11Error> {
-    let template = [
-        Attribute::Class(ObjectClass::SECRET_KEY),
-        Attribute::KeyType(KeyType::AES),
-        Attribute::Token(true),
-        Attribute::Label(label.as_bytes().to_vec()),
-    ];
-    match session.find_objects(&template)?.as_slice() {
-        [] => Ok(None),
-        [key] => Ok(Some(*key)),
-        _ => Err(Pkcs11Error::SeveralKeys(label.to_owned())),
-    }
-}
-
-/// Makes the key inside the token.
-fn make(session: &Session, label: &str) -> Result<ObjectHandle, Pkcs11Error> {
-    let template = [
-        Attribute::Class(ObjectClass::SECRET_KEY),
-        Attribute::KeyType(KeyType::AES),
-        Attribute::ValueLen(32.into()),
-        Attribute::Label(label.as_bytes().to_vec()),
-        Attribute::Token(true),
-        Attribute::Private(true),
-        Attribute::Sensitive(true),
-        Attribute::Extractable(false),
-        Attribute::Encrypt(true),
-        Attribute::Decrypt(true),
-        Attribute::Wrap(false),
-        Attribute::Unwrap(false),
-    ];
-    Ok(session.generate_key(&Mechanism::AesKeyGen, &template)?)
-}
-
-/// Refuses a key that can leave the token, or is not as long as the one that it wraps.
-fn require_inside(session: &Session, key: ObjectHandle, label: &str) -> Result<(), Pkcs11Error> {
-    let wanted = [
-        Attribute::Sensitive(true),
-        Attribute::Extractable(false),
-        Attribute::NeverExtractable(true),
-        Attribute::ValueLen(32.into()),
-    ];
-    let types = [
-        AttributeType::Sensitive,
-        AttributeType::Extractable,
-        AttributeType::NeverExtractable,
-        AttributeType::ValueLen,
-    ];
-    let found = session.get_attributes(key, &types)?;
-    if wanted.iter().all(|attribute| found.contains(attribute)) {
-        return Ok(());
-    }
-    Err(Pkcs11Error::ExposedKey(label.to_owned()))
 }

@@ -162,7 +162,7 @@ impl Hosted {
             (name, HostedOperation { bound: bound.remove(name), quota })
         });
         let operations = operations.collect();
-        let source = format!("{}.amazonaws.com", model.endpoint_prefix);
+        let source = format!("{}.amazonaws.com", model.signing_name);
         Self { service, source, quotas, operations }
     }
 

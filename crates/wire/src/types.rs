@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use jiff::civil;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes. Wiped when dropped and never shown by `Debug`, because many blobs are secrets.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +13,13 @@ impl Blob {
     /// Takes the bytes out, unwiped: the caller answers for them.
     pub fn into_vec(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
+    }
+}
+
+/// Moves the bytes: the blob wipes them in place of what held them.
+impl From<Zeroizing<Vec<u8>>> for Blob {
+    fn from(mut bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(std::mem::take(&mut *bytes))
     }
 }
 

@@ -59,9 +59,9 @@ async fn what_is_malformed_or_not_implemented_counts_too() {
         assert!(status == 400 && !body.contains("Throttling"), "{body}");
     }
     assert_eq!(served(&world, CREATE, "{}", 2).await, 0);
-    let connect = "TrentService.ConnectCustomKeyStore";
-    for expected in [501, 501, 501, 501, 501, 400] {
-        assert_eq!(world.json(&world.root, "kms", connect, "{}").await.0, expected);
+    let start = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.StartLogging";
+    for expected in [501, 400] {
+        assert_eq!(world.json(&world.root, "cloudtrail", start, "{}").await.0, expected);
     }
 }
 

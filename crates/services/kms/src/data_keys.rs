@@ -8,7 +8,6 @@ use crate::api::{
 use crate::authorize::Use;
 use crate::ciphertext;
 use crate::context::{NO_PAIRS, Pairs};
-use crate::encryption::require_usable;
 use crate::errors::{dry_run, validation};
 use crate::grants;
 use crate::names::{Takes, find};
@@ -50,7 +49,7 @@ impl Wanted<'_> {
             .with_context(pairs)
             .with_algorithm(algorithm)
             .authorize(cx)?;
-        require_usable(&found.key, self.operation, algorithm)?;
+        found.key.require(self.operation, algorithm)?;
         if self.dry_run == Some(true) {
             return Err(dry_run());
         }

@@ -3,7 +3,7 @@
 use crate::Kms;
 use crate::api::{
     DecryptRequest, DecryptResponse, DryRunModifierType, EncryptRequest, EncryptResponse,
-    EncryptionAlgorithmSpec, GrantOperation, KeyUsageType, ReEncryptRequest, ReEncryptResponse, ops,
+    EncryptionAlgorithmSpec, GrantOperation, ReEncryptRequest, ReEncryptResponse, ops,
 };
 use crate::authorize::{CIPHERTEXTS_RESOURCE, NamedBy, Use};
 use crate::ciphertext::{self, Ciphertext, Opened};
@@ -12,10 +12,9 @@ use crate::errors::{dry_run, incorrect_key, out_of_reach, validation};
 use crate::key::Key;
 use crate::names::{Found, Takes, find};
 use crate::recipient::Secret;
-use crate::{grants, state};
+use crate::{asymmetric, grants, kinds};
 use platform::{Cx, Fault, Handle};
 use wire::Blob;
-use zeroize::Zeroizing;
 
 const DEFAULT_ALGORITHM: EncryptionAlgorithmSpec = EncryptionAlgorithmSpec::SymmetricDefault;
 
@@ -31,11 +30,12 @@ impl Handle<ops::Encrypt> for Kms {
             .with_context(pairs)
             .with_algorithm(algorithm)
             .authorize(cx)?;
-        require_usable(&found.key, "Encrypt", algorithm)?;
+        found.key.require("Encrypt", algorithm)?;
+        asymmetric::require_no_context(algorithm, pairs)?;
         if input.dry_run == Some(true) {
             return Err(dry_run());
         }
-        let blob = ciphertext::encrypt(cx, &found.key, pairs, &input.plaintext.0)?;
+        let blob = encrypt(cx, &found.key, algorithm, pairs, &input.plaintext.0)?;
         Ok(EncryptResponse {
             ciphertext_blob: Some(Blob(blob)),
             key_id: Some(found.key.arn.clone()),
@@ -48,7 +48,8 @@ impl Handle<ops::Decrypt> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &DecryptRequest) -> Result<DecryptResponse, Fault> {
         let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         let dry = input.dry_run == Some(true);
-        let ciphertext = read(input.ciphertext_blob.as_ref(), dry, input.dry_run_modifiers.as_deref())?;
+        let modifiers = input.dry_run_modifiers.as_deref();
+        let ciphertext = read(input.ciphertext_blob.as_ref(), algorithm, dry, modifiers)?;
         let pairs = input.encryption_context.as_ref().unwrap_or(&NO_PAIRS);
         grants::check_tokens(cx, input.grant_tokens.as_deref())?;
         let recipient = self.recipient(cx, input.recipient.as_ref())?;
@@ -67,7 +68,7 @@ impl Handle<ops::Decrypt> for Kms {
         if dry {
             return Err(dry_run());
         }
-        let secret = Secret::of(into_blob(opened.plaintext), recipient.as_ref())?;
+        let secret = Secret::of(opened.plaintext.into(), recipient.as_ref())?;
         Ok(DecryptResponse {
             key_id: Some(found.key.arn.clone()),
             plaintext: secret.plaintext,
@@ -85,7 +86,8 @@ impl Handle<ops::ReEncrypt> for Kms {
         let source_pairs = input.source_encryption_context.as_ref().unwrap_or(&NO_PAIRS);
         let destination_pairs = input.destination_encryption_context.as_ref().unwrap_or(&NO_PAIRS);
         let dry = input.dry_run == Some(true);
-        let ciphertext = read(input.ciphertext_blob.as_ref(), dry, input.dry_run_modifiers.as_deref())?;
+        let modifiers = input.dry_run_modifiers.as_deref();
+        let ciphertext = read(input.ciphertext_blob.as_ref(), source_algorithm, dry, modifiers)?;
         grants::check_tokens(cx, input.grant_tokens.as_deref())?;
         let (from, named_by) =
             source(cx, "kms:ReEncryptFrom", input.source_key_id.as_deref(), ciphertext.as_ref())?;
@@ -106,13 +108,14 @@ impl Handle<ops::ReEncrypt> for Kms {
             .with_algorithm(destination_algorithm)
             .with("kms:ReEncryptOnSameKey", same_key)
             .authorize(cx)?;
-        require_usable(&to.key, "ReEncrypt", destination_algorithm)?;
+        to.key.require("ReEncrypt", destination_algorithm)?;
+        asymmetric::require_no_context(destination_algorithm, destination_pairs)?;
         let opened = open(cx, &from.key, "ReEncrypt", source_algorithm, ciphertext, source_pairs)?;
         let Some(opened) = opened else { return Err(dry_run()) };
         if dry {
             return Err(dry_run());
         }
-        let blob = ciphertext::encrypt(cx, &to.key, destination_pairs, &opened.plaintext)?;
+        let blob = encrypt(cx, &to.key, destination_algorithm, destination_pairs, &opened.plaintext)?;
         Ok(ReEncryptResponse {
             ciphertext_blob: Some(Blob(blob)),
             source_key_id: Some(from.key.arn.clone()),
@@ -125,30 +128,35 @@ impl Handle<ops::ReEncrypt> for Kms {
     }
 }
 
-/// Requires that the key's state, usage and spec permit a cryptographic operation.
-pub(crate) fn require_usable(
+/// What is to be decrypted.
+enum Sealed<'a> {
+    /// By a symmetric key, which it names.
+    Symmetric(Ciphertext<'a>),
+    /// To a key pair, of which it tells nothing.
+    Asymmetric(&'a [u8]),
+}
+
+/// Encrypts under the key's current material.
+fn encrypt(
+    cx: &Cx<'_>,
     key: &Key,
-    operation: &str,
     algorithm: EncryptionAlgorithmSpec,
-) -> Result<(), Fault> {
-    state::USE.require(key)?;
-    let usage = key.usage.0;
-    let message = if usage != KeyUsageType::EncryptDecrypt {
-        format!("{} key usage is {usage} which is not valid for {operation}.", key.arn)
-    } else if !key.encryption_algorithms().contains(&algorithm) {
-        format!("Algorithm {algorithm} is incompatible with key spec {}.", key.spec.0)
-    } else {
-        return Ok(());
-    };
-    Err(Fault::new("InvalidKeyUsageException", message))
+    pairs: &Pairs,
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Fault> {
+    match kinds::encryption(algorithm) {
+        None => ciphertext::encrypt(cx, key, pairs, plaintext),
+        Some(of_pairs) => asymmetric::encrypt(cx, key, (algorithm, of_pairs), plaintext),
+    }
 }
 
 /// The ciphertext of the request; none if a dry run is to do without.
 fn read<'a>(
     blob: Option<&'a Blob>,
+    algorithm: EncryptionAlgorithmSpec,
     dry: bool,
     modifiers: Option<&[DryRunModifierType]>,
-) -> Result<Option<Ciphertext<'a>>, Fault> {
+) -> Result<Option<Sealed<'a>>, Fault> {
     if dry && modifiers.is_some_and(|modifiers| modifiers.contains(&DryRunModifierType::IgnoreCiphertext)) {
         return Ok(None);
     }
@@ -157,7 +165,10 @@ fn read<'a>(
             "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
         )
     })?;
-    Ciphertext::parse(&blob.0).map(Some)
+    Ok(Some(match algorithm {
+        EncryptionAlgorithmSpec::SymmetricDefault => Sealed::Symmetric(Ciphertext::parse(&blob.0)?),
+        _ => Sealed::Asymmetric(&blob.0),
+    }))
 }
 
 /// The key to decrypt with: the one that the request names or else the one that the ciphertext does.
@@ -165,14 +176,20 @@ fn source<'a>(
     cx: &mut Cx<'_>,
     action: &'static str,
     key_id: Option<&'a str>,
-    ciphertext: Option<&Ciphertext<'_>>,
+    ciphertext: Option<&Sealed<'_>>,
 ) -> Result<(Found<'a>, NamedBy), Fault> {
     if let Some(key_id) = key_id {
         return Ok((find(cx, action, key_id, Takes::AnyName)?, NamedBy::Request));
     }
-    let ciphertext = ciphertext.ok_or_else(|| {
-        validation("A key ID is required when DryRunModifiers is set to IGNORE_CIPHERTEXT.")
-    })?;
+    let ciphertext = match ciphertext {
+        Some(Sealed::Symmetric(ciphertext)) => ciphertext,
+        Some(Sealed::Asymmetric(_)) => {
+            return Err(validation("A key ID is required when the encryption algorithm is asymmetric."));
+        }
+        None => {
+            return Err(validation("A key ID is required when DryRunModifiers is set to IGNORE_CIPHERTEXT."));
+        }
+    };
     let region = cx.region();
     match Key::load(cx, &[&ciphertext.account, region, &ciphertext.key], action)? {
         Some(key) => Ok((Found { key, alias: None }, NamedBy::Ciphertext)),
@@ -186,17 +203,20 @@ fn open(
     key: &Key,
     operation: &str,
     algorithm: EncryptionAlgorithmSpec,
-    ciphertext: Option<Ciphertext<'_>>,
+    ciphertext: Option<Sealed<'_>>,
     pairs: &Pairs,
 ) -> Result<Option<Opened>, Fault> {
-    if ciphertext.as_ref().is_some_and(|ciphertext| !ciphertext.is_of(key)) {
+    if matches!(&ciphertext, Some(Sealed::Symmetric(ciphertext)) if !ciphertext.is_of(key)) {
         return Err(incorrect_key());
     }
-    require_usable(key, operation, algorithm)?;
-    ciphertext.map(|ciphertext| ciphertext.decrypt(cx, key, pairs)).transpose()
-}
-
-/// Moves the bytes: what takes them over wipes them too.
-fn into_blob(mut bytes: Zeroizing<Vec<u8>>) -> Blob {
-    Blob(std::mem::take(&mut *bytes))
+    key.require(operation, algorithm)?;
+    asymmetric::require_no_context(algorithm, pairs)?;
+    match (ciphertext, kinds::encryption(algorithm)) {
+        (Some(Sealed::Symmetric(ciphertext)), _) => ciphertext.decrypt(cx, key, pairs).map(Some),
+        (Some(Sealed::Asymmetric(ciphertext)), Some(algorithm)) => {
+            let plaintext = asymmetric::decrypt(cx, key, algorithm, ciphertext)?;
+            Ok(Some(Opened { plaintext, material: None }))
+        }
+        _ => Ok(None),
+    }
 }

@@ -1,8 +1,8 @@
 //! The row of a KMS key.
 
 use crate::api::{
-    CustomerMasterKeySpec, EncryptionAlgorithmSpec, ExpirationModelType, KeyManagerType, KeyMetadata,
-    KeySpec, KeyState, KeyUsageType, OriginType, XksKeyConfigurationType,
+    CustomerMasterKeySpec, ExpirationModelType, KeyManagerType, KeyMetadata, KeySpec, KeyState, KeyUsageType,
+    OriginType, XksKeyConfigurationType,
 };
 use crate::material::Material;
 use crate::policies::KeyPolicy;
@@ -144,19 +144,13 @@ impl Key {
         self.materials.last().ok_or_else(|| Fault::bug(format!("{} has no material", self.arn)))
     }
 
-    /// What names the current material for callers. Keys in custom key stores have nothing that is so named.
+    /// What names the current material for callers, if it is symmetric. Keys in custom key stores have nothing that is so named.
     pub(crate) fn current_name(&self) -> Option<String> {
-        match self.placed {
-            Some(_) => None,
-            None => self.materials.last().map(|material| material.id.to_string()),
-        }
-    }
-
-    /// The encryption algorithms that the key can be used with.
-    pub(crate) fn encryption_algorithms(&self) -> &'static [EncryptionAlgorithmSpec] {
-        match self.spec.0 {
-            KeySpec::SymmetricDefault => &[EncryptionAlgorithmSpec::SymmetricDefault],
-            _ => &[],
+        match (self.spec.0, &self.placed) {
+            (KeySpec::SymmetricDefault, None) => {
+                self.materials.last().map(|material| material.id.to_string())
+            }
+            _ => None,
         }
     }
 
@@ -179,7 +173,11 @@ impl Key {
             key_manager: Some(KeyManagerType::Customer),
             customer_master_key_spec: CustomerMasterKeySpec::from_wire(self.spec.0.as_str()),
             key_spec: Some(self.spec.0),
-            encryption_algorithms: Some(self.encryption_algorithms().to_vec()),
+            encryption_algorithms: self.algorithms().map(<[_]>::to_vec),
+            signing_algorithms: self.algorithms().map(<[_]>::to_vec),
+            mac_algorithms: self.algorithms().map(<[_]>::to_vec),
+            key_agreement_algorithms: self.algorithms().map(<[_]>::to_vec),
+            encapsulation_algorithms: self.algorithms().map(<[_]>::to_vec),
             multi_region: Some(self.multi_region.is_some()),
             multi_region_configuration: self.multi_region.as_ref().map(|regions| regions.configuration(self)),
             pending_deletion_window_in_days: match self.state {

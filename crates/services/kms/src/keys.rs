@@ -6,7 +6,7 @@ use crate::api::{
     MultiRegionKeyType, OriginType, Tag, UpdateKeyDescriptionRequest, ops,
 };
 use crate::authorize::Use;
-use crate::errors::{limit_exceeded, unsupported, validation};
+use crate::errors::{limit_exceeded, validation};
 use crate::key::{KEYS, Key, State};
 use crate::key_count;
 use crate::limits::KEYS_PER_REGION;
@@ -16,8 +16,7 @@ use crate::policies::{KeyPolicy, keep_out_of_lockout};
 use crate::regions::{self, MultiRegion};
 use crate::state::{self, Row};
 use crate::text::Text;
-use crate::{Kms, grants, pages, rotation, stores, tags};
-use keyring::MaterialSpec;
+use crate::{Kms, grants, kinds, pages, rotation, stores, tags};
 use platform::{Access, Cx, Fault, Handle, ids};
 use std::collections::BTreeMap;
 use wire::Unit;
@@ -52,7 +51,6 @@ impl Handle<ops::CreateKey> for Kms {
             tags: input.tags.as_deref().unwrap_or_default(),
         };
         new.authorize(cx)?;
-        offered(spec)?;
         let id = match origin {
             // A device keeps the key that it made, even if the call is run again: so it is the same key then.
             OriginType::AwsCloudhsm | OriginType::ExternalKeyStore => cx.call().event_id.clone(),
@@ -67,7 +65,7 @@ impl Handle<ops::CreateKey> for Kms {
         let placed = stores::place(cx, input, spec, origin, &arn)?;
         let materials = match origin {
             OriginType::AwsCloudhsm | OriginType::External => Vec::new(),
-            _ => vec![Material::generate(cx, &arn, MaterialSpec::Symmetric, None)?],
+            _ => vec![Material::generate(cx, &arn, kinds::material(spec), None)?],
         };
         let key = Key {
             account: account.to_owned(),
@@ -192,18 +190,10 @@ fn kind(input: &CreateKeyRequest) -> Result<(KeySpec, KeyUsageType, OriginType),
             ));
         }
     };
-    if spec == KeySpec::SymmetricDefault && usage != KeyUsageType::EncryptDecrypt {
+    if kinds::algorithms(spec, usage).is_none() {
         return Err(validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
     }
     Ok((spec, usage, input.origin.unwrap_or(OriginType::AwsKms)))
-}
-
-/// Refuses kinds of keys that Fastness does not make.
-fn offered(spec: KeySpec) -> Result<(), Fault> {
-    if spec != KeySpec::SymmetricDefault {
-        return Err(unsupported(format!("KeySpec {spec} is not supported.")));
-    }
-    Ok(())
 }
 
 impl Handle<ops::DescribeKey> for Kms {

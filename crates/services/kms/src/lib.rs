@@ -23,9 +23,12 @@
 
 mod aliases;
 pub mod api;
+mod asymmetric;
 mod authorize;
 mod ciphertext;
 mod context;
+mod cryptographic;
+mod data_key_pairs;
 mod data_keys;
 mod deletion;
 mod encryption;
@@ -37,17 +40,21 @@ mod key_count;
 mod keys;
 mod kinds;
 mod limits;
+mod macs;
 mod material;
 mod names;
 mod pages;
 mod policies;
 mod proxy;
+mod public_keys;
 mod quotas;
 mod random;
 mod recipient;
 mod regions;
 mod rotation;
+mod shared_secrets;
 mod shreds;
+mod signing;
 mod state;
 mod stores;
 mod tags;
@@ -92,10 +99,12 @@ impl Service for Kms {
             ops::CreateCustomKeyStore,
             ops::CreateGrant,
             ops::CreateKey,
+            ops::Decapsulate,
             ops::Decrypt,
             ops::DeleteAlias,
             ops::DeleteCustomKeyStore,
             ops::DeleteImportedKeyMaterial,
+            ops::DeriveSharedSecret,
             ops::DescribeCustomKeyStores,
             ops::DescribeKey,
             ops::DisableKey,
@@ -103,13 +112,18 @@ impl Service for Kms {
             ops::DisconnectCustomKeyStore,
             ops::EnableKey,
             ops::EnableKeyRotation,
+            ops::Encapsulate,
             ops::Encrypt,
             ops::GenerateDataKey,
+            ops::GenerateDataKeyPair,
+            ops::GenerateDataKeyPairWithoutPlaintext,
             ops::GenerateDataKeyWithoutPlaintext,
+            ops::GenerateMac,
             ops::GenerateRandom,
             ops::GetKeyPolicy,
             ops::GetKeyRotationStatus,
             ops::GetParametersForImport,
+            ops::GetPublicKey,
             ops::ImportKeyMaterial,
             ops::ListAliases,
             ops::ListGrants,
@@ -125,12 +139,15 @@ impl Service for Kms {
             ops::RevokeGrant,
             ops::RotateKeyOnDemand,
             ops::ScheduleKeyDeletion,
+            ops::Sign,
             ops::TagResource,
             ops::UntagResource,
             ops::UpdateAlias,
             ops::UpdateCustomKeyStore,
             ops::UpdateKeyDescription,
             ops::UpdatePrimaryRegion,
+            ops::Verify,
+            ops::VerifyMac,
         ]
     }
 
@@ -141,13 +158,22 @@ impl Service for Kms {
     /// Cryptographic operations are read-only events, and KMS records response elements of changes only (KMS Developer Guide,
     /// "Examples of AWS KMS log entries").
     fn trail(&self, operation: &str) -> TrailFacts {
-        const READ_ONLY: [&str; 6] = [
+        const READ_ONLY: [&str; 15] = [
+            "Decapsulate",
             "Decrypt",
+            "DeriveSharedSecret",
+            "Encapsulate",
             "Encrypt",
             "GenerateDataKey",
+            "GenerateDataKeyPair",
+            "GenerateDataKeyPairWithoutPlaintext",
             "GenerateDataKeyWithoutPlaintext",
+            "GenerateMac",
             "GenerateRandom",
             "ReEncrypt",
+            "Sign",
+            "Verify",
+            "VerifyMac",
         ];
         let read_only = READ_ONLY.contains(&operation)
             || ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb));

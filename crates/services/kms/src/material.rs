@@ -53,7 +53,9 @@ impl Material {
         rotation: Option<RotationType>,
     ) -> Result<Self, Fault> {
         let id = MaterialId::draw(cx);
-        let sealed = cx.keyring().generate_material(&id.place(key_arn), spec, cx.random())?;
+        let place = id.place(key_arn);
+        let make = || cx.keyring().generate_material(&place, spec, cx.random());
+        let sealed = if let MaterialSpec::Pair(_) = spec { cx.aside(make)? } else { make() }?;
         shreds::note(cx, key_arn, &sealed.0)?;
         Ok(Self { id, created: cx.now().0, rotation: rotation.map(Text), sealed: sealed.0, imported: None })
     }

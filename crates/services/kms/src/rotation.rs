@@ -3,12 +3,12 @@
 use crate::Kms;
 use crate::api::{
     DisableKeyRotationRequest, EnableKeyRotationRequest, GetKeyRotationStatusRequest,
-    GetKeyRotationStatusResponse, IncludeKeyMaterial, KeyMaterialState, ListKeyRotationsRequest,
+    GetKeyRotationStatusResponse, IncludeKeyMaterial, KeyMaterialState, KeySpec, ListKeyRotationsRequest,
     ListKeyRotationsResponse, MultiRegionKeyType, OriginType, RotateKeyOnDemandRequest,
     RotateKeyOnDemandResponse, RotationType, RotationsListEntry, ops,
 };
 use crate::authorize::Use;
-use crate::errors::{limit_exceeded, wrong_origin};
+use crate::errors::{limit_exceeded, unsupported, wrong_origin};
 use crate::key::{KEYS, Key, State};
 use crate::keys::manage;
 use crate::limits::{
@@ -194,8 +194,15 @@ fn schedule(
     Ok(key.clone())
 }
 
-/// Keys in custom key stores are not rotated.
+/// Only symmetric keys are rotated, and not those in custom key stores.
 fn require_own_material(key: &Key) -> Result<(), Fault> {
+    let spec = key.spec.0;
+    if spec != KeySpec::SymmetricDefault {
+        return Err(unsupported(format!(
+            "{} key spec is {spec} which is not valid for this operation.",
+            key.arn
+        )));
+    }
     if key.placed.is_none() {
         return Ok(());
     }

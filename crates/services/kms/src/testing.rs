@@ -3,7 +3,8 @@
 use crate::Kms;
 use crate::api::{
     AlgorithmSpec, CreateKeyRequest, DescribeKeyRequest, ExpirationModelType, GetParametersForImportRequest,
-    ImportKeyMaterialRequest, ImportType, KeyMetadata, OriginType, ReplicateKeyRequest, WrappingKeySpec, ops,
+    ImportKeyMaterialRequest, ImportType, KeyMetadata, KeySpec, KeyUsageType, OriginType,
+    ReplicateKeyRequest, WrappingKeySpec, ops,
 };
 use crate::key::{KEYS, Key, State};
 use keyring::{KeyFile, Keyring, SystemRandom};
@@ -251,6 +252,13 @@ impl World {
     /// A key with the default policy; its ARN.
     pub(crate) fn key(&self) -> String {
         self.create_key(&self.root(), CreateKeyRequest::default()).arn.unwrap()
+    }
+
+    /// A key of a kind; its ARN.
+    pub(crate) fn key_of(&self, spec: KeySpec, usage: KeyUsageType) -> String {
+        let input =
+            CreateKeyRequest { key_spec: Some(spec), key_usage: Some(usage), ..CreateKeyRequest::default() };
+        self.create_key(&self.root(), input).arn.unwrap()
     }
 
     /// A multi-Region primary key; its ARN.

@@ -140,7 +140,11 @@ fn supports(key: &Key, operation: GrantOperation) -> bool {
         | Op::GenerateDataKeyWithoutPlaintext
         | Op::GenerateDataKeyPair
         | Op::GenerateDataKeyPairWithoutPlaintext => key.spec.0 == KeySpec::SymmetricDefault,
-        _ => false,
+        Op::Sign | Op::Verify => key.usage.0 == KeyUsageType::SignVerify,
+        Op::GetPublicKey => key.is_pair(),
+        Op::GenerateMac | Op::VerifyMac => key.usage.0 == KeyUsageType::GenerateVerifyMac,
+        Op::DeriveSharedSecret => key.usage.0 == KeyUsageType::KeyAgreement,
+        Op::Encapsulate | Op::Decapsulate => key.usage.0 == KeyUsageType::EncapsulateDecapsulate,
     }
 }
 

@@ -4,7 +4,6 @@ use super::api::{DecryptRequest, DecryptResponse, EncryptRequest, EncryptRespons
 use super::{XksProxy, found, told};
 use crate::api::{EncryptionAlgorithmSpec, GrantOperation, OriginType};
 use crate::authorize::Use;
-use crate::encryption::require_usable;
 use crate::errors::invalid_ciphertext;
 use crate::key::Key;
 use crate::material::MaterialId;
@@ -101,7 +100,7 @@ fn require_ours(key: &Key, operation: &str) -> Result<(), Fault> {
         let message = format!("{} is in a custom key store, and cannot be an external key.", key.arn);
         return Err(Fault::new("UnsupportedOperationException", message));
     }
-    require_usable(key, operation, ALGORITHM).map_err(told)
+    key.require(operation, ALGORITHM).map_err(told)
 }
 
 fn additional(data: Option<&Blob>) -> Result<&[u8], Fault> {

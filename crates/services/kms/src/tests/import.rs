@@ -2,13 +2,14 @@ use super::{denied, refused};
 use crate::api::{
     AlgorithmSpec, CancelKeyDeletionRequest, CreateKeyRequest, DecryptRequest,
     DeleteImportedKeyMaterialRequest, DisableKeyRequest, EnableKeyRotationRequest, EncryptRequest,
-    ExpirationModelType, GetKeyRotationStatusRequest, GetParametersForImportRequest,
-    ImportKeyMaterialRequest, ImportState, ImportType, IncludeKeyMaterial, KeyMaterialState, KeyState,
-    ListKeyRotationsRequest, OriginType, RotateKeyOnDemandRequest, RotationsListEntry,
-    ScheduleKeyDeletionRequest, WrappingKeySpec, ops,
+    ExpirationModelType, GenerateMacRequest, GetKeyRotationStatusRequest, GetParametersForImportRequest,
+    GetPublicKeyRequest, ImportKeyMaterialRequest, ImportState, ImportType, IncludeKeyMaterial,
+    KeyMaterialState, KeySpec, KeyState, KeyUsageType, ListKeyRotationsRequest, MacAlgorithmSpec, OriginType,
+    RotateKeyOnDemandRequest, RotationsListEntry, ScheduleKeyDeletionRequest, WrappingKeySpec, ops,
 };
 use crate::testing::{ACCOUNT, DAY, OTHER_REGION, REGION, START, World, allow};
 use platform::Fault;
+use primitives::{KeyPair, MacKey, MacSpec, PairSpec};
 use wire::{Blob, Timestamp};
 
 const NEW: ImportType = ImportType::NewKeyMaterial;
@@ -459,6 +460,73 @@ fn the_same_material_in_every_region() {
     delete(&world, &replica, Some(&first)).unwrap();
     assert_eq!(state(&world, &replica), KeyState::PendingImport);
     assert_eq!(state(&world, &primary), KeyState::Enabled);
+}
+
+/// Of other keys there is one material for good, which has no name for callers.
+#[test]
+fn keys_of_one_material() {
+    let world = World::new();
+    let root = world.root();
+    let make = |spec, usage| {
+        let input = CreateKeyRequest {
+            origin: Some(OriginType::External),
+            key_spec: Some(spec),
+            key_usage: Some(usage),
+            multi_region: Some(true),
+            ..CreateKeyRequest::default()
+        };
+        let made = world.create_key(&root, input);
+        assert_eq!((made.key_state, made.current_key_material_id), (Some(KeyState::PendingImport), None));
+        made.arn.unwrap()
+    };
+    let key = make(KeySpec::Hmac256, KeyUsageType::GenerateVerifyMac);
+    for changed in [
+        ImportKeyMaterialRequest { import_type: Some(NEW), ..world.wrapped(&key, &[1; 32]) },
+        ImportKeyMaterialRequest { key_material_id: Some("0".repeat(64)), ..world.wrapped(&key, &[1; 32]) },
+        ImportKeyMaterialRequest {
+            key_material_description: Some("a".to_owned()),
+            ..world.wrapped(&key, &[1; 32])
+        },
+    ] {
+        assert_eq!(import(&world, changed).unwrap_err().code(), "UnsupportedOperationException");
+    }
+    assert_eq!(
+        import(&world, world.wrapped(&key, &[1; 33])).unwrap_err().code(),
+        "IncorrectKeyMaterialException"
+    );
+    assert_eq!(import(&world, world.wrapped(&key, &[1; 32])).unwrap(), None);
+    let mac = |key: &str| {
+        let input = GenerateMacRequest {
+            key_id: key.to_owned(),
+            message: b"x"[..].into(),
+            mac_algorithm: MacAlgorithmSpec::HmacSha256,
+            ..GenerateMacRequest::default()
+        };
+        world.call::<ops::GenerateMac>(&root, input).unwrap().mac.unwrap().into_vec()
+    };
+    let expected = MacKey::read(MacSpec::Hmac256, &[1; 32]).unwrap().mac(b"x");
+    assert_eq!(mac(&key), expected);
+    let replica = world.replicate(&key, OTHER_REGION);
+    world.go_to(OTHER_REGION);
+    let other = import(&world, world.wrapped(&replica, &[2; 32])).unwrap_err();
+    assert_eq!(other.code(), "IncorrectKeyMaterialException");
+    import(&world, world.wrapped(&replica, &[1; 32])).unwrap();
+    assert_eq!(mac(&replica), expected);
+    world.go_to(REGION);
+    assert_eq!(delete(&world, &key, None).unwrap(), None);
+    assert_eq!(state(&world, &key), KeyState::PendingImport);
+    import(&world, world.wrapped(&key, &[1; 32])).unwrap();
+    assert_eq!(mac(&key), expected);
+
+    let key = make(KeySpec::EccNistP256, KeyUsageType::SignVerify);
+    let pair = KeyPair::generate(PairSpec::P256).unwrap();
+    import(&world, world.wrapped(&key, &pair.to_pkcs8().unwrap())).unwrap();
+    let input = GetPublicKeyRequest { key_id: key.clone(), ..GetPublicKeyRequest::default() };
+    let public = world.call::<ops::GetPublicKey>(&root, input).unwrap().public_key.unwrap();
+    assert_eq!(public.0, pair.public_key().spki());
+    let other = KeyPair::generate(PairSpec::P256).unwrap();
+    let other = import(&world, world.wrapped(&key, &other.to_pkcs8().unwrap())).unwrap_err();
+    assert_eq!(other.code(), "IncorrectKeyMaterialException");
 }
 
 #[test]

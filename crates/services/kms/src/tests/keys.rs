@@ -64,15 +64,6 @@ fn kinds_of_keys_that_are_not_made() {
             "KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT",
         ),
         (
-            CreateKeyRequest {
-                customer_master_key_spec: Some(CustomerMasterKeySpec::Rsa2048),
-                key_usage: Some(KeyUsageType::SignVerify),
-                ..default()
-            },
-            "UnsupportedOperationException",
-            "KeySpec RSA_2048 is not supported.",
-        ),
-        (
             CreateKeyRequest { custom_key_store_id: Some("cks-1".to_owned()), ..default() },
             "ValidationException",
             "Origin AWS_KMS is not valid for a key in a custom key store.",

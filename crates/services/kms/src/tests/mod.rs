@@ -1,6 +1,7 @@
 //! The operations, as callers see them.
 
 mod aliases;
+mod asymmetric;
 mod encryption;
 mod grants;
 mod import;

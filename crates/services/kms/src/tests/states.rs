@@ -1,5 +1,5 @@
 use crate::Kms;
-use crate::api::{self, ops};
+use crate::api::{self, KeySpec, KeyUsageType, ops};
 use crate::key::State;
 use crate::state::{Cell, TABLE};
 use crate::testing::{ACCOUNT, OTHER_REGION, World};
@@ -42,6 +42,80 @@ fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), 
             api::GenerateDataKeyWithoutPlaintextRequest {
                 key_id: id(),
                 number_of_bytes: Some(1),
+                ..Default::default()
+            }
+        ),
+        "GenerateDataKeyPair" => call!(
+            GenerateDataKeyPair,
+            api::GenerateDataKeyPairRequest {
+                key_id: id(),
+                key_pair_spec: api::DataKeyPairSpec::EccNistP256,
+                ..Default::default()
+            }
+        ),
+        "GenerateDataKeyPairWithoutPlaintext" => call!(
+            GenerateDataKeyPairWithoutPlaintext,
+            api::GenerateDataKeyPairWithoutPlaintextRequest {
+                key_id: id(),
+                key_pair_spec: api::DataKeyPairSpec::EccNistP256,
+                ..Default::default()
+            }
+        ),
+        "GetPublicKey" => {
+            call!(GetPublicKey, api::GetPublicKeyRequest { key_id: id(), ..Default::default() })
+        }
+        "Sign" => call!(
+            Sign,
+            api::SignRequest {
+                key_id: id(),
+                message: b"x"[..].into(),
+                signing_algorithm: api::SigningAlgorithmSpec::EcdsaSha256,
+                ..Default::default()
+            }
+        ),
+        "Verify" => call!(
+            Verify,
+            api::VerifyRequest {
+                key_id: id(),
+                message: b"x"[..].into(),
+                signature: ready.blob.as_slice().into(),
+                signing_algorithm: api::SigningAlgorithmSpec::EcdsaSha256,
+                ..Default::default()
+            }
+        ),
+        "GenerateMac" => call!(
+            GenerateMac,
+            api::GenerateMacRequest {
+                key_id: id(),
+                message: b"x"[..].into(),
+                mac_algorithm: api::MacAlgorithmSpec::HmacSha256,
+                ..Default::default()
+            }
+        ),
+        "VerifyMac" => call!(
+            VerifyMac,
+            api::VerifyMacRequest {
+                key_id: id(),
+                message: b"x"[..].into(),
+                mac: ready.blob.as_slice().into(),
+                mac_algorithm: api::MacAlgorithmSpec::HmacSha256,
+                ..Default::default()
+            }
+        ),
+        "DeriveSharedSecret" => call!(
+            DeriveSharedSecret,
+            api::DeriveSharedSecretRequest {
+                key_id: id(),
+                public_key: ready.blob.as_slice().into(),
+                ..Default::default()
+            }
+        ),
+        "Encapsulate" => call!(Encapsulate, api::EncapsulateRequest { key_id: id(), ..Default::default() }),
+        "Decapsulate" => call!(
+            Decapsulate,
+            api::DecapsulateRequest {
+                key_id: id(),
+                shared_secret_ciphertext_blob: ready.blob.as_slice().into(),
                 ..Default::default()
             }
         ),
@@ -155,8 +229,20 @@ fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), 
     }
 }
 
+/// The kind of key that an operation is for.
+fn kind(operation: &str) -> (KeySpec, KeyUsageType) {
+    match operation {
+        "Sign" | "Verify" | "GetPublicKey" => (KeySpec::EccNistP256, KeyUsageType::SignVerify),
+        "GenerateMac" | "VerifyMac" => (KeySpec::Hmac256, KeyUsageType::GenerateVerifyMac),
+        "DeriveSharedSecret" => (KeySpec::EccNistP256, KeyUsageType::KeyAgreement),
+        "Encapsulate" | "Decapsulate" => (KeySpec::MlKem512, KeyUsageType::EncapsulateDecapsulate),
+        _ => (KeySpec::SymmetricDefault, KeyUsageType::EncryptDecrypt),
+    }
+}
+
 /// What was made while the key was enabled.
 struct Ready {
+    /// A ciphertext, signature, code or public key, whichever the key's operations take.
     blob: Vec<u8>,
     other: String,
     /// Token and id.
@@ -168,9 +254,7 @@ struct Ready {
 fn prepare(world: &World, key: &str) -> Ready {
     let root = world.root();
     let other = world.key();
-    let encrypt =
-        api::EncryptRequest { key_id: key.to_owned(), plaintext: b"x"[..].into(), ..Default::default() };
-    let blob = world.call::<ops::Encrypt>(&root, encrypt).unwrap().ciphertext_blob.unwrap().into_vec();
+    let (blob, granted) = make_blob(world, key);
     for (name, target) in [("alias/of-key", key), ("alias/of-other", &other)] {
         let input = api::CreateAliasRequest { alias_name: name.to_owned(), target_key_id: target.to_owned() };
         world.call::<ops::CreateAlias>(&root, input).unwrap();
@@ -178,11 +262,55 @@ fn prepare(world: &World, key: &str) -> Ready {
     let grant = api::CreateGrantRequest {
         key_id: key.to_owned(),
         grantee_principal: Some(ACCOUNT.to_owned()),
-        operations: vec![api::GrantOperation::Decrypt],
+        operations: vec![granted],
         ..Default::default()
     };
     let grant = world.call::<ops::CreateGrant>(&root, grant).unwrap();
     Ready { blob, other, grant: (grant.grant_token.unwrap(), grant.grant_id.unwrap()), import: None }
+}
+
+/// What the key's operations take, and an operation to grant.
+fn make_blob(world: &World, key: &str) -> (Vec<u8>, api::GrantOperation) {
+    let root = world.root();
+    let describe = api::DescribeKeyRequest { key_id: key.to_owned(), ..Default::default() };
+    let metadata = world.call::<ops::DescribeKey>(&root, describe).unwrap().key_metadata.unwrap();
+    let key_id = key.to_owned();
+    let (blob, granted) = match metadata.key_usage.unwrap() {
+        KeyUsageType::EncryptDecrypt => {
+            let input = api::EncryptRequest { key_id, plaintext: b"x"[..].into(), ..Default::default() };
+            let made = world.call::<ops::Encrypt>(&root, input).unwrap();
+            (made.ciphertext_blob, api::GrantOperation::Decrypt)
+        }
+        KeyUsageType::SignVerify => {
+            let input = api::SignRequest {
+                key_id,
+                message: b"x"[..].into(),
+                signing_algorithm: api::SigningAlgorithmSpec::EcdsaSha256,
+                ..Default::default()
+            };
+            (world.call::<ops::Sign>(&root, input).unwrap().signature, api::GrantOperation::Sign)
+        }
+        KeyUsageType::GenerateVerifyMac => {
+            let input = api::GenerateMacRequest {
+                key_id,
+                message: b"x"[..].into(),
+                mac_algorithm: api::MacAlgorithmSpec::HmacSha256,
+                ..Default::default()
+            };
+            (world.call::<ops::GenerateMac>(&root, input).unwrap().mac, api::GrantOperation::GenerateMac)
+        }
+        KeyUsageType::KeyAgreement => {
+            let input = api::GetPublicKeyRequest { key_id, ..Default::default() };
+            let made = world.call::<ops::GetPublicKey>(&root, input).unwrap();
+            (made.public_key, api::GrantOperation::DeriveSharedSecret)
+        }
+        KeyUsageType::EncapsulateDecapsulate => {
+            let input = api::EncapsulateRequest { key_id, ..Default::default() };
+            let made = world.call::<ops::Encapsulate>(&root, input).unwrap();
+            (made.shared_secret_ciphertext_blob, api::GrantOperation::Encapsulate)
+        }
+    };
+    (blob.unwrap().into_vec(), granted)
 }
 
 /// Every state that a key can be in, in the order of the table's cells.
@@ -222,6 +350,7 @@ fn every_cell() {
         for operation in row.operations.iter().filter(|name| implemented.contains(*name)) {
             for (state, cell) in STATES.into_iter().zip(row.cells) {
                 let world = World::new();
+                let (spec, usage) = kind(operation);
                 let mut import = None;
                 let key = match *operation {
                     "ReplicateKey" | "UpdatePrimaryRegion" => world.replicated_key(),
@@ -232,7 +361,7 @@ fn every_cell() {
                         import = Some(input);
                         key
                     }
-                    _ => world.key(),
+                    _ => world.key_of(spec, usage),
                 };
                 let ready = Ready { import, ..prepare(&world, &key) };
                 world.put_into(&key, state);

@@ -1,0 +1,122 @@
+//! The libraries of makers of devices, one of each for the process.
+
+use crate::HsmError;
+use crate::token::Seat;
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// All libraries that were named so far.
+static MODULES: Mutex<BTreeMap<PathBuf, Arc<Module>>> = Mutex::new(BTreeMap::new());
+
+/// A library of PKCS#11, initialized while it is in use.
+pub struct Module {
+    path: PathBuf,
+    /// None while nobody needs it. Whoever takes it to write ends all sessions first.
+    live: RwLock<Option<Library>>,
+}
+
+/// An initialized library.
+pub struct Library {
+    functions: Pkcs11,
+    /// Where somebody is logged in, by the tokens' serial numbers. Before the functions are finalized they are emptied.
+    pub(crate) seats: Mutex<BTreeMap<String, Arc<Seat>>>,
+}
+
+impl Library {
+    /// Its functions.
+    pub fn functions(&self) -> &Pkcs11 {
+        &self.functions
+    }
+
+    fn finalize(self) {
+        let Self { functions, seats } = self;
+        drop(seats);
+        // Nothing depends on whether the library minds.
+        let _done = functions.finalize();
+    }
+}
+
+impl Module {
+    /// The library at this path. It is not loaded yet.
+    pub fn at(path: &Path) -> Arc<Self> {
+        // Two ways to one file are one library to the loader.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+        let module = modules
+            .entry(path)
+            .or_insert_with_key(|path| Arc::new(Self { path: path.clone(), live: RwLock::new(None) }));
+        Arc::clone(module)
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does work with the library, which is loaded and initialized if it is not.
+    ///
+    /// # Errors
+    /// It cannot be loaded, and whatever the work says.
+    pub fn with<T, E: From<HsmError>>(&self, work: impl FnOnce(&Library) -> Result<T, E>) -> Result<T, E> {
+        loop {
+            let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(library) = &*live {
+                return work(library);
+            }
+            drop(live);
+            let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+            if live.is_none() {
+                *live = Some(self.load()?);
+            }
+        }
+    }
+
+    /// Lets go of the library, unless somebody is logged in to one of its tokens.
+    pub fn rest(&self) {
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        let idle = live
+            .as_ref()
+            .is_some_and(|library| library.seats.lock().unwrap_or_else(PoisonError::into_inner).is_empty());
+        if idle && let Some(library) = live.take() {
+            library.finalize();
+        }
+    }
+
+    /// Initializes the library anew: some see what other processes changed in a token only then. Who is logged in logs in again when
+    /// next needed.
+    ///
+    /// # Errors
+    /// It cannot be loaded.
+    pub fn refresh(&self) -> Result<(), HsmError> {
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(library) = live.take() {
+            library.finalize();
+        }
+        *live = Some(self.load()?);
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Library, HsmError> {
+        let failed = |reason: String| HsmError::Module { path: self.path.clone(), reason };
+        // The loader's own words for this are about search paths.
+        std::fs::metadata(&self.path).map_err(|error| failed(error.to_string()))?;
+        let functions = Pkcs11::new(&self.path).map_err(|error| failed(error.to_string()))?;
+        functions.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))?;
+        Ok(Library { functions, seats: Mutex::default() })
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Module").field(&self.path).finish()
+    }
+}
+
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Library").finish_non_exhaustive()
+    }
+}

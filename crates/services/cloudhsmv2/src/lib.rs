@@ -1,0 +1,94 @@
+//! AWS CloudHSM: clusters of hardware security modules, their backups, and the keys that KMS keeps in them, over devices that speak PKCS#11.
+//!
+//! A **cluster** is a token: what the standard calls the place of keys that has a security officer, a user, and objects that can be kept
+//! from leaving it. Its first **HSM** takes a free slot of a configured device and initializes the token there; further ones are further
+//! places in the cluster, at the same token, as keys that cannot leave a token cannot be copied to another. The security officer is the PRECO
+//! user, whose PIN is the cluster's `PreCoPassword`; the token's user is `kmsuser`, and the cluster is active when it has a PIN. A
+//! **backup** is the token, kept: clusters made from it have its keys. `docs/decisions/0022-cloudhsm.md` has the reasons.
+//!
+//! ```text
+//! cloudhsmv2/clusters     [account, region, cluster id]
+//! cloudhsmv2/backups      [account, region, backup id]
+//! cloudhsmv2/free-tokens  [serial number]                 tokens that were erased, to be taken again
+//! ```
+
+mod access;
+pub mod api;
+mod backups;
+mod certificates;
+mod cluster;
+mod copies;
+mod devices;
+mod errors;
+mod hsms;
+mod initialize;
+mod keys;
+mod lists;
+mod modify;
+mod policies;
+mod quotas;
+mod settle;
+mod tags;
+
+pub use devices::DeviceSettings;
+
+use api::ops;
+use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer};
+use std::sync::Arc;
+use wire::ServiceModel;
+
+/// The service, with the devices that it may use.
+#[derive(Debug, Default)]
+pub struct CloudHsm {
+    devices: Vec<DeviceSettings>,
+    refused: Arc<keys::Refused>,
+}
+
+impl CloudHsm {
+    /// The service, over these devices.
+    pub fn new(devices: Vec<DeviceSettings>) -> Self {
+        Self { devices, refused: Arc::default() }
+    }
+}
+
+impl Service for CloudHsm {
+    fn model(&self) -> &'static ServiceModel {
+        &api::MODEL
+    }
+
+    fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
+        platform::operations![self;
+            ops::CopyBackupToRegion,
+            ops::CreateCluster,
+            ops::CreateHsm,
+            ops::DeleteBackup,
+            ops::DeleteCluster,
+            ops::DeleteHsm,
+            ops::DeleteResourcePolicy,
+            ops::DescribeBackups,
+            ops::DescribeClusters,
+            ops::GetResourcePolicy,
+            ops::InitializeCluster,
+            ops::ListTags,
+            ops::ModifyBackupAttributes,
+            ops::ModifyCluster,
+            ops::PutResourcePolicy,
+            ops::RestoreBackup,
+            ops::TagResource,
+            ops::UntagResource,
+        ]
+    }
+
+    fn quotas(&self) -> &'static ServiceQuotas {
+        &quotas::QUOTAS
+    }
+
+    fn due(&self, cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
+        match timer.task.as_str() {
+            settle::TASK => self.settle(cx, timer),
+            backups::EXPIRE => backups::expire(cx, timer),
+            backups::DELETE => backups::delete(cx, timer),
+            _ => Err(Fault::bug(format!("no such task of CloudHSM: {timer:?}"))),
+        }
+    }
+}
