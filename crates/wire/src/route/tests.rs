@@ -94,8 +94,18 @@ static S3: ServiceModel = service(
         rest("GetObjectAcl", "GET", "/{Bucket}/{Key+}?acl"),
     ],
 );
-static SERVICES: [&ServiceModel; 11] =
-    [&KMS, &TRAIL, &IAM, &STS, &SNS, &ELB, &ELB2, &EC2, &MONITORING, &LAMBDA, &S3];
+static XKS: ServiceModel = service(
+    crate::xks::SIGNING_NAME,
+    "v1",
+    None,
+    &[Protocol::Xks],
+    &[
+        rest("GetHealthStatus", "POST", "/{path}/kms/xks/v1/health"),
+        rest("Encrypt", "POST", "/{path}/kms/xks/v1/keys/{externalKeyId}/encrypt"),
+    ],
+);
+static SERVICES: [&ServiceModel; 12] =
+    [&KMS, &TRAIL, &IAM, &STS, &SNS, &ELB, &ELB2, &EC2, &MONITORING, &LAMBDA, &S3, &XKS];
 
 struct Case {
     request: http::request::Builder,
@@ -160,6 +170,28 @@ impl Case {
         };
         assert_eq!(actual, expected);
     }
+}
+
+#[test]
+fn proxies_of_external_key_stores() {
+    let health = "/AIDA1/kms/xks/v1/health";
+    request("POST", health).is("kms-xks-proxy GetHealthStatus Xks -");
+    request("POST", "/AIDA1/kms/xks/v1/keys/a.b/encrypt")
+        .scope("kms-xks-proxy")
+        .is("kms-xks-proxy Encrypt Xks -");
+    // Whoever asks another way is told the method, signed or not.
+    for method in ["GET", "PUT"] {
+        let expected = format!(
+            "kms-xks-proxy Xks 405 UnknownOperationException The operation {method} {health} is not known."
+        );
+        request(method, health).is(&expected);
+        request(method, health).scope("kms-xks-proxy").is(&expected);
+    }
+    request("POST", "/kms/xks/v1/health").scope("kms-xks-proxy").is(
+        "kms-xks-proxy Xks 404 UnknownOperationException The operation POST /kms/xks/v1/health is not known.",
+    );
+    request("POST", "/kms/xks/v1/health")
+        .is("- RestJson 404 UnknownOperationException The request is for no service that is known here.");
 }
 
 #[test]
