@@ -19,6 +19,7 @@ mod durable;
 mod heads;
 mod history;
 mod language;
+mod material;
 mod sealed;
 mod serving;
 mod signatures;
@@ -104,6 +105,12 @@ pub const TARGETS: &[Target] = &[
         doc: "session tokens, page markers and sealed values, altered and made up: none opens",
         run: sealed::marker,
         seeds: sealed::marker_seeds,
+    },
+    Target {
+        name: "material",
+        doc: "private keys, public keys and ciphertexts of ML-KEM: what is taken over is a key, and stays the same one",
+        run: material::material,
+        seeds: material::seeds,
     },
     Target {
         name: "policy",

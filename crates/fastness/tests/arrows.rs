@@ -61,6 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "kms",
             "platform",
             "policy",
+            "primitives",
             "simdisk",
             "simulation",
             "store",
