@@ -19,7 +19,11 @@ impl MacKey {
             MacSpec::Hmac384 => hmac::HMAC_SHA384,
             MacSpec::Hmac512 => hmac::HMAC_SHA512,
         };
-        if bytes.len() == spec.bytes() { Ok(Self(Box::new(hmac::Key::new(algorithm, bytes)))) } else { Err(Error::Key) }
+        if bytes.len() == spec.bytes() {
+            Ok(Self(Box::new(hmac::Key::new(algorithm, bytes))))
+        } else {
+            Err(Error::Key)
+        }
     }
 
     /// The code of a message.
