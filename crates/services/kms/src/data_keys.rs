@@ -47,7 +47,7 @@ impl Wanted<'_> {
             ciphertext: Blob(ciphertext::encrypt(cx, &found.key, pairs, &plaintext.0)?),
             plaintext,
             key_arn: found.key.arn.clone(),
-            material: found.key.current_name()?,
+            material: found.key.current_name(),
         })
     }
 

@@ -126,7 +126,7 @@ impl Handle<ops::ReEncrypt> for Kms {
             source_encryption_algorithm: Some(source_algorithm),
             destination_encryption_algorithm: Some(destination_algorithm),
             source_key_material_id: opened.material,
-            destination_key_material_id: to.key.current_name()?,
+            destination_key_material_id: to.key.current_name(),
         })
     }
 }
