@@ -20,6 +20,7 @@ mod heads;
 mod history;
 mod language;
 mod material;
+mod proxied;
 mod sealed;
 mod serving;
 mod signatures;
@@ -153,6 +154,12 @@ pub const TARGETS: &[Target] = &[
         doc: "audit records of hostile calls: are JSON that says what was sent, and are found again",
         run: trails::trail,
         seeds: trails::seeds,
+    },
+    Target {
+        name: "xks",
+        doc: "answers of proxies of external key stores: are refused, or have the lengths and the sum that they must",
+        run: proxied::xks,
+        seeds: proxied::seeds,
     },
 ];
 

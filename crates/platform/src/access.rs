@@ -13,6 +13,9 @@ pub(crate) enum Key<'a> {
     Many(Vec<String>),
 }
 
+/// Room for the keys that most accesses have.
+const KEYS_USUAL: usize = 8;
+
 /// One action on one resource, with the condition keys that only the service knows.
 #[derive(Debug)]
 pub struct Access<'a> {
@@ -41,7 +44,7 @@ impl<'a> Access<'a> {
             resource_tags: None,
             request_tags: Vec::new(),
             removed_tags: Vec::new(),
-            keys: Vec::new(),
+            keys: Vec::with_capacity(KEYS_USUAL),
         }
     }
 

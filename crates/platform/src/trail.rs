@@ -2,6 +2,7 @@
 
 use crate::{AnyShape, Call, Caller, Principal, Session};
 use serde_json::{Map, Value, json};
+use wire::json::write_string;
 
 /// The largest `requestParameters` or `responseElements` that a record holds, in bytes of JSON; a larger one is left out and its
 /// size told, as CloudTrail does.
@@ -154,30 +155,23 @@ impl<'o> Writer<'o> {
         Self { out, empty: true }
     }
 
-    fn raw(&mut self, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    /// The names are those of the format, and need no escapes.
+    fn raw(&mut self, name: &'static str, value: impl FnOnce(&mut Vec<u8>)) {
         if !std::mem::take(&mut self.empty) {
             self.out.push(b',');
         }
-        string(name, self.out);
-        self.out.push(b':');
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
         value(self.out);
     }
 
-    fn text(&mut self, name: &str, value: &str) {
-        self.raw(name, |out| string(value, out));
+    fn text(&mut self, name: &'static str, value: &str) {
+        self.raw(name, |out| write_string(out, value));
     }
 
     fn end(self) {
         self.out.push(b'}');
-    }
-}
-
-fn string(text: &str, out: &mut Vec<u8>) {
-    let start = out.len();
-    if serde_json::to_writer(&mut *out, text).is_err() {
-        // Writing text to memory does not fail; should it ever, the record stays well formed.
-        out.truncate(start);
-        out.extend_from_slice(b"\"\"");
     }
 }
 

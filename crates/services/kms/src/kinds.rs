@@ -147,6 +147,9 @@ pub(crate) trait Algorithm: Copy + Display + PartialEq + 'static {
     /// The condition key that is the algorithm (Service Authorization Reference).
     const CONDITION: Option<&'static str>;
 
+    /// The value on the wire.
+    fn text(self) -> &'static str;
+
     /// Those of a key, if it has any of this kind.
     fn among(algorithms: Algorithms) -> Option<&'static [Self]>;
 }
@@ -156,6 +159,10 @@ macro_rules! algorithm {
         impl Algorithm for $type {
             const USAGE: KeyUsageType = KeyUsageType::$usage;
             const CONDITION: Option<&'static str> = $condition;
+
+            fn text(self) -> &'static str {
+                self.as_str()
+            }
 
             fn among(algorithms: Algorithms) -> Option<&'static [Self]> {
                 match algorithms {

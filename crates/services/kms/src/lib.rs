@@ -34,6 +34,7 @@ mod deletion;
 mod encryption;
 mod errors;
 mod grants;
+mod import;
 mod key;
 mod key_count;
 mod keys;
@@ -102,6 +103,7 @@ impl Service for Kms {
             ops::Decrypt,
             ops::DeleteAlias,
             ops::DeleteCustomKeyStore,
+            ops::DeleteImportedKeyMaterial,
             ops::DeriveSharedSecret,
             ops::DescribeCustomKeyStores,
             ops::DescribeKey,
@@ -120,7 +122,9 @@ impl Service for Kms {
             ops::GenerateRandom,
             ops::GetKeyPolicy,
             ops::GetKeyRotationStatus,
+            ops::GetParametersForImport,
             ops::GetPublicKey,
+            ops::ImportKeyMaterial,
             ops::ListAliases,
             ops::ListGrants,
             ops::ListKeyPolicies,
@@ -182,6 +186,7 @@ impl Service for Kms {
             deletion::TASK => deletion::due(cx, timer),
             stores::DISCONNECT => stores::disconnect_due(cx, timer),
             rotation::TASK => rotation::due(cx, timer),
+            import::TASK => import::due(cx, timer),
             shreds::TASK => shreds::due(cx, timer),
             _ => Err(Fault::bug(format!("no such task of KMS: {timer:?}"))),
         }

@@ -199,6 +199,19 @@ fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), 
         }
         "DisableKeyRotation" => call!(DisableKeyRotation, api::DisableKeyRotationRequest { key_id: id() }),
         "RotateKeyOnDemand" => call!(RotateKeyOnDemand, api::RotateKeyOnDemandRequest { key_id: id() }),
+        "GetParametersForImport" => call!(
+            GetParametersForImport,
+            api::GetParametersForImportRequest {
+                key_id: id(),
+                wrapping_algorithm: api::AlgorithmSpec::Sm2pke,
+                wrapping_key_spec: api::WrappingKeySpec::Sm2,
+            }
+        ),
+        "ImportKeyMaterial" => call!(ImportKeyMaterial, ready.import.clone().unwrap()),
+        "DeleteImportedKeyMaterial" => call!(
+            DeleteImportedKeyMaterial,
+            api::DeleteImportedKeyMaterialRequest { key_id: id(), ..Default::default() }
+        ),
         "ReplicateKey" => call!(
             ReplicateKey,
             api::ReplicateKeyRequest {
@@ -234,6 +247,8 @@ struct Ready {
     other: String,
     /// Token and id.
     grant: (String, String),
+    /// Material that the key has already, for keys that material is imported into.
+    import: Option<api::ImportKeyMaterialRequest>,
 }
 
 fn prepare(world: &World, key: &str) -> Ready {
@@ -251,7 +266,7 @@ fn prepare(world: &World, key: &str) -> Ready {
         ..Default::default()
     };
     let grant = world.call::<ops::CreateGrant>(&root, grant).unwrap();
-    Ready { blob, other, grant: (grant.grant_token.unwrap(), grant.grant_id.unwrap()) }
+    Ready { blob, other, grant: (grant.grant_token.unwrap(), grant.grant_id.unwrap()), import: None }
 }
 
 /// What the key's operations take, and an operation to grant.
@@ -336,11 +351,19 @@ fn every_cell() {
             for (state, cell) in STATES.into_iter().zip(row.cells) {
                 let world = World::new();
                 let (spec, usage) = kind(operation);
+                let mut import = None;
                 let key = match *operation {
                     "ReplicateKey" | "UpdatePrimaryRegion" => world.replicated_key(),
+                    "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImportedKeyMaterial" => {
+                        let key = world.external_key();
+                        let input = world.wrapped(&key, &[7; 32]);
+                        world.call::<ops::ImportKeyMaterial>(&world.root(), input.clone()).unwrap();
+                        import = Some(input);
+                        key
+                    }
                     _ => world.key_of(spec, usage),
                 };
-                let ready = prepare(&world, &key);
+                let ready = Ready { import, ..prepare(&world, &key) };
                 world.put_into(&key, state);
                 let result = call(&world, operation, &key, &ready);
                 let got = result.as_ref().err().map(|fault| (fault.code(), fault.message().to_owned()));
