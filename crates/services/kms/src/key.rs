@@ -194,7 +194,6 @@ impl Key {
                 .as_ref()
                 .filter(|_| self.origin.0 == OriginType::ExternalKeyStore)
                 .map(|placed| XksKeyConfigurationType { id: Some(placed.name.clone()) }),
-            ..KeyMetadata::default()
         })
     }
 }
