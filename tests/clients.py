@@ -51,9 +51,11 @@ CLIENTS = (
         "aws-encryption-sdk-cli",
         ("test_clients.py::test_each_reads_what_each_wrote", "test_clients.py::TestCommandLine"),
     ),
-    Client("OpenSSL", None, "the system's", ("test_kms_attestation.py", "test_tls.py")),
-    Client("pyca/cryptography", "requirements.txt", "cryptography", ("test_kms_attestation.py",)),
+    Client("OpenSSL", None, "the system's", ("test_kms_asymmetric.py", "test_kms_attestation.py", "test_tls.py")),
+    Client("pyca/cryptography", "requirements.txt", "cryptography", ("test_kms_asymmetric.py", "test_kms_attestation.py")),
+    Client("PyCryptodome", "requirements.txt", "pycryptodome", ("test_kms_asymmetric.py",)),
     Client("asn1crypto", "requirements.txt", "asn1crypto", ("test_kms_attestation.py",)),
+    Client("curl_cffi (BoringSSL)", "requirements.txt", "curl-cffi", ("test_tls.py",)),
     Client("cbor2", "requirements.txt", "cbor2", ("test_kms_attestation.py",)),
 )
 

@@ -11,11 +11,17 @@ from aws_cryptographic_material_providers.mpl import AwsCryptographicMaterialPro
 from aws_cryptographic_material_providers.mpl.config import MaterialProvidersConfig
 from aws_cryptographic_material_providers.mpl.models import (
     CreateAwsKmsDiscoveryMultiKeyringInput,
+    CreateAwsKmsEcdhKeyringInput,
     CreateAwsKmsKeyringInput,
     CreateAwsKmsMrkDiscoveryMultiKeyringInput,
     CreateAwsKmsMrkMultiKeyringInput,
     CreateAwsKmsMultiKeyringInput,
+    CreateAwsKmsRsaKeyringInput,
     DiscoveryFilter,
+    KmsEcdhStaticConfigurationsKmsPrivateKeyToStaticPublicKey,
+    KmsEcdhStaticConfigurationsKmsPublicKeyDiscovery,
+    KmsPrivateKeyToStaticPublicKeyInput,
+    KmsPublicKeyDiscoveryInput,
 )
 from aws_cryptographic_material_providers.mpl.references import IClientSupplier
 from aws_encryption_sdk.key_providers.kms import KMSMasterKey, KMSMasterKeyConfig
@@ -81,6 +87,34 @@ class Keyrings:
             regions=list(regions), discovery_filter=only, client_supplier=self.clients
         )
         return PROVIDERS.create_aws_kms_mrk_discovery_multi_keyring(wanted)
+
+    def rsa(self, key, public_key):
+        """Encrypts with the public key here, and decrypts in KMS."""
+        wanted = CreateAwsKmsRsaKeyringInput(
+            kms_key_id=key,
+            encryption_algorithm="RSAES_OAEP_SHA_256",
+            public_key=public_key,
+            kms_client=self.caller.kms,
+        )
+        return PROVIDERS.create_aws_kms_rsa_keyring(wanted)
+
+    def agreement(self, sender, recipient_public_key):
+        """Agrees on a key with the owner of a public key."""
+        pair = KmsPrivateKeyToStaticPublicKeyInput(
+            sender_kms_identifier=sender, recipient_public_key=recipient_public_key
+        )
+        return self.ecdh(KmsEcdhStaticConfigurationsKmsPrivateKeyToStaticPublicKey(pair))
+
+    def agreed(self, recipient):
+        """Finds the key that whoever wrote agreed on with this KMS key."""
+        found = KmsPublicKeyDiscoveryInput(recipient_kms_identifier=recipient)
+        return self.ecdh(KmsEcdhStaticConfigurationsKmsPublicKeyDiscovery(found))
+
+    def ecdh(self, scheme):
+        wanted = CreateAwsKmsEcdhKeyringInput(
+            key_agreement_scheme=scheme, curve_spec="ECC_NIST_P384", kms_client=self.caller.kms
+        )
+        return PROVIDERS.create_aws_kms_ecdh_keyring(wanted)
 
 
 class PythonKeyring:

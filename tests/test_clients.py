@@ -7,6 +7,7 @@ import aws_encryption_sdk
 import clients
 import pytest
 from conftest import allow, events
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from encryption_sdks import (
     SUITES,
     CommandLine,
@@ -129,6 +130,26 @@ class TestPythonKeyrings:
         # A keyring that knows nothing of regions takes the two for two keys.
         with pytest.raises(Refused):
             decrypt(message, keyring=keyrings.multi(replica, []))
+
+    def test_rsa(self, root):
+        """The public key encrypts outside of KMS; the SDK wants no signature with it."""
+        key = root.kms.create_key(KeySpec="RSA_3072", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["Arn"]
+        public_key = load_der_public_key(root.kms.get_public_key(KeyId=key)["PublicKey"])
+        keyring = Keyrings(root).rsa(key, public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        message = encrypt(PLAINTEXT, CONTEXT, "unsigned", keyring=keyring)
+        assert decrypt(message, keyring=keyring) == (PLAINTEXT, CONTEXT)
+        assert calls(root, key, "Decrypt") == 1
+
+    def test_ecdh(self, root):
+        """Two KMS keys agree: each party knows the public key of the other."""
+        agree = {"KeySpec": "ECC_NIST_P384", "KeyUsage": "KEY_AGREEMENT"}
+        sender, recipient = (root.kms.create_key(**agree)["KeyMetadata"]["Arn"] for _ in range(2))
+        keyrings = Keyrings(root)
+        keyring = keyrings.agreement(sender, root.kms.get_public_key(KeyId=recipient)["PublicKey"])
+        message = encrypt(PLAINTEXT, CONTEXT, keyring=keyring)
+        for reader in (keyring, keyrings.agreed(recipient)):
+            assert decrypt(message, keyring=reader) == (PLAINTEXT, CONTEXT)
+        assert calls(root, recipient, "DeriveSharedSecret") > 0
 
     def test_permission_for_a_context(self, root, account, arn):
         """What may be read is a question of the key policy, whatever the client."""

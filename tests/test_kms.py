@@ -435,8 +435,3 @@ def test_conditions(root, key, number):
         user.kms.encrypt(**{"KeyId": key, "Plaintext": b"x", **good})
     if bad is not None:
         assert refused(user.kms.encrypt, **{"KeyId": key, "Plaintext": b"x", **bad})["Code"] == "AccessDeniedException"
-
-
-def test_what_keys_cannot_be_yet(root):
-    for how in ({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}, {"Origin": "EXTERNAL"}, {"MultiRegion": True}):
-        assert refused(root.kms.create_key, **how)["Code"] == "UnsupportedOperationException"

@@ -10,8 +10,9 @@ import time
 
 import pytest
 from asn1crypto import cms
-from attested import Certified, Enclave, Hypervisor
+from attested import DER, Certified, Enclave, Hypervisor
 from conftest import Fastness, allow, deny, document as policy_of, record, refused
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 CONTEXT = {"purpose": "test"}
@@ -82,6 +83,30 @@ def test_generate_data_key(root, key, enclave, recipient, open_with):
 def test_generate_random(root, enclave, recipient, open_with):
     first, second = (open_with(enclave, root.kms.generate_random(NumberOfBytes=40, Recipient=recipient)) for _ in "ab")
     assert len(first) == len(second) == 40 and first != second
+
+
+@pytest.mark.parametrize("spec", ["RSA_4096", "ECC_NIST_P256"])
+def test_generate_data_key_pair(root, key, enclave, recipient, open_with, spec):
+    answer = root.kms.generate_data_key_pair(KeyId=key, KeyPairSpec=spec, Recipient=recipient)
+    assert not answer.get("PrivateKeyPlaintext")
+    private = serialization.load_der_private_key(open_with(enclave, answer), None)
+    public = private.public_key().public_bytes(DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert public == answer["PublicKey"]
+    again = root.kms.decrypt(CiphertextBlob=answer["PrivateKeyCiphertextBlob"], Recipient=recipient)
+    assert open_with(enclave, again) == open_with(enclave, answer)
+
+
+def test_derive_shared_secret(root, enclave, recipient, open_with):
+    agree = {"KeySpec": "ECC_NIST_P384", "KeyUsage": "KEY_AGREEMENT"}
+    key = root.kms.create_key(**agree)["KeyMetadata"]["KeyId"]
+    mine = ec.generate_private_key(ec.SECP384R1())
+    public = mine.public_key().public_bytes(DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    answer = root.kms.derive_shared_secret(
+        KeyId=key, KeyAgreementAlgorithm="ECDH", PublicKey=public, Recipient=recipient
+    )
+    assert not answer.get("SharedSecret")
+    theirs = serialization.load_der_public_key(root.kms.get_public_key(KeyId=key)["PublicKey"])
+    assert open_with(enclave, answer) == mine.exchange(ec.ECDH(), theirs)
 
 
 @pytest.mark.parametrize("bits", [2048, 3072, 4096])

@@ -15,7 +15,7 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import SETTINGS, Caller, Fastness, allow, deny, document, refused, toml, wait_for
+from conftest import SERVICES, SETTINGS, Caller, Fastness, allow, deny, document, refused, toml, wait_for
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from raw import connect, json_call, query_call, sign
 from test_program import forms
@@ -266,8 +266,8 @@ def test_names_that_callers_make_up_add_no_series(fastness, root):
     assert value(twice, "fastness_requests_total", **key) > value(once, "fastness_requests_total", **key) > 0
     names = {label for sample in twice for name, label in sample[1:] if name in ("service", "operation")}
     models = PAGE.parent.parent / "models"
-    known = {"unknown", "cloudtrail", "iam", "kms", "sts"}
-    for service in ("cloudtrail", "iam", "kms", "sts"):
+    known = {"unknown", "kms-xks-proxy", *SERVICES}
+    for service in SERVICES:
         known |= set(json.loads((models / f"{service}.json").read_text())["operations"])
     assert names <= known, names - known
 

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Fastness
+from conftest import SERVICES, Fastness
+from walk import model
 
 DOCS = Path(__file__).parent.parent / "docs"
 FENCE = re.compile(r"<!-- (file|run): (.+?) -->\n```\w*\n(.*?)```\n", re.DOTALL)
@@ -162,9 +163,10 @@ def test_lint_tells_place_level_and_code_and_exits_by_the_worst(tool):
 
 def test_lint_knows_every_action_that_is_served_and_the_kind_that_is_given(tool):
     actions = {}
-    for service in ("cloudtrail", "iam", "kms", "sts"):
+    for service in SERVICES:
         lines = tool.run("coverage", service).stdout.splitlines()
-        actions[service] = [f"{service}:{line.split()[1]}" for line in lines if line.split()[1] != "ReEncrypt"]
+        prefix = model(service).signing_name
+        actions[service] = [f"{prefix}:{line.split()[1]}" for line in lines if line.split()[1] != "ReEncrypt"]
     many = [action for group in actions.values() for action in group]
     path = write(tool, "all.json", statement(Action=many, Resource="*"))
     assert "INVALID_ACTION" not in tool.run("policy", "lint", path, check=False).stdout

@@ -64,7 +64,7 @@ def copy(made, tmp_path):
 
 def test_help(fresh):
     top = fresh.run("--help").stdout
-    for command in ("serve", "init", "env", "status", "slots", "rekey", "why", "policy", "coverage", "quotas"):
+    for command in ("serve", "init", "env", "status", "slots", "rekey", "why", "policy", "coverage", "quotas", "xks"):
         assert re.search(rf"^  {command}\b", top, re.MULTILINE)
         assert "Usage: fastness " + command in fresh.run(command, "--help").stdout
     assert 'eval "$(fastness env)"' in top

@@ -14,6 +14,7 @@ ALSO = {
         "PutResourcePolicy": ["ResourceArn", "Policy"],
     },
     "kms": {
+        "CreateCustomKeyStore": ["CloudHsmClusterId", "TrustAnchorCertificate", "KeyStorePassword"],
         "CreateGrant": ["GranteePrincipal", "Operations"],
         "Decrypt": ["CiphertextBlob"],
         "GenerateDataKey": ["KeySpec"],
@@ -88,6 +89,7 @@ class Resources:
             "CiphertextBlob": self.ciphertext,
             "DestinationKeyId": self.key_arn,
             "DestinationRegion": "eu-west-1",
+            "CloudHsmClusterId": self.cluster,
             "ClusterId": self.cluster,
             "CustomKeyStoreId": "cks-1234567890abcdef0",
             "CustomKeyStoreName": "target",

@@ -19,6 +19,8 @@ mod durable;
 mod heads;
 mod history;
 mod language;
+mod material;
+mod proxied;
 mod sealed;
 mod serving;
 mod signatures;
@@ -106,6 +108,12 @@ pub const TARGETS: &[Target] = &[
         seeds: sealed::marker_seeds,
     },
     Target {
+        name: "material",
+        doc: "private keys, public keys and ciphertexts of ML-KEM: what is taken over is a key, and stays the same one",
+        run: material::material,
+        seeds: material::seeds,
+    },
+    Target {
         name: "policy",
         doc: "policy documents of all kinds: errors point into them, decisions do not depend on white space, a deny is final",
         run: language::policy,
@@ -146,6 +154,12 @@ pub const TARGETS: &[Target] = &[
         doc: "audit records of hostile calls: are JSON that says what was sent, and are found again",
         run: trails::trail,
         seeds: trails::seeds,
+    },
+    Target {
+        name: "xks",
+        doc: "answers of proxies of external key stores: are refused, or have the lengths and the sum that they must",
+        run: proxied::xks,
+        seeds: proxied::seeds,
     },
 ];
 

@@ -3,15 +3,13 @@
 use crate::Failure;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use wire::Timestamp;
 use wire::sigv4::{Scope, Signer, SigningKey};
-
-/// The region that requests are signed for.
-const REGION: &str = "us-east-1";
 
 /// Room for the answers of the measured operations.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -35,6 +33,8 @@ impl Credentials {
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) credentials: Credentials,
+    /// The region that requests are signed for.
+    pub(crate) region: &'static str,
 }
 
 /// What a load found.
@@ -44,49 +44,62 @@ pub(crate) struct Sample {
     pub(crate) latencies: Vec<Duration>,
 }
 
-/// Makes one call and gives its answer as JSON.
-pub(crate) async fn call(
-    target: &Target,
-    service: &str,
-    operation: &str,
-    body: &str,
-) -> Result<serde_json::Value, Failure> {
-    let key = SigningKey::derive(
-        target.credentials.secret_access_key.as_bytes(),
-        &Scope::at(now()?, REGION, service),
-    );
-    let mut stream = TcpStream::connect(target.address).await?;
-    let mut answer = vec![0; ANSWER_BYTES_MAX];
-    let request = request(target, service, Some(operation), body, &key)?;
-    let (status, body) = exchange(&mut stream, &request, &mut answer).await?;
-    let text = answer.get(body).unwrap_or_default();
-    if status != 200 {
-        return Err(format!("{operation}: {status} {}", String::from_utf8_lossy(text)).into());
-    }
-    Ok(serde_json::from_slice(text)?)
+/// A connection for calls that are not measured.
+pub(crate) struct Connection<'t> {
+    target: &'t Target,
+    service: &'static str,
+    key: SigningKey,
+    stream: TcpStream,
+    answer: Vec<u8>,
 }
 
-/// Sends the same call, newly signed each time, over a number of connections for a time.
+impl<'t> Connection<'t> {
+    pub(crate) async fn open(target: &'t Target, service: &'static str) -> Result<Self, Failure> {
+        let stream = TcpStream::connect(target.address).await?;
+        stream.set_nodelay(true)?;
+        let key = target.signing_key(service)?;
+        Ok(Self { target, service, key, stream, answer: vec![0; ANSWER_BYTES_MAX] })
+    }
+
+    /// Makes a call and gives its answer as JSON.
+    pub(crate) async fn call(&mut self, operation: &str, body: &str) -> Result<serde_json::Value, Failure> {
+        let request = request(self.target, self.service, Some(operation), body, &self.key)?;
+        let (status, body) = exchange(&mut self.stream, &request, &mut self.answer).await?;
+        let text = self.answer.get(body).unwrap_or_default();
+        if status != 200 {
+            return Err(format!("{operation}: {status} {}", String::from_utf8_lossy(text)).into());
+        }
+        Ok(serde_json::from_slice(text)?)
+    }
+}
+
+impl Target {
+    fn signing_key(&self, service: &str) -> Result<SigningKey, Failure> {
+        let scope = Scope::at(now()?, self.region, service);
+        Ok(SigningKey::derive(self.credentials.secret_access_key.as_bytes(), &scope))
+    }
+}
+
+/// Makes a call with each of the bodies in turn, newly signed each time, over a number of connections for a time.
 pub(crate) async fn load(
     target: &Target,
     service: &'static str,
     operation: Option<&'static str>,
-    body: &str,
+    bodies: &Arc<[String]>,
     time: Duration,
     connections: u32,
 ) -> Result<Sample, Failure> {
-    let key = Arc::new(SigningKey::derive(
-        target.credentials.secret_access_key.as_bytes(),
-        &Scope::at(now()?, REGION, service),
-    ));
-    let body: Arc<str> = Arc::from(body);
+    let key = Arc::new(target.signing_key(service)?);
     let start = Instant::now();
     let mut tasks = JoinSet::new();
+    let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..connections {
-        let (target, key, body) = (target.clone(), Arc::clone(&key), Arc::clone(&body));
-        tasks.spawn(
-            async move { one_connection(&target, service, operation, &body, &key, start + time).await },
-        );
+        let (target, key, bodies) = (target.clone(), Arc::clone(&key), Arc::clone(bodies));
+        let (next, end) = (Arc::clone(&next), start + time);
+        tasks.spawn(async move {
+            let body = || bodies.get(next.fetch_add(1, Ordering::Relaxed) % bodies.len().max(1));
+            one_connection(&target, service, operation, body, &key, end).await
+        });
     }
     let mut latencies = Vec::new();
     while let Some(done) = tasks.join_next().await {
@@ -97,11 +110,11 @@ pub(crate) async fn load(
     Ok(Sample { elapsed, latencies })
 }
 
-async fn one_connection(
+async fn one_connection<'b>(
     target: &Target,
     service: &str,
     operation: Option<&str>,
-    body: &str,
+    body: impl Fn() -> Option<&'b String>,
     key: &SigningKey,
     end: Instant,
 ) -> Result<Vec<Duration>, Failure> {
@@ -110,6 +123,7 @@ async fn one_connection(
     let mut answer = vec![0; ANSWER_BYTES_MAX];
     let mut latencies = Vec::new();
     while Instant::now() < end {
+        let body = body().ok_or("nothing to send")?;
         let request = request(target, service, operation, body, key)?;
         let sent = Instant::now();
         let (status, body) = exchange(&mut stream, &request, &mut answer).await?;
@@ -138,7 +152,7 @@ fn request(
         None => builder.header("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
     };
     let (mut parts, ()) = builder.body(())?.into_parts();
-    let scope = Scope::at(now, REGION, service);
+    let scope = Scope::at(now, target.region, service);
     let signer =
         Signer { access_key_id: &target.credentials.access_key_id, session_token: None, scope: &scope, key };
     signer.sign(&mut parts, body.as_bytes(), now)?;

@@ -12,7 +12,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The crates of Fastness. All others are heard at `warn` and above only, whatever the level: at `trace`, some write down what goes
 /// over the wire.
-const OWN: [&str; 17] = [
+const OWN: [&str; 21] = [
+    "attestation",
     "cloudhsmv2",
     "cloudtrail",
     "confine",
@@ -22,14 +23,17 @@ const OWN: [&str; 17] = [
     "keyring",
     "kms",
     "memory",
+    "outbound",
     "platform",
     "policy",
+    "primitives",
     "seals",
     "server",
     "store",
     "sts",
     "telemetry",
     "wire",
+    "xks",
 ];
 
 /// Starts logging.

@@ -253,6 +253,11 @@ impl Keyring {
         self.0.materials.has_fingerprint(place, sealed, of, fingerprint)
     }
 
+    /// Closes material that is deleted: what is in memory of it is wiped when its last user is done.
+    pub fn forget_material(&self, place: &[u8], sealed: &[u8]) {
+        self.0.materials.forget(place, sealed);
+    }
+
     /// The shred that material of an owner is sealed under from now on.
     ///
     /// # Errors

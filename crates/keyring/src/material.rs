@@ -267,6 +267,11 @@ impl Materials {
         Ok(verify_slices_are_equal(digest.as_ref(), &expected).is_ok())
     }
 
+    /// Closes what is open of the material sealed here.
+    pub(crate) fn forget(&self, place: &[u8], sealed: &[u8]) {
+        self.open.remove(&Location { place, sealed });
+    }
+
     /// Seals twice: under the owner's shred, and what that gives by the barrier, so that neither is enough without the other.
     fn seal(&self, place: &[u8], plaintext: &[u8]) -> Result<SealedKey, KeyringError> {
         let shredded = self.shreds.seal(owner(place)?, place, plaintext)?;

@@ -85,7 +85,7 @@ fn material_is_imported_as_it_is() {
         if let Some(expected) = expected {
             assert_eq!(mark(&open), expected);
         }
-        for wrong in [&[][..], &[7; 31], &[7; 33], &bytes.get(1..).unwrap()] {
+        for wrong in [&[][..], &[7; 31], &[7; 33], bytes.get(1..).unwrap()] {
             let refused = keyring.import_material(b"here", spec, wrong);
             assert!(matches!(refused, Err(KeyringError::NotMaterial)), "{spec:?}");
         }

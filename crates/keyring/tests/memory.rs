@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is tests")]
 
 use keyring::{KeyFile, Keyring, MaterialSpec, Passphrase, Random, SystemRandom, Work};
+use primitives::MacSpec;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex};
@@ -80,6 +81,10 @@ fn keys_are_wiped() {
     let drawn = [all[0], all[1], all[2], all[259]];
     assert_eq!(count(&all[3..19]), [0; 16], "shreds are wrapped but while they are used");
     assert_eq!(count(&drawn), [1, 1, 1, 1], "one copy of each while open");
+    let mac = keyring.generate_material(b"mac", MaterialSpec::Mac(MacSpec::Hmac256), &*random).unwrap();
+    keyring.material(b"mac", &mac.0).unwrap().mac().unwrap().mac(b"value");
+    let all = random.0.lock().unwrap().clone();
+    assert_eq!(count(&all[260..]), [0], "of a key of HMAC there are its inner states alone");
     let rekeyed = {
         keyring.rekey(&[&key]).unwrap();
         random.0.lock().unwrap()[all.len()..].to_vec()

@@ -13,6 +13,9 @@ pub(crate) enum Key<'a> {
     Many(Vec<String>),
 }
 
+/// Room for the keys that most accesses have.
+const KEYS_USUAL: usize = 8;
+
 /// One action on one resource, with the condition keys that only the service knows.
 #[derive(Debug)]
 pub struct Access<'a> {
@@ -41,7 +44,7 @@ impl<'a> Access<'a> {
             resource_tags: None,
             request_tags: Vec::new(),
             removed_tags: Vec::new(),
-            keys: Vec::new(),
+            keys: Vec::with_capacity(KEYS_USUAL),
         }
     }
 
@@ -104,7 +107,10 @@ impl<'a> Access<'a> {
 }
 
 /// The condition keys that every service has, as AWS writes them.
-const GLOBAL: [&str; 19] = [
+const GLOBAL: [&str; 24] = [
+    "aws:CalledVia",
+    "aws:CalledViaFirst",
+    "aws:CalledViaLast",
     "aws:CurrentTime",
     "aws:EpochTime",
     "aws:MultiFactorAuthPresent",
@@ -116,6 +122,8 @@ const GLOBAL: [&str; 19] = [
     "aws:RequestedRegion",
     "aws:ResourceAccount",
     "aws:SecureTransport",
+    "aws:SourceAccount",
+    "aws:SourceArn",
     "aws:SourceIdentity",
     "aws:SourceIp",
     "aws:TagKeys",
@@ -134,6 +142,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) principal_tags: &'a BTreeMap<String, String>,
     pub(crate) access: &'a Access<'a>,
+    /// The service that makes the call on the caller's behalf.
+    pub(crate) via: Option<&'a str>,
+    /// The resource on whose behalf a service calls.
+    pub(crate) source_arn: Option<&'a str>,
     made: Made,
 }
 
@@ -145,6 +157,7 @@ struct Made {
     user_id: OnceCell<String>,
     token_issue_time: OnceCell<String>,
     tag_keys: OnceCell<Vec<String>>,
+    called_via: OnceCell<Vec<String>>,
 }
 
 impl<'a> Facts<'a> {
@@ -154,7 +167,7 @@ impl<'a> Facts<'a> {
         principal_tags: &'a BTreeMap<String, String>,
         access: &'a Access<'a>,
     ) -> Self {
-        Self { call, caller, principal_tags, access, made: Made::default() }
+        Self { call, caller, principal_tags, access, via: None, source_arn: None, made: Made::default() }
     }
 
     fn global(&self, name: &str) -> Option<Values<'_>> {
@@ -166,11 +179,21 @@ impl<'a> Facts<'a> {
             "currenttime" => self.made.current_time.get_or_init(|| call.now.rfc3339()),
             "epochtime" => self.made.epoch_time.get_or_init(|| call.now.epoch_seconds().to_string()),
             "requestedregion" => self.access.region.unwrap_or(&call.region),
+            // A service's own addresses are nobody's to know.
+            "sourceip" if self.via.is_some() => return None,
             "sourceip" => &call.source_ip,
             "securetransport" => truth(call.secure),
-            "useragent" => call.user_agent.as_deref()?,
+            "useragent" => self.via.or(call.user_agent.as_deref())?,
+            "calledvia" => {
+                return self.via.map(|service| {
+                    Values::Owned(self.made.called_via.get_or_init(|| vec![service.to_owned()]))
+                });
+            }
+            "calledviafirst" | "calledvialast" => self.via?,
+            "sourcearn" => self.source_arn?,
+            "sourceaccount" => self.source_arn?.split(':').nth(4)?,
             "referer" => call.referer.as_deref()?,
-            "viaawsservice" => "false",
+            "viaawsservice" => truth(self.via.is_some()),
             "resourceaccount" if self.access.resource != "*" => {
                 self.access.account.unwrap_or_else(|| principal.account())
             }

@@ -1,6 +1,7 @@
 //! All that an operation is given.
 
 use crate::access::Facts;
+use crate::forward::Via;
 use crate::trail::{Resource, ServiceEvent};
 use crate::{Access, Call, Caller, Denial, Fault, KeyStores, Principal, Tx};
 use base64::Engine as _;
@@ -189,6 +190,17 @@ pub struct Cx<'a> {
     resources: Vec<Resource>,
     events: Vec<ServiceEvent>,
     told: Option<Value>,
+    via: Option<Via>,
+    source_arn: Option<String>,
+}
+
+/// What is kept of a call while it makes another on its caller's behalf, and what that one left.
+pub(crate) struct Scope {
+    pub(crate) authorized: bool,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) events: Vec<ServiceEvent>,
+    pub(crate) told: Option<Value>,
+    via: Option<Via>,
 }
 
 impl<'a> Cx<'a> {
@@ -204,7 +216,58 @@ impl<'a> Cx<'a> {
             resources: Vec::new(),
             events: Vec::new(),
             told: None,
+            via: None,
+            source_arn: None,
         }
+    }
+
+    /// Begins a call on the caller's behalf.
+    pub(crate) fn enter(&mut self, via: Via) -> Scope {
+        self.swap(Scope {
+            authorized: false,
+            resources: Vec::new(),
+            events: Vec::new(),
+            told: None,
+            via: Some(via),
+        })
+    }
+
+    /// Ends it.
+    pub(crate) fn leave(&mut self, outer: Scope) -> Scope {
+        self.swap(outer)
+    }
+
+    fn swap(&mut self, scope: Scope) -> Scope {
+        Scope {
+            authorized: std::mem::replace(&mut self.authorized, scope.authorized),
+            resources: std::mem::replace(&mut self.resources, scope.resources),
+            events: std::mem::replace(&mut self.events, scope.events),
+            told: std::mem::replace(&mut self.told, scope.told),
+            via: std::mem::replace(&mut self.via, scope.via),
+        }
+    }
+
+    /// The service that makes the call on the caller's behalf, such as `secretsmanager.amazonaws.com`; none for direct calls.
+    pub fn via(&self) -> Option<&'static str> {
+        self.via.as_ref().map(|via| via.service)
+    }
+
+    /// The ids of the request and of its audit record.
+    pub fn ids(&self) -> (&str, &str) {
+        match &self.via {
+            Some(via) => (&via.request_id, &via.event_id),
+            None => (&self.call.request_id, &self.call.event_id),
+        }
+    }
+
+    /// A service that calls for itself does it on behalf of this resource: `aws:SourceArn`.
+    pub fn set_source_arn(&mut self, arn: &str) {
+        self.source_arn = Some(arn.to_owned());
+    }
+
+    /// The resource on whose behalf a service calls.
+    pub fn source_arn(&self) -> Option<&str> {
+        self.source_arn.as_deref()
     }
 
     /// Who calls.
@@ -356,7 +419,9 @@ impl<'a> Cx<'a> {
         then: impl FnOnce(&policy::Request<'_>, &Policies<'_>, &Facts<'_>) -> T,
     ) -> Result<T, Fault> {
         let permissions = self.permissions()?;
-        let facts = Facts::new(self.call, self.caller, &permissions.tags, access);
+        let mut facts = Facts::new(self.call, self.caller, &permissions.tags, access);
+        facts.via = self.via.as_ref().map(|via| via.service);
+        facts.source_arn = self.source_arn.as_deref();
         let arn = self.caller.principal.arn();
         let role_arn = match &self.caller.principal {
             role @ Principal::Role { .. } => role.principal_arn(),

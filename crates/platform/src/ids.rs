@@ -67,16 +67,18 @@ impl Uuids {
 fn uuid_of(mut bytes: [u8; 16]) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let mut text = String::with_capacity(36);
-    for (i, byte) in bytes.iter().enumerate() {
-        if matches!(i, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push(hex_digit(byte >> 4));
-        text.push(hex_digit(byte & 15));
+    let mut text = [0; UUID_BYTES];
+    let mut places = text.iter_mut();
+    for (i, byte) in bytes.into_iter().enumerate() {
+        let dash = matches!(i, 4 | 6 | 8 | 10).then_some(b'-');
+        let digits = [hex_digit(byte >> 4), hex_digit(byte & 15)];
+        dash.into_iter().chain(digits).zip(&mut places).for_each(|(digit, place)| *place = digit);
     }
-    text
+    str::from_utf8(&text).unwrap_or_default().to_owned()
 }
+
+/// The length of a UUID's text.
+const UUID_BYTES: usize = 36;
 
 /// A 12-digit account id that does not start with zero.
 pub fn account(random: &dyn Random) -> String {
@@ -86,8 +88,8 @@ pub fn account(random: &dyn Random) -> String {
     (100_000_000_000 + u64::from_le_bytes(bytes) % span).to_string()
 }
 
-fn hex_digit(value: u8) -> char {
-    char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 })
+fn hex_digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
 fn draw<const N: usize>(prefix: &str, length: usize, alphabet: &[u8; N], random: &dyn Random) -> String {

@@ -10,6 +10,7 @@ mod cx;
 pub mod denial;
 mod document;
 mod fault;
+mod forward;
 pub mod ids;
 mod key_store;
 mod operation;

@@ -19,12 +19,14 @@ const LOG_READ_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub struct Tx<'a> {
     txn: store::Txn,
     keyring: &'a Keyring,
+    /// Room for the key of a row that is read.
+    key: Vec<u8>,
 }
 
 impl<'a> Tx<'a> {
     /// Begins at the newest committed state.
     pub fn begin(store: &store::Store, keyring: &'a Keyring) -> Self {
-        Self { txn: store.begin(), keyring }
+        Self { txn: store.begin(), keyring, key: Vec::new() }
     }
 
     /// Adds an entry to a log, sealed.
@@ -118,9 +120,14 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
     /// # Errors
     /// Unavailable, if the store or the keyring cannot be read.
     pub fn get(&self, tx: &mut Tx<'_>, path: &[&str]) -> Result<Option<Arc<T>>, Fault> {
-        let Ok(key) = self.key(path) else { return Ok(None) };
-        let keyring = tx.keyring;
-        tx.txn.get_decoded(&key, |sealed| self.decode(keyring, &key, sealed))
+        let (mut key, keyring) = (std::mem::take(&mut tx.key), tx.keyring);
+        key.clear();
+        if self.write_key(path, &mut key).is_err() {
+            return Ok(None);
+        }
+        let row = tx.txn.get_decoded(&key, |sealed| self.decode(keyring, &key, sealed));
+        tx.key = key;
+        row
     }
 
     /// Writes the row at a path.
@@ -193,8 +200,13 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
     }
 
     fn key(&self, path: &[&str]) -> Result<Vec<u8>, SeparatorInPath> {
-        let length = self.name.len() + path.iter().map(|part| part.len() + 1).sum::<usize>();
-        let mut key = Vec::with_capacity(length);
+        let mut key = Vec::new();
+        self.write_key(path, &mut key)?;
+        Ok(key)
+    }
+
+    fn write_key(&self, path: &[&str], key: &mut Vec<u8>) -> Result<(), SeparatorInPath> {
+        key.reserve(self.name.len() + path.iter().map(|part| part.len() + 1).sum::<usize>());
         key.extend_from_slice(self.name.as_bytes());
         for part in path {
             if part.as_bytes().contains(&0) {
@@ -203,6 +215,6 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
             key.push(0);
             key.extend_from_slice(part.as_bytes());
         }
-        Ok(key)
+        Ok(())
     }
 }

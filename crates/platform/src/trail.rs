@@ -2,6 +2,7 @@
 
 use crate::{AnyShape, Call, Caller, Principal, Session};
 use serde_json::{Map, Value, json};
+use wire::json::write_string;
 
 /// The largest `requestParameters` or `responseElements` that a record holds, in bytes of JSON; a larger one is left out and its
 /// size told, as CloudTrail does.
@@ -69,7 +70,7 @@ impl Record<'_> {
         let mut out = Vec::with_capacity(RECORD_BYTES_USUAL);
         let mut object = Writer::new(&mut out);
         object.text("eventVersion", "1.11");
-        object.raw("userIdentity", |out| user_identity(self.caller, out));
+        object.raw("userIdentity", |out| user_identity(self.caller, self.call, out));
         object.text("eventTime", &seconds(self.call.now.0));
         object.text("eventSource", self.source);
         object.text("eventName", self.name);
@@ -154,30 +155,23 @@ impl<'o> Writer<'o> {
         Self { out, empty: true }
     }
 
-    fn raw(&mut self, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    /// The names are those of the format, and need no escapes.
+    fn raw(&mut self, name: &'static str, value: impl FnOnce(&mut Vec<u8>)) {
         if !std::mem::take(&mut self.empty) {
             self.out.push(b',');
         }
-        string(name, self.out);
-        self.out.push(b':');
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
         value(self.out);
     }
 
-    fn text(&mut self, name: &str, value: &str) {
-        self.raw(name, |out| string(value, out));
+    fn text(&mut self, name: &'static str, value: &str) {
+        self.raw(name, |out| write_string(out, value));
     }
 
     fn end(self) {
         self.out.push(b'}');
-    }
-}
-
-fn string(text: &str, out: &mut Vec<u8>) {
-    let start = out.len();
-    if serde_json::to_writer(&mut *out, text).is_err() {
-        // Writing text to memory does not fail; should it ever, the record stays well formed.
-        out.truncate(start);
-        out.extend_from_slice(b"\"\"");
     }
 }
 
@@ -215,7 +209,7 @@ fn resources(resources: &[Resource], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-fn user_identity(caller: &Caller, out: &mut Vec<u8>) {
+fn user_identity(caller: &Caller, call: &Call, out: &mut Vec<u8>) {
     let principal = &caller.principal;
     let kind = match principal {
         Principal::Anonymous if caller.access_key_id.is_some() => "Unknown",
@@ -245,6 +239,10 @@ fn user_identity(caller: &Caller, out: &mut Vec<u8>) {
     }
     if let Principal::User { name, .. } = principal {
         object.text("userName", name);
+    }
+    // A service that calls on somebody's behalf stands where the caller's address would.
+    if call.source_ip.ends_with(".amazonaws.com") && !matches!(principal, Principal::Service { .. }) {
+        object.text("invokedBy", &call.source_ip);
     }
     if let Some(session) = caller.session.as_deref() {
         let context = session_context(principal, session);

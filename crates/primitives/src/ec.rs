@@ -11,6 +11,8 @@ use aws_lc_rs::signature::{
     ECDSA_P521_SHA512_ASN1, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
     EcdsaVerificationAlgorithm, KeyPair as _, ParsedPublicKey,
 };
+use pkcs8::der::Decode as _;
+use pkcs8::spki::SubjectPublicKeyInfoRef;
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
@@ -116,15 +118,18 @@ impl Private for Ec {
 
     fn agree(&self, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let algorithm = self.curve.agreeing.ok_or(Error::Algorithm)?;
+        require_same_curve(&self.spki()?, peer)?;
         let peer = agreement::UnparsedPublicKey::new(algorithm, peer);
-        let peer = agreement::ParsedPublicKey::try_from(peer).map_err(|_| Error::PublicKey)?;
-        // The library takes bare points as well.
-        if peer.format() != agreement::ParsedPublicKeyFormat::X509 {
-            return Err(Error::PublicKey);
-        }
         let copy = |secret: &[u8]| Ok(Zeroizing::new(secret.to_vec()));
         agreement::agree(self.agreeing(algorithm)?, peer, Error::PublicKey, copy)
     }
+}
+
+/// Requires that the peer's key names the same curve. The library takes bare points and spelled-out parameters as well, which RFC 5480
+/// forbids (section 2.1.1).
+fn require_same_curve(own: &[u8], peer: &[u8]) -> Result<(), Error> {
+    let parse = |spki| SubjectPublicKeyInfoRef::from_der(spki).map_err(|_| Error::PublicKey);
+    if parse(own)?.algorithm == parse(peer)?.algorithm { Ok(()) } else { Err(Error::PublicKey) }
 }
 
 pub(crate) struct Verifier {

@@ -5,7 +5,7 @@ use aws_lc_rs::hmac;
 use std::fmt;
 
 /// A key of HMAC. AWS-LC wipes it when it is dropped.
-pub struct MacKey(hmac::Key);
+pub struct MacKey(Box<hmac::Key>);
 
 impl MacKey {
     /// A key from its bytes.
@@ -19,7 +19,11 @@ impl MacKey {
             MacSpec::Hmac384 => hmac::HMAC_SHA384,
             MacSpec::Hmac512 => hmac::HMAC_SHA512,
         };
-        if bytes.len() == spec.bytes() { Ok(Self(hmac::Key::new(algorithm, bytes))) } else { Err(Error::Key) }
+        if bytes.len() == spec.bytes() {
+            Ok(Self(Box::new(hmac::Key::new(algorithm, bytes))))
+        } else {
+            Err(Error::Key)
+        }
     }
 
     /// The code of a message.

@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::identify::Credentials;
 use crate::limits::{Limits, Quotas};
 use platform::ids::Uuids;
-use platform::{AnyOperation, Call, Denials, Env, Fault, Service, ServiceQuotas, Tx};
+use platform::{AnyOperation, Call, Denials, Env, Fault, Service, ServiceQuotas, TrailFacts, Tx};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
@@ -44,6 +44,8 @@ pub(crate) struct HostedOperation {
     pub(crate) bound: Option<Box<dyn AnyOperation>>,
     /// The quota that its calls count against, among all of the deployment.
     pub(crate) quota: usize,
+    /// How its calls are recorded.
+    pub(crate) facts: TrailFacts,
 }
 
 impl Deployment {
@@ -158,8 +160,9 @@ impl Hosted {
         let start = all.start_of(model.name);
         let operations = model.operations.iter().map(|operation| {
             let name = operation.name;
-            let quota = start + quotas.index(name, service.trail(name).read_only);
-            (name, HostedOperation { bound: bound.remove(name), quota })
+            let facts = service.trail(name);
+            let quota = start + quotas.index(name, facts.read_only);
+            (name, HostedOperation { bound: bound.remove(name), quota, facts })
         });
         let operations = operations.collect();
         let source = format!("{}.amazonaws.com", model.signing_name);

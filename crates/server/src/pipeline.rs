@@ -77,7 +77,8 @@ impl Deployment {
         body: &[u8],
     ) -> Reply {
         let operation = hosted.operation(route.operation.name);
-        let facts = hosted.service.trail(route.operation.name);
+        let unknown = || hosted.service.trail(route.operation.name);
+        let facts = operation.map_or_else(unknown, |operation| operation.facts);
         let presented = match presented {
             Ok(presented) => presented,
             Err(error) => return self.refuse_signature(call, route, hosted, facts, None, &error).await,

@@ -14,13 +14,34 @@ use crate::store::{Published, Shared};
 use crate::txn::Intent;
 use crate::{CommitError, Committed, Engine, Group, Image, Limits, LogId, Op, StoreError};
 
-/// How long a group waits for more transactions when many come.
-const LINGER: Duration = Duration::from_micros(400);
+/// How long a group waits for more transactions when many come: about as long as a disk takes to make one durable.
+const LINGER: Duration = Duration::from_millis(1);
 
 /// How many more make that worth it.
 const WORTH_WAITING_FOR: u128 = 4;
 
-pub(crate) type Reply = oneshot::Sender<Result<Committed, CommitError>>;
+pub(crate) type Reply = oneshot::Sender<Answer>;
+
+/// What became of a transaction, for whoever waits for it.
+pub(crate) struct Answer {
+    pub(crate) result: Result<Committed, CommitError>,
+    /// Others who are to be told as well.
+    _others: Others,
+}
+
+/// The callers of a group who were not told yet that it is durable; they are when this is dropped.
+///
+/// The first caller of a group gets the others. Whether it takes them or is gone by then, they are woken: as a rule on a thread that
+/// runs such callers, which costs less than to wake each from the committing thread.
+struct Others(Vec<(Reply, Committed)>);
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        for (reply, committed) in self.0.drain(..) {
+            answer(reply, Ok(committed));
+        }
+    }
+}
 
 pub(crate) enum Request {
     Commit(Intent, Reply),
@@ -203,8 +224,10 @@ impl<E: Engine> Committer<E> {
         let previous = std::mem::replace(&mut *current, published);
         drop(current);
         drop(previous);
-        for (reply, committed) in pending.accepted {
-            answer(reply, Ok(committed));
+        let mut accepted = pending.accepted.into_iter();
+        if let Some((first, committed)) = accepted.next() {
+            // It comes back, and with it the others, if the caller went away.
+            let _ = first.send(Answer { result: Ok(committed), _others: Others(accepted.collect()) });
         }
     }
 
@@ -216,5 +239,6 @@ impl<E: Engine> Committer<E> {
 }
 
 fn answer(reply: Reply, result: Result<Committed, CommitError>) {
-    let _ = reply.send(result); // nobody to tell if the caller went away
+    let answer = Answer { result, _others: Others(Vec::new()) };
+    let _ = reply.send(answer); // nobody to tell if the caller went away
 }

@@ -87,7 +87,7 @@ pub const CHANGED_FACTOR_MAX: usize = 4;
 
 impl Default for Sizes {
     fn default() -> Self {
-        Sizes { segment_bytes: 64 << 20, changed_bytes: 8 << 20, table_cache_bytes: 256 << 20 }
+        Sizes { segment_bytes: 64 << 20, changed_bytes: 8 << 20, table_cache_bytes: 64 << 20 }
     }
 }
 

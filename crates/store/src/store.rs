@@ -116,7 +116,7 @@ impl Store {
         };
         let (reply, answer) = oneshot::channel();
         self.send(Request::Commit(intent, reply)).await?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        answer.await.map_err(|_| StoreError::Closed)?.result
     }
 
     /// [`commit`](Self::commit) for a thread that may block.

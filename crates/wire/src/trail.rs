@@ -1,10 +1,9 @@
 //! Inputs and outputs as CloudTrail records them.
 
 use crate::{
-    constraint::lower_first,
     field::{Field, Writer},
     json,
-    schema::Schema,
+    schema::{Member, Schema},
     types::{Document, Timestamp},
 };
 
@@ -31,13 +30,35 @@ struct TrailWriter<'a> {
 }
 
 impl TrailWriter<'_> {
-    /// Writes the name and value of a member, unless the value leaves nothing to write. Returns whether it did.
+    /// Writes the name and value of an entry, unless the value leaves nothing to write. Returns whether it did.
     fn pair(&mut self, comma: bool, name: &str, schema: &'static Schema, value: &dyn Field) -> bool {
+        self.named(comma, |out| json::write_string(out, name), schema, value)
+    }
+
+    /// [`pair`](Self::pair) for a member, whose name is one of the model and needs no escapes.
+    fn member(&mut self, comma: bool, member: &Member, value: &dyn Field) -> bool {
+        let name = |out: &mut Vec<u8>| {
+            let (first, rest) = member.name.as_bytes().split_at_checked(1).unwrap_or_default();
+            out.push(b'"');
+            out.extend(first.iter().map(u8::to_ascii_lowercase));
+            out.extend_from_slice(rest);
+            out.push(b'"');
+        };
+        self.named(comma, name, member.schema, value)
+    }
+
+    fn named(
+        &mut self,
+        comma: bool,
+        name: impl FnOnce(&mut Vec<u8>),
+        schema: &'static Schema,
+        value: &dyn Field,
+    ) -> bool {
         let start = self.out.len();
         if comma {
             self.out.push(b',');
         }
-        json::write_string(self.out, name);
+        name(self.out);
         self.out.push(b':');
         let before = self.out.len();
         value.write(self, schema);
@@ -145,7 +166,7 @@ impl Writer for TrailWriter<'_> {
                 break;
             }
             if field.present() {
-                comma |= self.pair(comma, &lower_first(member.name), member.schema, *field);
+                comma |= self.member(comma, member, *field);
             }
         }
         self.out.push(b'}');
@@ -157,7 +178,7 @@ impl Writer for TrailWriter<'_> {
         }
         self.out.push(b'{');
         if let Some(member) = schema.members.get(index) {
-            self.pair(false, &lower_first(member.name), member.schema, value);
+            self.member(false, member, value);
         }
         self.out.push(b'}');
     }

@@ -2,49 +2,14 @@
 
 use crate::settings::Way;
 use platform::{DeviceError, Trouble};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-
-/// The configuration cannot be used.
-#[derive(Debug)]
-pub struct Unusable(pub(crate) String);
-
-impl std::fmt::Display for Unusable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the certificates that proxies of external key stores are trusted by: {}", self.0)
-    }
-}
-
-impl std::error::Error for Unusable {}
-
-/// TLS that trusts the certificates of a file, or those of the system.
-pub(crate) fn trusted(file: Option<&Path>) -> Result<Arc<ClientConfig>, Unusable> {
-    let mut roots = RootCertStore::empty();
-    let found = match file {
-        Some(path) => CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| Unusable(format!("{}: {error}", path.display())))?,
-        None => rustls_native_certs::load_native_certs().certs,
-    };
-    if roots.add_parsable_certificates(found).0 == 0 {
-        return Err(Unusable("there are none".to_owned()));
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Unusable(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
 
 /// Connects, and makes sure that it is `host` who answers.
 pub(crate) async fn connect(

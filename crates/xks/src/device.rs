@@ -1,7 +1,6 @@
 //! The keys behind proxies, as KMS uses keys outside of itself.
 
 use crate::call::{Request, call};
-use crate::connect::{Unusable, trusted};
 use crate::message;
 use crate::pool::{Place, Pool};
 use crate::sealed::Parts;
@@ -18,6 +17,18 @@ use zeroize::Zeroizing;
 
 /// How much longer than a call its caller waits: for the machine, which can be busy.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// What is configured cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// There is nobody to trust.
+    #[error("the certificates that proxies of external key stores are trusted by: {0}")]
+    Certificates(#[from] outbound::NoTrust),
+    /// The system gives no thread.
+    #[error("no thread for calls to proxies of external key stores: {0}")]
+    Thread(#[from] std::io::Error),
+}
 
 /// The proxies of external key managers that an operator lets KMS reach.
 pub struct External(Arc<Client>);
@@ -46,13 +57,12 @@ impl External {
     /// # Errors
     /// There are no certificates to trust, or the system gives no thread.
     pub fn new(settings: Settings) -> Result<Self, Unusable> {
-        let tls = trusted(settings.ca_file.as_deref())?;
+        let tls = outbound::trusted(settings.ca_file.as_deref())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("xks")
             .enable_all()
-            .build()
-            .map_err(|error| Unusable(error.to_string()))?;
+            .build()?;
         Ok(Self(Arc::new(Client { settings, tls, pool: Pool::default(), runtime: Some(runtime) })))
     }
 }

@@ -12,17 +12,22 @@ mod pool;
 mod sealed;
 mod settings;
 
-pub use connect::Unusable;
-pub use device::External;
+pub use device::{External, Unusable};
 pub use settings::{Route, Settings};
 
-/// Reads what a proxy may answer, for fuzzing: whatever it is, it is taken or refused.
+/// Reads bytes as every answer that a proxy may give to a call with this additional data and plaintext, and as what is kept of one.
+/// Tells whether all that is taken is sound: for fuzzing.
 #[doc(hidden)]
-pub fn read_answers(body: &[u8]) {
+pub fn is_sound(body: &[u8], aad: &[u8], plaintext: &[u8]) -> bool {
+    let named = !message::refusal(500, body).context.chars().any(char::is_control);
+    // These are taken or refused, and nothing is kept of them.
     let _health = message::health(body);
     let _metadata = message::fit(body);
-    let _decrypted = message::decrypted(body, body.len());
-    let _encrypted = message::encrypted(body, body, &[0; 16]);
-    let _refusal = message::refusal(500, body);
-    let _parts = sealed::Parts::read(body);
+    let sealed = message::encrypted(body, aad, plaintext).is_ok_and(|parts| {
+        parts.ciphertext.len() != plaintext.len() || sealed::Parts::read(&parts.write()) != Some(parts)
+    });
+    let opened =
+        message::decrypted(body, plaintext.len()).is_ok_and(|opened| opened.len() != plaintext.len());
+    let kept = sealed::Parts::read(body).is_some_and(|parts| parts.write() != body);
+    named && !sealed && !opened && !kept
 }

@@ -1,6 +1,6 @@
 //! One call, signed, with time limits and a bounded number of attempts.
 
-use super::connect::{Endpoint, trusted};
+use super::connect::Endpoint;
 use super::{KmsError, KmsSettings};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
@@ -69,7 +69,10 @@ pub(super) fn call(
 ) -> Result<Answer, KmsError> {
     let endpoint = Endpoint::new(settings)?;
     let credentials = credentials(settings)?;
-    let certificates = if endpoint.secure { Some(trusted(settings.ca_file.as_deref())?) } else { None };
+    let certificates = match endpoint.secure {
+        true => Some(outbound::trusted(settings.ca_file.as_deref())?),
+        false => None,
+    };
     let mut body = Zeroizing::new(Vec::with_capacity(16 << 10));
     serde_json::to_writer(&mut *body, input).map_err(|error| KmsError::Signing(error.to_string()))?;
     let attempt = async || {

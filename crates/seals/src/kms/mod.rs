@@ -53,7 +53,7 @@ pub enum KmsError {
     Plain(String),
     /// The certificates to trust cannot be had.
     #[error("the certificates to trust: {0}")]
-    Certificates(String),
+    Certificates(#[from] outbound::NoTrust),
     /// The credentials cannot be had.
     #[error("the credentials: {0}")]
     Credentials(#[from] SourceError),

@@ -6,6 +6,7 @@ use platform::{Cx, Fault, SealedSecret, Table, ids};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// `[serial number]`: tokens whose keys are gone.
 const FREE: Table<Free> = Table::new("cloudhsmv2/free-tokens");
@@ -48,14 +49,15 @@ impl Device {
         Token::new(Module::at(&self.module), &self.serial)
     }
 
-    pub(crate) fn so_pin(&self, cx: &Cx<'_>) -> Result<String, Fault> {
+    pub(crate) fn so_pin(&self, cx: &Cx<'_>) -> Result<Zeroizing<String>, Fault> {
         text(SealedSecret::new(Arc::clone(&self.so_pin), cx.keyring().clone()))
     }
 }
 
-fn text(pin: SealedSecret) -> Result<String, Fault> {
+fn text(pin: SealedSecret) -> Result<Zeroizing<String>, Fault> {
     let pin = pin.open()?;
-    String::from_utf8(pin.to_vec()).map_err(|_| Fault::bug("the PIN of a security officer is no text"))
+    let text = str::from_utf8(&pin).map_err(|_| Fault::bug("the PIN of a security officer is no text"))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// A PIN for the security officer of a cluster's token: 16 letters and digits, sealed. It is drawn before the token is there, so that a
@@ -63,7 +65,8 @@ fn text(pin: SealedSecret) -> Result<String, Fault> {
 pub(crate) fn new_officer(cx: &Cx<'_>) -> Result<Arc<str>, Fault> {
     const CHARS: usize = 16;
     let secret = ids::secret_access_key(cx.random());
-    let pin: String = secret.chars().filter(char::is_ascii_alphanumeric).take(CHARS).collect();
+    let pin: Zeroizing<String> =
+        Zeroizing::new(secret.chars().filter(char::is_ascii_alphanumeric).take(CHARS).collect());
     platform::seal_secret(cx.keyring(), &pin)
 }
 

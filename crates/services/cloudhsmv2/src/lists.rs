@@ -95,7 +95,7 @@ impl Handle<ops::DescribeClusters> for CloudHsm {
 fn shown(cx: &Cx<'_>, cluster: &Cluster) -> Result<crate::api::Cluster, Fault> {
     let early = [ClusterState::Uninitialized, ClusterState::InitializeInProgress, ClusterState::Initialized];
     let officer = match &cluster.device {
-        Some(device) if early.contains(&cluster.state) => Some(device.so_pin(cx)?),
+        Some(device) if early.contains(&cluster.state) => Some(device.so_pin(cx)?.to_string()),
         _ => None,
     };
     Ok(cluster.on_the_wire(officer))

@@ -1,15 +1,17 @@
 //! What hot operations cost in the service itself: one transaction each, with its reads and its decision, but without wire,
-//! signature, audit record and commit.
+//! signature, audit record and commit. Operations with key pairs stand beside what the primitive costs alone, measured in turns.
 
 use keyring::{KeyFile, Keyring, SystemRandom};
 use kms::Kms;
 use kms::api::{
-    CreateKeyRequest, DecryptRequest, DescribeKeyRequest, EncryptRequest, GenerateDataKeyRequest, ops,
+    CreateKeyRequest, DecryptRequest, DescribeKeyRequest, EncryptRequest, EncryptionAlgorithmSpec,
+    GenerateDataKeyRequest, KeySpec, KeyUsageType, SignRequest, SigningAlgorithmSpec, ops,
 };
 use platform::{
     AccessKey, Call, Caller, Cx, Directory, Env, Fault, Handle, Permissions, Principal, Role, Tx,
 };
 use policy::Policy;
+use primitives::{EncryptionAlgorithm, Hash, KeyPair, Message, PairSpec, SignatureAlgorithm};
 use std::hint::black_box;
 use std::sync::Arc;
 use wire::{Operation, Timestamp};
@@ -51,6 +53,38 @@ impl Deployment {
         eprintln!("{what:<40} {each:>7} ns of CPU");
         Ok(())
     }
+}
+
+/// Turns in which a primitive and the operation around it are measured; the best of each counts.
+const TURNS: u64 = 10;
+
+/// Nanoseconds that a run takes.
+fn each(runs: u64, mut work: impl FnMut() -> Result<(), Fault>) -> Result<u64, Fault> {
+    let start = cpu_nanos();
+    for _ in 0..runs {
+        work()?;
+    }
+    Ok((cpu_nanos() - start) / runs)
+}
+
+/// Prints what an operation costs beside its primitive.
+fn compare(
+    what: &str,
+    runs: u64,
+    mut primitive: impl FnMut() -> Result<(), Fault>,
+    mut operation: impl FnMut() -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let (mut alone, mut within) = (u64::MAX, u64::MAX);
+    for _ in 0..TURNS {
+        alone = alone.min(each(runs, &mut primitive)?);
+        within = within.min(each(runs, &mut operation)?);
+    }
+    let added = within.saturating_sub(alone);
+    let percent = added as f64 * 100.0 / alone as f64;
+    eprintln!(
+        "{what:<40} {within:>7} ns of CPU, {alone:>7} of them the primitive: {added} more, {percent:.1} %"
+    );
+    Ok(())
 }
 
 /// What this thread has had of a CPU, which other work on the machine distorts less than time that passed.
@@ -155,5 +189,80 @@ fn measure(deployment: &Deployment) -> Result<(), Fault> {
         deployment.measure::<ops::Decrypt>("Decrypt, 64 bytes", &decrypt)?;
         deployment.measure::<ops::GenerateDataKey>("GenerateDataKey, 32 bytes", &data_key)?;
     }
-    Ok(())
+    measure_pairs(deployment)
+}
+
+fn measure_pairs(deployment: &Deployment) -> Result<(), Fault> {
+    let failed = |error: primitives::Error| Fault::bug(error.to_string());
+    let create = |spec, usage| {
+        let input =
+            CreateKeyRequest { key_spec: Some(spec), key_usage: Some(usage), ..CreateKeyRequest::default() };
+        let made = deployment.call::<ops::CreateKey>(&input, true)?;
+        Ok::<_, Fault>(made.key_metadata.and_then(|key| key.arn).unwrap_or_default())
+    };
+    let message = [7; 64];
+    let rsa = SigningAlgorithmSpec::RsassaPssSha256;
+    for (spec, pair, signing_algorithm, algorithm, runs) in [
+        (KeySpec::Rsa2048, PairSpec::Rsa2048, rsa, SignatureAlgorithm::RsaPss(Hash::Sha256), 100),
+        (KeySpec::Rsa4096, PairSpec::Rsa4096, rsa, SignatureAlgorithm::RsaPss(Hash::Sha256), 20),
+        (
+            KeySpec::EccNistP256,
+            PairSpec::P256,
+            SigningAlgorithmSpec::EcdsaSha256,
+            SignatureAlgorithm::Ecdsa(Hash::Sha256),
+            2000,
+        ),
+        (
+            KeySpec::EccNistP384,
+            PairSpec::P384,
+            SigningAlgorithmSpec::EcdsaSha384,
+            SignatureAlgorithm::Ecdsa(Hash::Sha384),
+            500,
+        ),
+        (
+            KeySpec::EccNistEdwards25519,
+            PairSpec::Ed25519,
+            SigningAlgorithmSpec::Ed25519Sha512,
+            SignatureAlgorithm::Ed25519,
+            2000,
+        ),
+        (
+            KeySpec::MlDsa65,
+            PairSpec::MlDsa65,
+            SigningAlgorithmSpec::MlDsaShake256,
+            SignatureAlgorithm::MlDsa,
+            200,
+        ),
+    ] {
+        let key_id = create(spec, KeyUsageType::SignVerify)?;
+        let input =
+            SignRequest { key_id, message: message[..].into(), signing_algorithm, ..SignRequest::default() };
+        let pair = KeyPair::generate(pair).map_err(failed)?;
+        let alone =
+            || pair.sign(algorithm, Message::Raw(&message)).map(|made| drop(black_box(made))).map_err(failed);
+        let within =
+            || deployment.call::<ops::Sign>(black_box(&input), false).map(|made| drop(black_box(made)));
+        compare(&format!("Sign, {spec}"), runs, alone, within)?;
+    }
+    let key_id = create(KeySpec::Rsa2048, KeyUsageType::EncryptDecrypt)?;
+    let encrypt = EncryptRequest {
+        key_id: key_id.clone(),
+        plaintext: message[..].into(),
+        encryption_algorithm: Some(EncryptionAlgorithmSpec::RsaesOaepSha256),
+        ..EncryptRequest::default()
+    };
+    let decrypt = DecryptRequest {
+        key_id: Some(key_id),
+        ciphertext_blob: deployment.call::<ops::Encrypt>(&encrypt, false)?.ciphertext_blob,
+        encryption_algorithm: Some(EncryptionAlgorithmSpec::RsaesOaepSha256),
+        ..DecryptRequest::default()
+    };
+    let pair = KeyPair::generate(PairSpec::Rsa2048).map_err(failed)?;
+    let blob = pair.public_key().encrypt(EncryptionAlgorithm::OaepSha256, &message).map_err(failed)?;
+    let alone = || {
+        pair.decrypt(EncryptionAlgorithm::OaepSha256, &blob).map(|made| drop(black_box(made))).map_err(failed)
+    };
+    let within =
+        || deployment.call::<ops::Decrypt>(black_box(&decrypt), false).map(|made| drop(black_box(made)));
+    compare("Decrypt, RSA_2048", 100, alone, within)
 }

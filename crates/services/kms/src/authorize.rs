@@ -137,7 +137,7 @@ impl<'a> Use<'a> {
             return Err(self.out_of_reach(cx));
         }
         let policy = key.policy.policy()?;
-        let access = self.access(cx.account()).with_policy(&policy, Mode::KmsKey);
+        let access = self.access(cx.account(), cx.via()).with_policy(&policy, Mode::KmsKey);
         let allowed = cx.authorize_or(&access, |cx| match &self.grant {
             Some(asked) => grants::covers(cx, self, asked),
             None => Ok(false),
@@ -155,14 +155,14 @@ impl<'a> Use<'a> {
     /// Whether the policies, without grants, allow it.
     pub(crate) fn is_allowed(&self, cx: &mut Cx<'_>) -> Result<bool, Fault> {
         let policy = self.key.policy.policy()?;
-        let access = self.access(cx.account()).with_policy(&policy, Mode::KmsKey);
+        let access = self.access(cx.account(), cx.via()).with_policy(&policy, Mode::KmsKey);
         Ok(cx.decide(&access, false)? == Verdict::Allowed)
     }
 
     /// Whether the caller's own policies allow it, in their account's name.
     pub(crate) fn is_allowed_by_identity(&self, cx: &mut Cx<'_>) -> Result<bool, Fault> {
         let account = cx.account();
-        let access = self.access(account).owned_by(account);
+        let access = self.access(account, cx.via()).owned_by(account);
         Ok(cx.decide(&access, false)? == Verdict::Allowed)
     }
 
@@ -183,7 +183,7 @@ impl<'a> Use<'a> {
             .map_err(|error| Fault::bug(format!("a policy for {unique_id}: {error}")))?;
         // A key of the caller's own account: there a policy that names the role is subject to these limits alone.
         let account = cx.account();
-        let access = self.access(account).owned_by(account).with_policy(&policy, Mode::KmsKey);
+        let access = self.access(account, cx.via()).owned_by(account).with_policy(&policy, Mode::KmsKey);
         Ok(cx.decide(&access, false)? == Verdict::Allowed)
     }
 
@@ -204,7 +204,7 @@ impl<'a> Use<'a> {
     }
 
     /// The condition keys (Service Authorization Reference, "Condition keys for AWS Key Management Service").
-    fn access<'b>(&'b self, caller_account: &'b str) -> Access<'b> {
+    fn access<'b>(&'b self, caller_account: &'b str, via: Option<&str>) -> Access<'b> {
         let key = self.key;
         let mut access = Access::to(self.action, key.arn.as_str())
             .owned_by(&key.account)
@@ -222,6 +222,11 @@ impl<'a> Use<'a> {
         }
         if !key.aliases.is_empty() && key.aliases.len() <= ALIASES_PER_KEY {
             access = access.keys("kms:ResourceAliases", key.aliases.iter().cloned());
+        }
+        // Direct calls do not have the key.
+        if let Some(service) = via {
+            let name = service.strip_suffix(".amazonaws.com").unwrap_or(service);
+            access = access.key("kms:ViaService", format!("{name}.{}.amazonaws.com", key.region));
         }
         if let Some(alias) = self.alias {
             access = access.key("kms:RequestAlias", alias);

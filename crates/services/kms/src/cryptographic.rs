@@ -52,13 +52,13 @@ impl Operation {
             .or_grant(self.grant)
             .with_context(request.pairs);
         if let Some(condition) = A::CONDITION {
-            asks = asks.with(condition, algorithm.to_string());
+            asks = asks.with(condition, algorithm.text());
         }
         if let Some((condition, value)) = request.fact {
             asks = asks.with(condition, value);
         }
         asks.authorize(cx)?;
-        found.key.require(self.name, algorithm)?;
+        found.key.require(cx, self.name, algorithm)?;
         Ok(found)
     }
 }

@@ -71,7 +71,7 @@ impl Wanted<'_> {
             private_key: Blob::from(private_key),
             public_key: Blob(pair.public_key().spki().to_vec()),
             key_arn: key.arn.clone(),
-            material: key.current_name()?,
+            material: key.current_name(),
         })
     }
 }

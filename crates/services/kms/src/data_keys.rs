@@ -5,21 +5,17 @@ use crate::api::{
     DataKeySpec, EncryptionAlgorithmSpec, GenerateDataKeyRequest, GenerateDataKeyResponse,
     GenerateDataKeyWithoutPlaintextRequest, GenerateDataKeyWithoutPlaintextResponse, GrantOperation, ops,
 };
-use crate::authorize::Use;
 use crate::ciphertext;
 use crate::context::{NO_PAIRS, Pairs};
+use crate::cryptographic::{Operation, Request};
 use crate::errors::{dry_run, validation};
-use crate::grants;
-use crate::names::{Takes, find};
 use crate::recipient::{Recipient, Secret};
 use platform::{Cx, Fault, Handle};
 use wire::Blob;
 
 /// What the two operations have in common.
 struct Wanted<'a> {
-    operation: &'static str,
-    action: &'static str,
-    grant: GrantOperation,
+    operation: Operation,
     key_id: &'a str,
     pairs: Option<&'a Pairs>,
     spec: Option<DataKeySpec>,
@@ -39,17 +35,9 @@ impl Wanted<'_> {
     fn make(&self, cx: &mut Cx<'_>, recipient: Option<&Recipient>) -> Result<Made, Fault> {
         let length = self.length()?;
         let pairs = self.pairs.unwrap_or(&NO_PAIRS);
-        grants::check_tokens(cx, self.grant_tokens)?;
-        let found = find(cx, self.action, self.key_id, Takes::AnyName)?;
-        let algorithm = EncryptionAlgorithmSpec::SymmetricDefault;
-        Use::of(&found, self.action)
-            .across_accounts()
-            .for_recipient(recipient)
-            .or_grant(self.grant)
-            .with_context(pairs)
-            .with_algorithm(algorithm)
-            .authorize(cx)?;
-        found.key.require(self.operation, algorithm)?;
+        let request =
+            Request { key_id: self.key_id, grant_tokens: self.grant_tokens, pairs, fact: None, recipient };
+        let found = self.operation.begin(cx, &request, EncryptionAlgorithmSpec::SymmetricDefault)?;
         if self.dry_run == Some(true) {
             return Err(dry_run());
         }
@@ -59,7 +47,7 @@ impl Wanted<'_> {
             ciphertext: Blob(ciphertext::encrypt(cx, &found.key, pairs, &plaintext.0)?),
             plaintext,
             key_arn: found.key.arn.clone(),
-            material: found.key.current_name()?,
+            material: found.key.current_name(),
         })
     }
 
@@ -82,9 +70,11 @@ impl Handle<ops::GenerateDataKey> for Kms {
     ) -> Result<GenerateDataKeyResponse, Fault> {
         let recipient = self.recipient(cx, input.recipient.as_ref())?;
         let wanted = Wanted {
-            operation: "GenerateDataKey",
-            action: "kms:GenerateDataKey",
-            grant: GrantOperation::GenerateDataKey,
+            operation: Operation {
+                name: "GenerateDataKey",
+                action: "kms:GenerateDataKey",
+                grant: GrantOperation::GenerateDataKey,
+            },
             key_id: &input.key_id,
             pairs: input.encryption_context.as_ref(),
             spec: input.key_spec,
@@ -111,9 +101,11 @@ impl Handle<ops::GenerateDataKeyWithoutPlaintext> for Kms {
         input: &GenerateDataKeyWithoutPlaintextRequest,
     ) -> Result<GenerateDataKeyWithoutPlaintextResponse, Fault> {
         let wanted = Wanted {
-            operation: "GenerateDataKeyWithoutPlaintext",
-            action: "kms:GenerateDataKeyWithoutPlaintext",
-            grant: GrantOperation::GenerateDataKeyWithoutPlaintext,
+            operation: Operation {
+                name: "GenerateDataKeyWithoutPlaintext",
+                action: "kms:GenerateDataKeyWithoutPlaintext",
+                grant: GrantOperation::GenerateDataKeyWithoutPlaintext,
+            },
             key_id: &input.key_id,
             pairs: input.encryption_context.as_ref(),
             spec: input.key_spec,

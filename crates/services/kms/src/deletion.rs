@@ -11,7 +11,7 @@ use crate::key::{KEYS, Key, State};
 use crate::key_count;
 use crate::keys::manage;
 use crate::limits::{DAY_MILLIS, DELETION_WINDOW_DAYS, DELETION_WINDOW_DEFAULT_DAYS};
-use crate::{grants, regions, rotation, shreds, state, stores};
+use crate::{grants, import, last_usage, regions, rotation, shreds, state, stores};
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Handle, Timer};
 
@@ -62,7 +62,7 @@ impl Handle<ops::CancelKeyDeletion> for Kms {
         if let State::PendingDeletion { at } = key.state {
             timer(&key, at).clear(&mut cx.tx);
         }
-        key.state = State::Disabled;
+        key.state = if key.lacks_material() { State::PendingImport } else { State::Disabled };
         key.put(cx)?;
         Ok(CancelKeyDeletionResponse { key_id: Some(key.arn) })
     }
@@ -92,9 +92,11 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
         ALIASES.delete(&mut cx.tx, &[&key.account, &key.region, alias]);
     }
     rotation::stop(cx, &mut key);
+    import::stop(cx, &key);
     stores::remove(cx, &key)?;
     KEYS.delete(&mut cx.tx, &key.path());
     key_count::take(cx, &key)?;
+    last_usage::forget(cx, &key);
     shreds::schedule(cx, &key)?;
     regions::forget(cx, &key)?;
     cx.emit(ServiceEvent {

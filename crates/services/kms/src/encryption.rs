@@ -8,6 +8,7 @@ use crate::api::{
 use crate::authorize::{CIPHERTEXTS_RESOURCE, NamedBy, Use};
 use crate::ciphertext::{self, Ciphertext, Opened};
 use crate::context::{NO_PAIRS, Pairs};
+use crate::cryptographic::{Operation, Request};
 use crate::errors::{dry_run, incorrect_key, out_of_reach, validation};
 use crate::key::Key;
 use crate::names::{Found, Takes, find};
@@ -18,19 +19,21 @@ use wire::Blob;
 
 const DEFAULT_ALGORITHM: EncryptionAlgorithmSpec = EncryptionAlgorithmSpec::SymmetricDefault;
 
+const ENCRYPT: Operation =
+    Operation { name: "Encrypt", action: "kms:Encrypt", grant: GrantOperation::Encrypt };
+
 impl Handle<ops::Encrypt> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &EncryptRequest) -> Result<EncryptResponse, Fault> {
         let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         let pairs = input.encryption_context.as_ref().unwrap_or(&NO_PAIRS);
-        grants::check_tokens(cx, input.grant_tokens.as_deref())?;
-        let found = find(cx, "kms:Encrypt", &input.key_id, Takes::AnyName)?;
-        Use::of(&found, "kms:Encrypt")
-            .across_accounts()
-            .or_grant(GrantOperation::Encrypt)
-            .with_context(pairs)
-            .with_algorithm(algorithm)
-            .authorize(cx)?;
-        found.key.require("Encrypt", algorithm)?;
+        let request = Request {
+            key_id: &input.key_id,
+            grant_tokens: input.grant_tokens.as_deref(),
+            pairs,
+            fact: None,
+            recipient: None,
+        };
+        let found = ENCRYPT.begin(cx, &request, algorithm)?;
         asymmetric::require_no_context(algorithm, pairs)?;
         if input.dry_run == Some(true) {
             return Err(dry_run());
@@ -108,7 +111,7 @@ impl Handle<ops::ReEncrypt> for Kms {
             .with_algorithm(destination_algorithm)
             .with("kms:ReEncryptOnSameKey", same_key)
             .authorize(cx)?;
-        to.key.require("ReEncrypt", destination_algorithm)?;
+        to.key.require(cx, "ReEncrypt", destination_algorithm)?;
         asymmetric::require_no_context(destination_algorithm, destination_pairs)?;
         let opened = open(cx, &from.key, "ReEncrypt", source_algorithm, ciphertext, source_pairs)?;
         let Some(opened) = opened else { return Err(dry_run()) };
@@ -123,7 +126,7 @@ impl Handle<ops::ReEncrypt> for Kms {
             source_encryption_algorithm: Some(source_algorithm),
             destination_encryption_algorithm: Some(destination_algorithm),
             source_key_material_id: opened.material,
-            destination_key_material_id: to.key.current_name()?,
+            destination_key_material_id: to.key.current_name(),
         })
     }
 }
@@ -199,7 +202,7 @@ fn source<'a>(
 
 /// Decrypts, if the key is the right one and usable. Answers none where there is no ciphertext.
 fn open(
-    cx: &Cx<'_>,
+    cx: &mut Cx<'_>,
     key: &Key,
     operation: &str,
     algorithm: EncryptionAlgorithmSpec,
@@ -209,7 +212,7 @@ fn open(
     if matches!(&ciphertext, Some(Sealed::Symmetric(ciphertext)) if !ciphertext.is_of(key)) {
         return Err(incorrect_key());
     }
-    key.require(operation, algorithm)?;
+    key.require(cx, operation, algorithm)?;
     asymmetric::require_no_context(algorithm, pairs)?;
     match (ciphertext, kinds::encryption(algorithm)) {
         (Some(Sealed::Symmetric(ciphertext)), _) => ciphertext.decrypt(cx, key, pairs).map(Some),

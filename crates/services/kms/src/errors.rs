@@ -1,5 +1,6 @@
 //! Errors of KMS that several operations give, in AWS's words.
 
+use crate::key::Key;
 use platform::Fault;
 
 /// The request contradicts itself or the API's rules, where the model alone does not say so.
@@ -40,6 +41,12 @@ pub(crate) fn dry_run() -> Fault {
 
 pub(crate) fn unsupported(message: impl Into<String>) -> Fault {
     Fault::new("UnsupportedOperationException", message)
+}
+
+/// The operation is not for keys whose material comes from there.
+pub(crate) fn wrong_origin(key: &Key) -> Fault {
+    let origin = key.origin.0;
+    unsupported(format!("{} origin is {origin} which is not valid for this operation.", key.arn))
 }
 
 pub(crate) fn limit_exceeded(message: impl Into<String>) -> Fault {

@@ -1,8 +1,8 @@
 //! The row of a KMS key.
 
 use crate::api::{
-    CustomerMasterKeySpec, KeyManagerType, KeyMetadata, KeySpec, KeyState, KeyUsageType, OriginType,
-    XksKeyConfigurationType,
+    CustomerMasterKeySpec, ExpirationModelType, KeyManagerType, KeyMetadata, KeySpec, KeyState, KeyUsageType,
+    OriginType, XksKeyConfigurationType,
 };
 use crate::material::Material;
 use crate::policies::KeyPolicy;
@@ -40,6 +40,9 @@ pub(crate) struct Key {
     pub(crate) aliases: Vec<String>,
     /// Oldest first; the last is the current one.
     pub(crate) materials: Vec<Material>,
+    /// Imported for the next rotation on demand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pending: Option<Material>,
     /// None while automatic rotation is not enabled. A replica has its primary's.
     pub(crate) rotation: Option<Rotation>,
     /// None for a key of one Region.
@@ -117,16 +120,37 @@ impl Key {
         [&self.account, &self.region, &self.id]
     }
 
+    /// Whether any of the material that it has to have is not here.
+    pub(crate) fn lacks_material(&self) -> bool {
+        self.origin.0 == OriginType::External
+            && (self.materials.is_empty() || !self.materials.iter().all(Material::is_here))
+    }
+
+    /// When the first of the imported material expires that the key keeps for good.
+    fn valid_to(&self) -> Option<i64> {
+        self.materials.iter().filter_map(Material::valid_to).min()
+    }
+
+    fn expiration_model(&self) -> Option<ExpirationModelType> {
+        let has_any = self.origin.0 == OriginType::External && self.materials.iter().any(Material::is_here);
+        has_any.then(|| match self.valid_to() {
+            Some(_) => ExpirationModelType::KeyMaterialExpires,
+            None => ExpirationModelType::KeyMaterialDoesNotExpire,
+        })
+    }
+
     /// The material that encrypts.
     pub(crate) fn current(&self) -> Result<&Material, Fault> {
         self.materials.last().ok_or_else(|| Fault::bug(format!("{} has no material", self.arn)))
     }
 
     /// What names the current material for callers, if it is symmetric. Keys in custom key stores have nothing that is so named.
-    pub(crate) fn current_name(&self) -> Result<Option<String>, Fault> {
+    pub(crate) fn current_name(&self) -> Option<String> {
         match (self.spec.0, &self.placed) {
-            (KeySpec::SymmetricDefault, None) => Ok(Some(self.current()?.id.to_string())),
-            _ => Ok(None),
+            (KeySpec::SymmetricDefault, None) => {
+                self.materials.last().map(|material| material.id.to_string())
+            }
+            _ => None,
         }
     }
 
@@ -160,7 +184,9 @@ impl Key {
                 State::PendingReplicaDeletion { days } => Some(days),
                 _ => None,
             },
-            current_key_material_id: self.current_name()?,
+            current_key_material_id: self.current_name(),
+            expiration_model: self.expiration_model(),
+            valid_to: self.valid_to().map(Timestamp),
             custom_key_store_id: self.placed.as_ref().map(|placed| placed.store.clone()),
             cloud_hsm_cluster_id: self.outside.as_ref().and_then(|outside| outside.cluster.clone()),
             xks_key_configuration: self
@@ -168,7 +194,6 @@ impl Key {
                 .as_ref()
                 .filter(|_| self.origin.0 == OriginType::ExternalKeyStore)
                 .map(|placed| XksKeyConfigurationType { id: Some(placed.name.clone()) }),
-            ..KeyMetadata::default()
         })
     }
 }

@@ -6,7 +6,7 @@ use crate::api::{
     MultiRegionKeyType, OriginType, Tag, UpdateKeyDescriptionRequest, ops,
 };
 use crate::authorize::Use;
-use crate::errors::{limit_exceeded, unsupported, validation};
+use crate::errors::{limit_exceeded, validation};
 use crate::key::{KEYS, Key, State};
 use crate::key_count;
 use crate::limits::KEYS_PER_REGION;
@@ -51,7 +51,6 @@ impl Handle<ops::CreateKey> for Kms {
             tags: input.tags.as_deref().unwrap_or_default(),
         };
         new.authorize(cx)?;
-        offered(origin)?;
         let id = match origin {
             // A device keeps the key that it made, even if the call is run again: so it is the same key then.
             OriginType::AwsCloudhsm | OriginType::ExternalKeyStore => cx.call().event_id.clone(),
@@ -65,7 +64,7 @@ impl Handle<ops::CreateKey> for Kms {
         let policy = new.policy(cx)?;
         let placed = stores::place(cx, input, spec, origin, &arn)?;
         let materials = match origin {
-            OriginType::AwsCloudhsm => Vec::new(),
+            OriginType::AwsCloudhsm | OriginType::External => Vec::new(),
             _ => vec![Material::generate(cx, &arn, kinds::material(spec), None)?],
         };
         let key = Key {
@@ -76,11 +75,12 @@ impl Handle<ops::CreateKey> for Kms {
             spec: Text(spec),
             usage: Text(usage),
             origin: Text(origin),
-            state: State::Enabled,
+            state: if origin == OriginType::External { State::PendingImport } else { State::Enabled },
             policy,
             tags,
             aliases: Vec::new(),
             materials,
+            pending: None,
             rotation: None,
             multi_region,
             placed,
@@ -194,14 +194,6 @@ fn kind(input: &CreateKeyRequest) -> Result<(KeySpec, KeyUsageType, OriginType),
         return Err(validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
     }
     Ok((spec, usage, input.origin.unwrap_or(OriginType::AwsKms)))
-}
-
-/// Refuses kinds of keys that Fastness does not make.
-fn offered(origin: OriginType) -> Result<(), Fault> {
-    if origin == OriginType::External {
-        return Err(unsupported(format!("Origin {origin} is not supported.")));
-    }
-    Ok(())
 }
 
 impl Handle<ops::DescribeKey> for Kms {

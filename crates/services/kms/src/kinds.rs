@@ -5,9 +5,9 @@ use crate::api::{
     MacAlgorithmSpec, SigningAlgorithmSpec,
 };
 use crate::key::Key;
-use crate::state;
+use crate::{last_usage, state};
 use keyring::MaterialSpec;
-use platform::Fault;
+use platform::{Cx, Fault};
 use primitives::{EncryptionAlgorithm, Hash, MacSpec, PairSpec, SignatureAlgorithm};
 use std::fmt::Display;
 
@@ -147,6 +147,9 @@ pub(crate) trait Algorithm: Copy + Display + PartialEq + 'static {
     /// The condition key that is the algorithm (Service Authorization Reference).
     const CONDITION: Option<&'static str>;
 
+    /// The value on the wire.
+    fn text(self) -> &'static str;
+
     /// Those of a key, if it has any of this kind.
     fn among(algorithms: Algorithms) -> Option<&'static [Self]>;
 }
@@ -156,6 +159,10 @@ macro_rules! algorithm {
         impl Algorithm for $type {
             const USAGE: KeyUsageType = KeyUsageType::$usage;
             const CONDITION: Option<&'static str> = $condition;
+
+            fn text(self) -> &'static str {
+                self.as_str()
+            }
 
             fn among(algorithms: Algorithms) -> Option<&'static [Self]> {
                 match algorithms {
@@ -186,8 +193,13 @@ impl Key {
         matches!(material(self.spec.0), MaterialSpec::Pair(_))
     }
 
-    /// Requires that its state, usage and spec permit a cryptographic operation.
-    pub(crate) fn require<A: Algorithm>(&self, operation: &str, algorithm: A) -> Result<(), Fault> {
+    /// Requires that its state, usage and spec permit a cryptographic operation, and notes the use.
+    pub(crate) fn require<A: Algorithm>(
+        &self,
+        cx: &mut Cx<'_>,
+        operation: &str,
+        algorithm: A,
+    ) -> Result<(), Fault> {
         state::USE.require(self)?;
         let (usage, spec) = (self.usage.0, self.spec.0);
         let message = if usage != A::USAGE {
@@ -195,7 +207,7 @@ impl Key {
         } else if !self.algorithms().is_some_and(|list: &[A]| list.contains(&algorithm)) {
             format!("Algorithm {algorithm} is incompatible with key spec {spec}.")
         } else {
-            return Ok(());
+            return last_usage::note(cx, self, operation);
         };
         Err(Fault::new("InvalidKeyUsageException", message))
     }

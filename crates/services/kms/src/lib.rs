@@ -13,6 +13,7 @@
 //! kms/retirees     [account, region, retiring principal, key account, key id, grant id]
 //! kms/grant-counts [account, region, key id]
 //! kms/key-counts   [account, region, part]
+//! kms/last-usages  [account, region, key id]                        what the key was last used for
 //! kms/shreds       [shred, key ARN]                                 what is sealed under a shred
 //! kms/closed-shreds [shred]
 //! kms/stores       [account, region, store id]                      the custom key store
@@ -34,10 +35,12 @@ mod deletion;
 mod encryption;
 mod errors;
 mod grants;
+mod import;
 mod key;
 mod key_count;
 mod keys;
 mod kinds;
+mod last_usage;
 mod limits;
 mod macs;
 mod material;
@@ -102,6 +105,7 @@ impl Service for Kms {
             ops::Decrypt,
             ops::DeleteAlias,
             ops::DeleteCustomKeyStore,
+            ops::DeleteImportedKeyMaterial,
             ops::DeriveSharedSecret,
             ops::DescribeCustomKeyStores,
             ops::DescribeKey,
@@ -118,9 +122,12 @@ impl Service for Kms {
             ops::GenerateDataKeyWithoutPlaintext,
             ops::GenerateMac,
             ops::GenerateRandom,
+            ops::GetKeyLastUsage,
             ops::GetKeyPolicy,
             ops::GetKeyRotationStatus,
+            ops::GetParametersForImport,
             ops::GetPublicKey,
+            ops::ImportKeyMaterial,
             ops::ListAliases,
             ops::ListGrants,
             ops::ListKeyPolicies,
@@ -182,6 +189,7 @@ impl Service for Kms {
             deletion::TASK => deletion::due(cx, timer),
             stores::DISCONNECT => stores::disconnect_due(cx, timer),
             rotation::TASK => rotation::due(cx, timer),
+            import::TASK => import::due(cx, timer),
             shreds::TASK => shreds::due(cx, timer),
             _ => Err(Fault::bug(format!("no such task of KMS: {timer:?}"))),
         }

@@ -31,6 +31,12 @@ pub(crate) const ROTATION_PERIOD_DEFAULT_DAYS: i32 = 365;
 /// (`ConflictException` of RotateKeyOnDemand: 20 minutes).
 pub(crate) const ROTATION_CONFLICT_MILLIS: i64 = 20 * 60 * 1000;
 
+/// Days ahead that imported material can expire (`ValidTo` of ImportKeyMaterial).
+pub(crate) const EXPIRATION_DAYS: i64 = 365;
+
+/// How long a wrapping key and its import token can be used, in milliseconds (GetParametersForImport: 24 hours).
+pub(crate) const IMPORT_TOKEN_MILLIS: i64 = DAY_MILLIS;
+
 /// Days that a key waits for its deletion: the fewest, the most and where none are given.
 pub(crate) const DELETION_WINDOW_DAYS: std::ops::RangeInclusive<i32> = 7..=30;
 pub(crate) const DELETION_WINDOW_DEFAULT_DAYS: i32 = 30;

@@ -84,9 +84,7 @@ impl KeyPolicy {
   }} ]
 }}"#
         );
-        let policy = Policy::parse(&text, PolicyKind::Key)
-            .map_err(|error| Fault::bug(format!("the default key policy: {error}")))?;
-        Ok(Self { pinned: Document::new(text, policy), given: None, pins: BTreeMap::new() })
+        Ok(Self { pinned: Document::of(&text), given: None, pins: BTreeMap::new() })
     }
 
     pub(crate) fn policy(&self) -> Result<Arc<Policy>, Fault> {

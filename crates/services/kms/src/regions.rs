@@ -5,14 +5,15 @@
 //! for itself. As all Regions are in one store, what is shared changes in all rows with one transaction.
 
 use crate::api::{
-    MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType, ReplicateKeyRequest, ReplicateKeyResponse,
-    UpdatePrimaryRegionRequest, ops,
+    MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType, OriginType, ReplicateKeyRequest,
+    ReplicateKeyResponse, UpdatePrimaryRegionRequest, ops,
 };
 use crate::authorize::Use;
 use crate::errors::{key_not_found, limit_exceeded, unsupported};
 use crate::key::{KEYS, Key, State};
 use crate::keys::New;
 use crate::limits::RELATED_KEYS;
+use crate::material::Material;
 use crate::names::{Takes, find, key_arn};
 use crate::{Kms, deletion, rotation, state, tags};
 use platform::trail::{Resource, ServiceEvent};
@@ -74,10 +75,11 @@ impl Handle<ops::ReplicateKey> for Kms {
         state::REPLICATE.require(&found.key)?;
         let mut primary = (*found.key).clone();
         let mut regions = of_primary(&primary)?.clone();
+        let origin = primary.origin.0;
         let new = New {
             spec: primary.spec.0,
             usage: primary.usage.0,
-            origin: primary.origin.0,
+            origin,
             kind: Some(MultiRegionKeyType::Replica),
             region,
             policy: input.policy.as_deref(),
@@ -99,11 +101,13 @@ impl Handle<ops::ReplicateKey> for Kms {
             region: region.clone(),
             created: cx.now().0,
             description: input.description.clone().unwrap_or_default(),
-            state: State::Enabled,
+            // Imported material is not copied.
+            state: if origin == OriginType::External { State::PendingImport } else { State::Enabled },
             tags: new.tags(cx, &arn)?,
             policy: new.policy(cx)?,
             aliases: Vec::new(),
             materials: Vec::new(),
+            pending: None,
             arn,
             ..primary.clone()
         };
@@ -170,16 +174,38 @@ pub(crate) fn put(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
 /// Gives a replica what it shares with its primary: whether that was anything new.
 fn share(cx: &mut Cx<'_>, primary: &Key, replica: &mut Key) -> Result<bool, Fault> {
     let missing = primary.materials.get(replica.materials.len()..).unwrap_or_default();
-    let changed = !missing.is_empty()
+    let mut changed = !missing.is_empty()
         || replica.rotation != primary.rotation
         || replica.multi_region != primary.multi_region;
     for material in missing {
-        let copy = material.copied(cx, primary, replica)?;
+        let copy = match replica.pending.take_if(|pending| pending.id == material.id) {
+            // Imported into both, and rotated to.
+            Some(own) => Material { created: material.created, rotation: material.rotation, ..own },
+            None => material.copied(cx, primary, replica)?,
+        };
         replica.materials.push(copy);
+    }
+    let pending = |key: &Key| key.pending.as_ref().map(|material| material.id);
+    if pending(replica) != pending(primary) {
+        let copy = primary.pending.as_ref().map(|material| material.copied(cx, primary, replica));
+        replica.pending = copy.transpose()?;
+        changed = true;
     }
     replica.rotation = primary.rotation;
     replica.multi_region.clone_from(&primary.multi_region);
     Ok(changed)
+}
+
+/// Whether the key and all related ones have imported the material for the next rotation.
+pub(crate) fn all_have_pending(cx: &mut Cx<'_>, key: &Key) -> Result<bool, Fault> {
+    let has = |key: &Key| key.pending.as_ref().is_some_and(Material::is_here);
+    let mut all = has(key);
+    if let Some(regions) = &key.multi_region {
+        for region in regions.others(key) {
+            all &= has(&related(cx, key, region)?);
+        }
+    }
+    Ok(all)
 }
 
 /// Takes a key that is deleted out of what its related keys know. A primary key that waited for its last replica to go waits its own time

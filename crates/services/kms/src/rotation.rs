@@ -4,11 +4,11 @@ use crate::Kms;
 use crate::api::{
     DisableKeyRotationRequest, EnableKeyRotationRequest, GetKeyRotationStatusRequest,
     GetKeyRotationStatusResponse, IncludeKeyMaterial, KeyMaterialState, KeySpec, ListKeyRotationsRequest,
-    ListKeyRotationsResponse, MultiRegionKeyType, RotateKeyOnDemandRequest, RotateKeyOnDemandResponse,
-    RotationType, RotationsListEntry, ops,
+    ListKeyRotationsResponse, MultiRegionKeyType, OriginType, RotateKeyOnDemandRequest,
+    RotateKeyOnDemandResponse, RotationType, RotationsListEntry, ops,
 };
 use crate::authorize::Use;
-use crate::errors::{limit_exceeded, unsupported};
+use crate::errors::{limit_exceeded, unsupported, wrong_origin};
 use crate::key::{KEYS, Key, State};
 use crate::keys::manage;
 use crate::limits::{
@@ -16,7 +16,7 @@ use crate::limits::{
 };
 use crate::material::Material;
 use crate::names::{Takes, find};
-use crate::{pages, regions, state};
+use crate::{import, pages, regions, state};
 use keyring::MaterialSpec;
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Handle, Timer};
@@ -43,14 +43,12 @@ impl Rotation {
 impl Handle<ops::EnableKeyRotation> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &EnableKeyRotationRequest) -> Result<Unit, Fault> {
         let period = input.rotation_period_in_days.unwrap_or(ROTATION_PERIOD_DEFAULT_DAYS);
-        let mut key = manage(cx, "kms:EnableKeyRotation", &input.key_id, &state::ROTATE, |asks| match input
-            .rotation_period_in_days
-        {
-            Some(days) => asks.with("kms:RotationPeriodInDays", days.to_string()),
-            None => asks,
+        let mut key = schedule(cx, "kms:EnableKeyRotation", &input.key_id, |asks| {
+            match input.rotation_period_in_days {
+                Some(days) => asks.with("kms:RotationPeriodInDays", days.to_string()),
+                None => asks,
+            }
         })?;
-        require_lead(&key)?;
-        require_own_material(&key)?;
         // The period counts from the call that sets it; setting the same one again changes nothing.
         if key.rotation.is_none_or(|rotation| rotation.period_days != period) {
             stop(cx, &mut key);
@@ -64,9 +62,7 @@ impl Handle<ops::EnableKeyRotation> for Kms {
 
 impl Handle<ops::DisableKeyRotation> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &DisableKeyRotationRequest) -> Result<Unit, Fault> {
-        let mut key = manage(cx, "kms:DisableKeyRotation", &input.key_id, &state::ROTATE, |asks| asks)?;
-        require_lead(&key)?;
-        require_own_material(&key)?;
+        let mut key = schedule(cx, "kms:DisableKeyRotation", &input.key_id, |asks| asks)?;
         if key.rotation.is_some() {
             stop(cx, &mut key);
             regions::put(cx, &key)?;
@@ -141,31 +137,34 @@ impl Handle<ops::ListKeyRotations> for Kms {
         let key = &found.key;
         require_own_material(key)?;
         let all = input.include_key_material == Some(IncludeKeyMaterial::AllKeyMaterial);
-        let current = key.current()?.id;
+        let current = key.materials.last().map(|material| material.id);
+        let state_of = |material: &Material| match material.id {
+            id if Some(id) == current => KeyMaterialState::Current,
+            _ => KeyMaterialState::NonCurrent,
+        };
+        let mut known: Vec<_> = key.materials.iter().map(|material| (material, state_of(material))).collect();
+        if let Some(pending) = &key.pending {
+            known.push((pending, import::pending_state(cx, key)?));
+        }
         // Their order is that of time: as names they have their numbers.
-        let listed: Vec<_> = key
-            .materials
-            .iter()
+        let listed: Vec<_> = known
+            .into_iter()
             .enumerate()
-            .filter(|(_, material)| all || material.rotation.is_some())
-            .map(|(number, material)| (format!("{number:06}"), material))
+            .filter(|(_, (material, _))| all || material.rotation.is_some())
+            .map(|(number, listed)| (format!("{number:06}"), listed))
             .collect();
         let list = format!("kms:ListKeyRotations/{all}/{}", key.arn);
         let wanted = (pages::KEYS.of(input.limit), input.marker.as_deref());
         let (listed, next) = pages::of_sorted(cx, &list, &listed, wanted, |(number, _)| number)?;
         let rotations = listed
             .into_iter()
-            .map(|(_, material)| RotationsListEntry {
+            .map(|(_, (material, state))| RotationsListEntry {
                 key_id: Some(key.id.clone()),
                 key_material_id: Some(material.id.to_string()),
-                key_material_state: Some(if material.id == current {
-                    KeyMaterialState::Current
-                } else {
-                    KeyMaterialState::NonCurrent
-                }),
+                key_material_state: Some(state),
                 rotation_date: material.rotation.map(|_| Timestamp(material.created)),
                 rotation_type: material.rotation.map(|of| of.0),
-                ..RotationsListEntry::default()
+                ..import::listed(material)
             })
             .collect();
         Ok(ListKeyRotationsResponse {
@@ -174,6 +173,25 @@ impl Handle<ops::ListKeyRotations> for Kms {
             next_marker: next,
         })
     }
+}
+
+/// Finds a key to change its automatic rotation, which keys with imported material do not have whatever their state.
+fn schedule(
+    cx: &mut Cx<'_>,
+    action: &'static str,
+    key_id: &str,
+    ask: impl for<'u> FnOnce(Use<'u>) -> Use<'u>,
+) -> Result<Key, Fault> {
+    let found = find(cx, action, key_id, Takes::Keys)?;
+    ask(Use::of(&found, action)).authorize(cx)?;
+    let key = &*found.key;
+    if key.origin.0 == OriginType::External {
+        return Err(wrong_origin(key));
+    }
+    state::ROTATE.require(key)?;
+    require_lead(key)?;
+    require_own_material(key)?;
+    Ok(key.clone())
 }
 
 /// Only symmetric keys are rotated, and not those in custom key stores.
@@ -188,8 +206,7 @@ fn require_own_material(key: &Key) -> Result<(), Fault> {
     if key.placed.is_none() {
         return Ok(());
     }
-    let origin = key.origin.0;
-    Err(unsupported(format!("{} origin is {origin} which is not valid for this operation.", key.arn)))
+    Err(wrong_origin(key))
 }
 
 /// Rotates a key whose time came while it was not enabled. Its period counts anew from now.
@@ -256,7 +273,10 @@ fn timer(key: &Key, rotation: Rotation) -> Timer {
 
 fn rotate(cx: &mut Cx<'_>, key: &mut Key, kind: RotationType) -> Result<(), Fault> {
     let previous = key.current()?.id;
-    let material = Material::generate(cx, &key.arn, MaterialSpec::Symmetric, Some(kind))?;
+    let material = match key.origin.0 {
+        OriginType::External => import::next(cx, key, kind)?,
+        _ => Material::generate(cx, &key.arn, MaterialSpec::Symmetric, Some(kind))?,
+    };
     cx.emit(ServiceEvent {
         name: "RotateKey",
         resource: Resource { kind: "AWS::KMS::Key", arn: key.arn.clone(), account: key.account.clone() },

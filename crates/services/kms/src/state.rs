@@ -138,6 +138,11 @@ pub(crate) static UPDATE_PRIMARY: Row = Row {
     cells: [Works, IsDisabled, IsPendingDeletion, IsPendingImport, IsUnavailable, IsCreating, Works],
 };
 
+/// The key lacks imported material.
+pub(crate) fn imports_pending(key: &Key) -> Fault {
+    Fault::new("KMSInvalidStateException", format!("{} is pending import.", key.arn))
+}
+
 #[cfg(test)]
 pub(crate) static TABLE: [&Row; 13] = [
     &USE,
@@ -171,10 +176,10 @@ impl Row {
         };
         let (code, state) = match cell {
             Works => return Ok(()),
+            IsPendingImport => return Err(imports_pending(key)),
             IsDisabled => ("DisabledException", "disabled"),
             IsPendingDeletion => ("KMSInvalidStateException", "pending deletion"),
             IsNotPendingDeletion => ("KMSInvalidStateException", "not pending deletion"),
-            IsPendingImport => ("KMSInvalidStateException", "pending import"),
             IsUnavailable => ("KMSInvalidStateException", "unavailable"),
             IsCreating => ("KMSInvalidStateException", "creating"),
             IsUpdating => ("KMSInvalidStateException", "updating"),

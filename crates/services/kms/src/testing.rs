@@ -2,9 +2,11 @@
 
 use crate::Kms;
 use crate::api::{
-    CreateKeyRequest, DescribeKeyRequest, KeyMetadata, KeySpec, KeyUsageType, ReplicateKeyRequest, ops,
+    AlgorithmSpec, CreateKeyRequest, DescribeKeyRequest, ExpirationModelType, GetParametersForImportRequest,
+    ImportKeyMaterialRequest, ImportType, KeyMetadata, KeySpec, KeyUsageType, OriginType,
+    ReplicateKeyRequest, WrappingKeySpec, ops,
 };
-use crate::key::{KEYS, State};
+use crate::key::{KEYS, Key, State};
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::trail::ServiceEvent;
 use platform::{
@@ -12,10 +14,11 @@ use platform::{
     Session, Timer, Tx,
 };
 use policy::{Policy, PolicyKind};
+use primitives::{EncryptionAlgorithm, PairSpec, PublicKey};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use wire::{Operation, Timestamp};
+use wire::{Blob, Operation, Timestamp};
 
 pub(crate) const ACCOUNT: &str = "111111111111";
 pub(crate) const OTHER: &str = "222222222222";
@@ -32,6 +35,7 @@ pub(crate) struct World {
     calls: Cell<u64>,
     region: RefCell<String>,
     events: RefCell<Vec<ServiceEvent>>,
+    source: RefCell<Option<String>>,
     _directory: tempfile::TempDir,
 }
 
@@ -72,6 +76,7 @@ impl World {
             calls: Cell::default(),
             region: RefCell::new(REGION.to_owned()),
             events: RefCell::default(),
+            source: RefCell::default(),
             _directory: directory,
         }
     }
@@ -86,6 +91,11 @@ impl World {
 
     pub(crate) fn go_to(&self, region: &str) {
         *self.region.borrow_mut() = region.to_owned();
+    }
+
+    /// From now on services call on behalf of this resource.
+    pub(crate) fn for_source(&self, arn: Option<&str>) {
+        *self.source.borrow_mut() = arn.map(str::to_owned);
     }
 
     pub(crate) fn root(&self) -> Caller {
@@ -162,6 +172,9 @@ impl World {
         let call = self.call_facts();
         let tx = Tx::begin(&self.store, &self.env.keyring);
         let mut cx = Cx::new(tx, &self.env, &call, caller);
+        if let Some(arn) = &*self.source.borrow() {
+            cx.set_source_arn(arn);
+        }
         let output = Kms::default().handle(&mut cx, &input)?;
         let (authorized, _, events, tx) = cx.finish();
         assert!(authorized, "{} succeeded without authorization", Op::MODEL.name);
@@ -170,15 +183,20 @@ impl World {
         Ok(output)
     }
 
-    /// Puts a key into a state, however keys get there.
-    pub(crate) fn put_into(&self, key_arn: &str, state: State) {
+    /// A key's row.
+    pub(crate) fn row(&self, key_arn: &str) -> Key {
         let mut tx = Tx::begin(&self.store, &self.env.keyring);
         let (place, id) = key_arn.split_once(":key/").unwrap();
         let mut place = place.rsplit(':');
         let (account, region) = (place.next().unwrap(), place.next().unwrap());
-        let mut key = (*KEYS.get(&mut tx, &[account, region, id]).unwrap().unwrap()).clone();
-        key.state = state;
-        KEYS.put(&mut tx, &[account, region, id], &key).unwrap();
+        (*KEYS.get(&mut tx, &[account, region, id]).unwrap().unwrap()).clone()
+    }
+
+    /// Puts a key into a state, however keys get there.
+    pub(crate) fn put_into(&self, key_arn: &str, state: State) {
+        let key = Key { state, ..self.row(key_arn) };
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        KEYS.put(&mut tx, &key.path(), &key).unwrap();
         self.store.commit_blocking(tx.into_txn()).unwrap();
     }
 
@@ -275,6 +293,38 @@ impl World {
         let key = self.multi_region_key();
         self.replicate(&key, OTHER_REGION);
         key
+    }
+
+    /// A key for imported material, without any yet; its ARN.
+    pub(crate) fn external_key(&self) -> String {
+        let input = CreateKeyRequest { origin: Some(OriginType::External), ..CreateKeyRequest::default() };
+        self.create_key(&self.root(), input).arn.unwrap()
+    }
+
+    /// What ImportKeyMaterial is given, to import material that does not expire.
+    pub(crate) fn wrapped(&self, key: &str, material: &[u8]) -> ImportKeyMaterialRequest {
+        let input = GetParametersForImportRequest {
+            key_id: key.to_owned(),
+            wrapping_algorithm: AlgorithmSpec::RsaesOaepSha256,
+            wrapping_key_spec: WrappingKeySpec::Rsa2048,
+        };
+        let output = self.call::<ops::GetParametersForImport>(&self.root(), input).unwrap();
+        let public = output.public_key.unwrap().into_vec();
+        let public = PublicKey::from_spki(PairSpec::Rsa2048, public).unwrap();
+        ImportKeyMaterialRequest {
+            key_id: key.to_owned(),
+            import_token: output.import_token.unwrap(),
+            encrypted_key_material: Blob(public.encrypt(EncryptionAlgorithm::OaepSha256, material).unwrap()),
+            expiration_model: Some(ExpirationModelType::KeyMaterialDoesNotExpire),
+            ..ImportKeyMaterialRequest::default()
+        }
+    }
+
+    /// Imports material that does not expire; its id.
+    pub(crate) fn import(&self, key: &str, material: &[u8], kind: ImportType) -> Result<String, Fault> {
+        let input = ImportKeyMaterialRequest { import_type: Some(kind), ..self.wrapped(key, material) };
+        let output = self.call::<ops::ImportKeyMaterial>(&self.root(), input)?;
+        Ok(output.key_material_id.unwrap())
     }
 
     /// What DescribeKey tells of a key, asked in the key's Region.

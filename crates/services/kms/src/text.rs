@@ -1,8 +1,8 @@
 //! How rows keep values of the model's enums and bytes.
 
 use crate::api::{
-    ConnectionErrorCodeType, GrantOperation, KeySpec, KeyUsageType, OriginType, RotationType,
-    XksProxyConnectivityType,
+    AlgorithmSpec, ConnectionErrorCodeType, GrantOperation, KeyLastUsageTrackingOperation, KeySpec,
+    KeyUsageType, OriginType, RotationType, WrappingKeySpec, XksProxyConnectivityType,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
@@ -31,7 +31,10 @@ macro_rules! wire_enums {
 }
 
 wire_enums!(
+    AlgorithmSpec,
+    KeyLastUsageTrackingOperation,
     ConnectionErrorCodeType,
+    WrappingKeySpec,
     XksProxyConnectivityType,
     GrantOperation,
     KeySpec,

@@ -1,18 +1,21 @@
 //! The search itself, protocol by protocol.
 
-use http::{HeaderMap, header, request::Parts};
+use http::{HeaderMap, HeaderName, header, request::Parts};
 
 use super::{
     OPERATION_BYTES_MAX, Route, RouteError, Router, Served,
     error::Reason,
     form::{Action, Twice},
-    host::{self, Hint},
-    is_json, is_query, is_rest, speaks, spoken, template,
+    host, is_json, is_query, is_rest, speaks, spoken, template,
 };
 use crate::{
     model::{Protocol, ServiceModel},
     sigv4::{self, Scope},
 };
+
+/// Names of headers that each request is asked for, made once.
+static X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+static SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 
 impl Router {
     /// The operation that a request is for. `scope` is that of its signature, if it has one; `body` is looked at
@@ -21,10 +24,9 @@ impl Router {
     /// # Errors
     /// [`RouteError`], which names service and protocol as far as they are known.
     pub fn route(&self, parts: &Parts, body: &[u8], scope: Option<&Scope>) -> Result<Route, RouteError> {
-        let hint = sigv4::host(parts).map(|host| host::hint(host, &self.by_endpoint)).unwrap_or_default();
-        let search = Search { router: self, parts, scope, hint };
+        let search = Search { router: self, parts, scope };
         let (service, operation, protocol) = search.run(body)?;
-        Ok(Route { service, operation, protocol, region_hint: search.hint.region })
+        Ok(Route { service, operation, protocol })
     }
 }
 
@@ -34,13 +36,12 @@ struct Search<'a> {
     router: &'a Router,
     parts: &'a Parts,
     scope: Option<&'a Scope>,
-    hint: Hint<'a>,
 }
 
 impl<'a> Search<'a> {
     fn run(&self, body: &[u8]) -> Result<Found, RouteError> {
         let headers = &self.parts.headers;
-        match (one(headers, "x-amz-target"), one(headers, "smithy-protocol")) {
+        match (one(headers, &X_AMZ_TARGET), one(headers, &SMITHY_PROTOCOL)) {
             (One::Value(target), One::Absent) => self.json(target),
             (One::Absent, One::Value(protocol)) => self.cbor(protocol),
             (One::Absent, One::Absent) => self.query_or_rest(body),
@@ -242,7 +243,8 @@ impl<'a> Search<'a> {
     /// Services that the scope of the signature names, else those that the host name does.
     fn candidates(&self) -> &'a [usize] {
         let scoped = self.scope.and_then(|scope| self.router.by_signing_name.get(scope.service.as_str()));
-        scoped.map_or(self.hint.services, Vec::as_slice)
+        let hinted = || sigv4::host(self.parts).map(|host| host::services(host, &self.router.by_endpoint));
+        scoped.map(Vec::as_slice).or_else(hinted).unwrap_or_default()
     }
 
     /// The one among `candidates` that `fits`: the one that scope or host name, else the first if all that fit
@@ -271,7 +273,7 @@ impl<'a> Search<'a> {
 
     /// Media type without parameters; `None` if there is none, "" if there are several or it is no text.
     fn content_type(&self) -> Option<&'a str> {
-        match one(&self.parts.headers, header::CONTENT_TYPE.as_str()) {
+        match one(&self.parts.headers, &header::CONTENT_TYPE) {
             One::Absent => None,
             One::Many => Some(""),
             One::Value(value) => Some(value.split(';').next().unwrap_or_default().trim()),
@@ -306,7 +308,7 @@ enum One<'a> {
     Many,
 }
 
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> One<'a> {
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> One<'a> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => One::Absent,

@@ -28,7 +28,7 @@ use template::Template;
 pub const OPERATION_BYTES_MAX: usize = 128;
 
 /// The operation that a request is for.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Route {
     /// The service.
     pub service: &'static ServiceModel,
@@ -36,8 +36,6 @@ pub struct Route {
     pub operation: &'static OperationModel,
     /// The protocol that the caller speaks, and is answered in.
     pub protocol: Protocol,
-    /// The region in the host name, if it has one, as in `kms.us-east-1.example.net`.
-    pub region_hint: Option<String>,
 }
 
 /// Names in place of models.
@@ -47,7 +45,6 @@ impl fmt::Debug for Route {
             .field("service", &self.service.name)
             .field("operation", &self.operation.name)
             .field("protocol", &self.protocol)
-            .field("region_hint", &self.region_hint)
             .finish()
     }
 }

@@ -94,8 +94,18 @@ static S3: ServiceModel = service(
         rest("GetObjectAcl", "GET", "/{Bucket}/{Key+}?acl"),
     ],
 );
-static SERVICES: [&ServiceModel; 11] =
-    [&KMS, &TRAIL, &IAM, &STS, &SNS, &ELB, &ELB2, &EC2, &MONITORING, &LAMBDA, &S3];
+static XKS: ServiceModel = service(
+    crate::xks::SIGNING_NAME,
+    "v1",
+    None,
+    &[Protocol::Xks],
+    &[
+        rest("GetHealthStatus", "POST", "/{path}/kms/xks/v1/health"),
+        rest("Encrypt", "POST", "/{path}/kms/xks/v1/keys/{externalKeyId}/encrypt"),
+    ],
+);
+static SERVICES: [&ServiceModel; 12] =
+    [&KMS, &TRAIL, &IAM, &STS, &SNS, &ELB, &ELB2, &EC2, &MONITORING, &LAMBDA, &S3, &XKS];
 
 struct Case {
     request: http::request::Builder,
@@ -143,17 +153,13 @@ impl Case {
         Router::new(&SERVICES).route(&parts, self.body.as_bytes(), scope.as_ref())
     }
 
-    /// As `kms Encrypt Json11 us-east-1`, or as `kms Json11 400 UnknownOperationException text`.
+    /// As `kms Encrypt Json11`, or as `kms Json11 400 UnknownOperationException text`.
     #[track_caller]
     fn is(self, expected: &str) {
         let actual = match self.find() {
-            Ok(route) => format!(
-                "{} {} {:?} {}",
-                route.service.name,
-                route.operation.name,
-                route.protocol,
-                route.region_hint.as_deref().unwrap_or("-")
-            ),
+            Ok(route) => {
+                format!("{} {} {:?}", route.service.name, route.operation.name, route.protocol)
+            }
             Err(error) => format!(
                 "{} {:?} {} {} {error}",
                 error.service.map_or("-", |service| service.name),
@@ -167,19 +173,42 @@ impl Case {
 }
 
 #[test]
+fn proxies_of_external_key_stores() {
+    let health = "/AIDA1/kms/xks/v1/health";
+    request("POST", health).is("kms-xks-proxy GetHealthStatus Xks -");
+    request("POST", "/AIDA1/kms/xks/v1/keys/a.b/encrypt")
+        .scope("kms-xks-proxy")
+        .is("kms-xks-proxy Encrypt Xks -");
+    // Whoever asks another way is told the method, unless it is another's path as well, which the signature tells.
+    let other = |method: &str| {
+        format!(
+            "kms-xks-proxy Xks 405 UnknownOperationException The operation {method} {health} is not known."
+        )
+    };
+    request("PUT", health).is(&other("PUT"));
+    request("GET", health).scope("kms-xks-proxy").is(&other("GET"));
+    request("GET", health).is("s3 GetObject RestXml -");
+    request("POST", "/kms/xks/v1/health").scope("kms-xks-proxy").is(
+        "kms-xks-proxy Xks 404 UnknownOperationException The operation POST /kms/xks/v1/health is not known.",
+    );
+    request("POST", "/kms/xks/v1/health")
+        .is("- RestJson 404 UnknownOperationException The request is for no service that is known here.");
+}
+
+#[test]
 fn json() {
     let json11 = |name: &str| target(name).header("content-type", "application/x-amz-json-1.1");
-    json11("TrentService.Encrypt").is("kms Encrypt Json11 -");
-    target("TrentService.Encrypt").is("kms Encrypt Json11 -");
+    json11("TrentService.Encrypt").is("kms Encrypt Json11");
+    target("TrentService.Encrypt").is("kms Encrypt Json11");
     target("TrentService.Encrypt")
         .header("content-type", "Application/X-Amz-Json-1.1; charset=utf-8")
-        .is("kms Encrypt Json11 -");
-    json11("TrentService.Encrypt").host("kms.eu-west-1.example.net:8443").is("kms Encrypt Json11 eu-west-1");
+        .is("kms Encrypt Json11");
+    json11("TrentService.Encrypt").host("kms.eu-west-1.example.net:8443").is("kms Encrypt Json11");
     json11("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents")
-        .is("cloudtrail LookupEvents Json11 -");
-    json11("CloudTrail_20131101.LookupEvents").is("cloudtrail LookupEvents Json11 -");
+        .is("cloudtrail LookupEvents Json11");
+    json11("CloudTrail_20131101.LookupEvents").is("cloudtrail LookupEvents Json11");
     // The signature's scope is compared with the service afterwards, it does not bend the target.
-    json11("TrentService.Encrypt").scope("iam").is("kms Encrypt Json11 -");
+    json11("TrentService.Encrypt").scope("iam").is("kms Encrypt Json11");
 
     json11("TrentService.Nothing")
         .is("kms Json11 400 UnknownOperationException The operation Nothing is not known.");
@@ -206,8 +235,8 @@ fn json() {
 fn cbor() {
     let cbor = |path: &str| request("POST", path).header("smithy-protocol", "rpc-v2-cbor");
     let path = "/service/GraniteServiceVersion20100801/operation/PutMetricData";
-    cbor(path).is("monitoring PutMetricData Cbor -");
-    cbor(&format!("/prefix{path}")).is("monitoring PutMetricData Cbor -");
+    cbor(path).is("monitoring PutMetricData Cbor");
+    cbor(&format!("/prefix{path}")).is("monitoring PutMetricData Cbor");
     cbor("/service/GraniteServiceVersion20100801/operation/Nothing")
         .is("monitoring Cbor 400 UnknownOperationException The operation Nothing is not known.");
     cbor("/service/TrentService/operation/Encrypt")
@@ -224,32 +253,32 @@ fn cbor() {
         .is("- Cbor 400 UnknownOperationException The service does not offer the protocol of the request.");
     target("GraniteServiceVersion20100801.PutMetricData")
         .header("content-type", "application/x-amz-json-1.0")
-        .is("monitoring PutMetricData Json10 -");
-    form("Action=PutMetricData&Version=2010-08-01").is("monitoring PutMetricData Query -");
+        .is("monitoring PutMetricData Json10");
+    form("Action=PutMetricData&Version=2010-08-01").is("monitoring PutMetricData Query");
 }
 
 #[test]
 fn query() {
-    form("Action=GetUser&Version=2010-05-08").is("iam GetUser Query -");
-    form("UserName=a&Version=2010-05-08&%41ction=GetUser").is("iam GetUser Query -");
-    request("GET", "/?Action=GetCallerIdentity&Version=2011-06-15").is("sts GetCallerIdentity Query -");
-    form("Action=DescribeInstances&Version=2016-11-15").is("ec2 DescribeInstances Ec2Query -");
+    form("Action=GetUser&Version=2010-05-08").is("iam GetUser Query");
+    form("UserName=a&Version=2010-05-08&%41ction=GetUser").is("iam GetUser Query");
+    request("GET", "/?Action=GetCallerIdentity&Version=2011-06-15").is("sts GetCallerIdentity Query");
+    form("Action=DescribeInstances&Version=2016-11-15").is("ec2 DescribeInstances Ec2Query");
     // Several services have it: scope first, then host.
-    form("Action=ListTags&Version=2010-05-08").is("iam ListTags Query -");
+    form("Action=ListTags&Version=2010-05-08").is("iam ListTags Query");
     form("Action=ListTags&Version=2011-06-15")
         .scope("sns")
         .host("sts.us-east-1.example.net")
-        .is("sns ListTags Query us-east-1");
+        .is("sns ListTags Query");
     form("Action=ListTags&Version=2011-06-15")
         .scope("unknown")
         .host("sts.example.net")
-        .is("sts ListTags Query -");
+        .is("sts ListTags Query");
     form("Action=ListTags&Version=2011-06-15")
         .is("- Query 400 InvalidAction The action ListTags is not valid for this web service.");
     // Two models for one service.
     form("Action=DescribeLoadBalancers&Version=2015-12-01")
         .scope("elasticloadbalancing")
-        .is("elasticloadbalancing DescribeLoadBalancers Query -");
+        .is("elasticloadbalancing DescribeLoadBalancers Query");
     form("Action=DescribeRules&Version=2012-06-01")
         .scope("elasticloadbalancing")
         .is("elasticloadbalancing Query 400 InvalidAction The action DescribeRules is not valid for this web service.");
@@ -290,16 +319,16 @@ fn query() {
 #[test]
 fn rest_paths() {
     let lambda = |method, uri| request(method, uri).scope("lambda");
-    lambda("GET", "/2015-03-31/functions/f").is("lambda GetFunction RestJson -");
-    lambda("GET", "/2015-03-31/functions/arn%3Aaws%3Alambda/").is("lambda GetFunction RestJson -");
-    lambda("GET", "/2015-03-31/functions/all").is("lambda ListAll RestJson -");
-    lambda("GET", "/2015-03-31/functions/").is("lambda ListFunctions RestJson -");
-    lambda("GET", "/2015-03-31/functions?Action=x&Marker=y").is("lambda ListFunctions RestJson -");
-    lambda("POST", "/2015-03-31/functions").is("lambda CreateFunction RestJson -");
+    lambda("GET", "/2015-03-31/functions/f").is("lambda GetFunction RestJson");
+    lambda("GET", "/2015-03-31/functions/arn%3Aaws%3Alambda/").is("lambda GetFunction RestJson");
+    lambda("GET", "/2015-03-31/functions/all").is("lambda ListAll RestJson");
+    lambda("GET", "/2015-03-31/functions/").is("lambda ListFunctions RestJson");
+    lambda("GET", "/2015-03-31/functions?Action=x&Marker=y").is("lambda ListFunctions RestJson");
+    lambda("POST", "/2015-03-31/functions").is("lambda CreateFunction RestJson");
     request("POST", "/2017-03-31/tags/a")
         .host("lambda.eu-west-1.example.net")
-        .is("lambda TagResource RestJson eu-west-1");
-    request("POST", "/2017-03-31/tags/a").is("lambda TagResource RestJson -");
+        .is("lambda TagResource RestJson");
+    request("POST", "/2017-03-31/tags/a").is("lambda TagResource RestJson");
     lambda("PUT", "/2015-03-31/functions").is(
         "lambda RestJson 404 UnknownOperationException The operation PUT /2015-03-31/functions is not known.",
     );
@@ -313,13 +342,13 @@ fn rest_paths() {
         .is("kms Json11 404 UnknownOperationException The request names no operation.");
 
     let s3 = |uri| request("GET", uri).scope("s3");
-    s3("/").is("s3 ListBuckets RestXml -");
-    s3("/b").is("s3 ListObjects RestXml -");
-    s3("/b/?list-type=2&prefix=x").is("s3 ListObjectsV2 RestXml -");
-    s3("/b?list-type=1").is("s3 ListObjects RestXml -");
-    s3("/b?acl=").is("s3 GetBucketAcl RestXml -");
-    s3("/b/k").is("s3 GetObject RestXml -");
-    s3("/b/a//../k?acl").is("s3 GetObjectAcl RestXml -");
+    s3("/").is("s3 ListBuckets RestXml");
+    s3("/b").is("s3 ListObjects RestXml");
+    s3("/b/?list-type=2&prefix=x").is("s3 ListObjectsV2 RestXml");
+    s3("/b?list-type=1").is("s3 ListObjects RestXml");
+    s3("/b?acl=").is("s3 GetBucketAcl RestXml");
+    s3("/b/k").is("s3 GetObject RestXml");
+    s3("/b/a//../k?acl").is("s3 GetObjectAcl RestXml");
 }
 
 #[test]
@@ -327,10 +356,7 @@ fn texts_of_callers_are_cut() {
     let error = target(&format!("TrentService.{}", "x".repeat(5000))).find().unwrap_err();
     assert!(error.message().len() < 2 * OPERATION_BYTES_MAX);
     let route = target("TrentService.Encrypt").find().unwrap();
-    assert_eq!(
-        format!("{route:?}"),
-        r#"Route { service: "kms", operation: "Encrypt", protocol: Json11, region_hint: None }"#
-    );
+    assert_eq!(format!("{route:?}"), r#"Route { service: "kms", operation: "Encrypt", protocol: Json11 }"#);
 }
 
 proptest! {

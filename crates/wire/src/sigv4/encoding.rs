@@ -16,7 +16,7 @@ pub(super) fn push_encoded(out: &mut Vec<u8>, byte: u8) {
     if is_unreserved(byte) {
         out.push(byte);
     } else {
-        out.extend([b'%', hex_digit(byte >> 4, b'A'), hex_digit(byte & 15, b'A')]);
+        out.extend([b'%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
     }
 }
 
@@ -29,11 +29,14 @@ pub(super) fn push_all_encoded(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Appends `bytes` in lower-case hexadecimal digits.
 pub(super) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend(bytes.iter().flat_map(|byte| [hex_digit(byte >> 4, b'a'), hex_digit(byte & 15, b'a')]));
+    let start = out.len();
+    out.resize(start + 2 * bytes.len(), 0);
+    // The place is exactly as long as the text, so that this does not fail.
+    let _written = hex::encode_to_slice(bytes, out.get_mut(start..).unwrap_or_default());
 }
 
-fn hex_digit(value: u8, ten: u8) -> u8 {
-    if value < 10 { b'0' + value } else { ten + value - 10 }
+fn hex_digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'A' + value - 10 }
 }
 
 /// The bytes of percent-encoded text. A `%` without two hexadecimal digits stands for itself.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::hmac;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{ALGORITHM, SCOPE_ELEMENT_BYTES_MAX, TERMINATOR, encoding};
 use crate::Timestamp;
@@ -47,12 +47,11 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Key that signs the requests of one access key within one [`Scope`].
+/// Key that signs the requests of one access key within one [`Scope`], ready for use; AWS-LC wipes it when it is dropped.
 ///
 /// Deriving it takes four HMACs; a server may keep it for as long as the scope's day and the access key last.
 #[expect(missing_debug_implementations, reason = "it is secret")]
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct SigningKey([u8; 32]);
+pub struct SigningKey(hmac::Key);
 
 impl SigningKey {
     /// Derives the key from a secret access key.
@@ -60,24 +59,23 @@ impl SigningKey {
         let mut seed = Zeroizing::new(Vec::with_capacity(4 + secret.len()));
         seed.extend_from_slice(b"AWS4");
         seed.extend_from_slice(secret);
-        let date = SigningKey(mac(&seed, scope.date.as_bytes()));
-        let region = date.step(&scope.region);
-        let service = region.step(&scope.service);
-        service.step(TERMINATOR)
+        let mut key = Zeroizing::new(mac(&hmac_key(&seed), scope.date.as_bytes()));
+        for element in [scope.region.as_str(), scope.service.as_str(), TERMINATOR] {
+            *key = mac(&hmac_key(&*key), element.as_bytes());
+        }
+        SigningKey(hmac_key(&*key))
     }
 
-    fn step(&self, element: &str) -> Self {
-        SigningKey(mac(&self.0, element.as_bytes()))
-    }
-
-    /// The signature over the digest of a canonical request.
+    /// The signature over the digest of a canonical request. `buffer` is overwritten.
     pub(super) fn sign(
         &self,
         date_time: &[u8; encoding::BASIC_BYTES],
         scope: &Scope,
         canonical_digest: &[u8],
+        buffer: &mut Vec<u8>,
     ) -> [u8; 32] {
-        mac(&self.0, &string_to_sign(date_time, scope, canonical_digest))
+        string_to_sign(date_time, scope, canonical_digest, buffer);
+        mac(&self.0, buffer)
     }
 }
 
@@ -85,20 +83,24 @@ pub(super) fn string_to_sign(
     date_time: &[u8; encoding::BASIC_BYTES],
     scope: &Scope,
     canonical_digest: &[u8],
-) -> Vec<u8> {
-    let mut out = Vec::with_capacity(192);
+    out: &mut Vec<u8>,
+) {
+    out.clear();
     for piece in [ALGORITHM.as_bytes(), b"\n", date_time, b"\n", scope.date.as_bytes(), b"/"] {
         out.extend_from_slice(piece);
     }
     for piece in [&scope.region, "/", &scope.service, "/", TERMINATOR, "\n"] {
         out.extend_from_slice(piece.as_bytes());
     }
-    encoding::push_hex(&mut out, canonical_digest);
-    out
+    encoding::push_hex(out, canonical_digest);
 }
 
-fn mac(key: &[u8], data: &[u8]) -> [u8; 32] {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data);
+fn hmac_key(bytes: &[u8]) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, bytes)
+}
+
+fn mac(key: &hmac::Key, data: &[u8]) -> [u8; 32] {
+    let tag = hmac::sign(key, data);
     let mut out = [0; 32];
     out.copy_from_slice(tag.as_ref());
     out

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::{HeaderMap, header, request::Parts};
+use http::{HeaderMap, HeaderName, header, request::Parts};
 
 use super::{
     ACCESS_KEY_ID_BYTES_MAX, ALGORITHM, AUTHORIZATION_BYTES_MAX, EXPIRES_SECONDS_MAX,
@@ -65,7 +65,7 @@ pub enum Form {
 /// scope is of another day than the request; [`SigError::Mismatch`] if the signature can be none.
 pub fn parse(parts: &Parts) -> Result<Option<Presented>, SigError> {
     let query = QueryElements::read(parts.uri.query().unwrap_or_default())?;
-    let presented = match (single(&parts.headers, "authorization")?, query) {
+    let presented = match (single(&parts.headers, &header::AUTHORIZATION)?, query) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => {
             return Err(incomplete(
@@ -107,7 +107,7 @@ fn from_header(headers: &HeaderMap, authorization: &str) -> Result<Presented, Si
     if let (Some(credential), Some(signed_headers), Some(signature), Some(timestamp)) =
         (credential, signed_headers, signature, date)
     {
-        let session_token = single(headers, "x-amz-security-token")?.map(str::to_owned);
+        let session_token = single(headers, &X_AMZ_SECURITY_TOKEN)?.map(str::to_owned);
         return build(Elements {
             credential,
             signed_headers,
@@ -137,9 +137,9 @@ fn from_header(headers: &HeaderMap, authorization: &str) -> Result<Presented, Si
 
 /// Time of a request with header authentication: `X-Amz-Date`, else `Date`.
 fn signing_date(headers: &HeaderMap) -> Result<Option<Timestamp>, SigError> {
-    let (text, date) = match single(headers, "x-amz-date")? {
+    let (text, date) = match single(headers, &X_AMZ_DATE)? {
         Some(text) => (text, encoding::parse_basic(text)),
-        None => match single(headers, header::DATE.as_str())? {
+        None => match single(headers, &header::DATE)? {
             Some(text) => (text, encoding::parse_date_header(text)),
             None => return Ok(None),
         },
@@ -168,7 +168,7 @@ fn from_query(headers: &HeaderMap, elements: QueryElements) -> Result<Presented,
         .ok_or_else(|| {
             SigError::Incomplete(format!("X-Amz-Expires must be a number from 1 to {EXPIRES_SECONDS_MAX}"))
         })?;
-    if headers.contains_key("x-amz-security-token") {
+    if headers.contains_key(&X_AMZ_SECURITY_TOKEN) {
         return Err(incomplete("X-Amz-Security-Token belongs with the other elements in the query string"));
     }
     build(Elements {
@@ -319,8 +319,13 @@ impl QueryElements {
     }
 }
 
+/// Names of headers that each request is asked for, made once.
+pub(super) static X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+static X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+static X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+
 /// The value of a header that may be present once.
-pub(super) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, SigError> {
+pub(super) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, SigError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {

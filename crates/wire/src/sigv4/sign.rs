@@ -121,9 +121,9 @@ impl Signer<'_> {
         date_time: &[u8; BASIC_BYTES],
     ) -> Result<String, SigError> {
         let rule = PathRule::of_service(&self.scope.service);
-        let canonical = canonical_request(&Request::of(parts), rule, signed_headers, payload)?;
-        let digest = digest::digest(&digest::SHA256, &canonical);
-        Ok(hex::encode(self.key.sign(date_time, self.scope, digest.as_ref())))
+        let mut buffer = canonical_request(&Request::of(parts), rule, signed_headers, payload)?;
+        let digest = digest::digest(&digest::SHA256, &buffer);
+        Ok(hex::encode(self.key.sign(date_time, self.scope, digest.as_ref(), &mut buffer)))
     }
 }
 

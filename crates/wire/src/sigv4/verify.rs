@@ -7,7 +7,7 @@ use super::{
     Form, Presented, SKEW_MS, SigError, SigningKey,
     canonical::{PathRule, Request, canonical_request},
     encoding, is_s3,
-    parse::single,
+    parse::{X_AMZ_CONTENT_SHA256, single},
 };
 use crate::{Timestamp, xks};
 
@@ -31,9 +31,9 @@ impl Presented {
         self.check_time(now)?;
         let payload = self.payload(parts, body)?;
         let rule = PathRule::of_service(&self.scope.service);
-        let canonical = canonical_request(&Request::of(parts), rule, &self.signed_headers, &payload)?;
-        let digest = digest::digest(&digest::SHA256, &canonical);
-        let expected = key.sign(&self.date_time, &self.scope, digest.as_ref());
+        let mut buffer = canonical_request(&Request::of(parts), rule, &self.signed_headers, &payload)?;
+        let digest = digest::digest(&digest::SHA256, &buffer);
+        let expected = key.sign(&self.date_time, &self.scope, digest.as_ref(), &mut buffer);
         constant_time::verify_slices_are_equal(&expected, &self.signature).map_err(|_| SigError::Mismatch)
     }
 
@@ -77,7 +77,7 @@ impl Presented {
 
     /// Last line of the canonical request.
     fn payload(&self, parts: &Parts, body: &[u8]) -> Result<Vec<u8>, SigError> {
-        let announced = single(&parts.headers, "x-amz-content-sha256")?;
+        let announced = single(&parts.headers, &X_AMZ_CONTENT_SHA256)?;
         if is_s3(&self.scope.service) {
             let unsigned = match (announced, self.form) {
                 (Some(announced), _) => announced == UNSIGNED_PAYLOAD,

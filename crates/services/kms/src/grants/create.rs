@@ -9,7 +9,7 @@ use crate::api::{
 };
 use crate::authorize::Use;
 use crate::context::Pairs;
-use crate::errors::{dry_run, limit_exceeded, unsupported, validation};
+use crate::errors::{dry_run, limit_exceeded, validation};
 use crate::key::Key;
 use crate::limits::{CONSTRAINT_CHARS, CONSTRAINT_PAIRS, GRANTS_PER_KEY};
 use crate::names::{Takes, find};
@@ -19,7 +19,7 @@ use platform::{Cx, Fault, Handle};
 
 impl Handle<ops::CreateGrant> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &CreateGrantRequest) -> Result<CreateGrantResponse, Fault> {
-        let grantee = grantee(input)?;
+        check_parties(input)?;
         let constraints = constraints(input.constraints.as_ref())?;
         super::check_tokens(cx, input.grant_tokens.as_deref())?;
         let found = find(cx, "kms:CreateGrant", &input.key_id, Takes::Keys)?;
@@ -29,16 +29,19 @@ impl Handle<ops::CreateGrant> for Kms {
             .across_accounts()
             .or_grant_for(Asked::Delegation(delegation))
             .with_context(constraints.pairs())
-            .with("kms:GranteePrincipal", grantee)
-            .with("kms:GrantIsForAWSResource", "false")
+            .with("kms:GrantIsForAWSResource", super::is_for_service(cx))
             .with_all("kms:GrantOperations", input.operations.iter().map(ToString::to_string).collect());
-        if let Some(retiring) = &input.retiring_principal {
-            asks = asks.with("kms:RetiringPrincipal", retiring.as_str());
+        for (condition, given) in [
+            ("kms:GranteePrincipal", &input.grantee_principal),
+            ("kms:GranteeServicePrincipal", &input.grantee_service_principal),
+            ("kms:RetiringPrincipal", &input.retiring_principal),
+            ("kms:RetiringServicePrincipal", &input.retiring_service_principal),
+        ] {
+            if let Some(given) = given {
+                asks = asks.with(condition, given.as_str());
+            }
         }
-        if let Some(kind) = constraints.kind() {
-            asks = asks.with("kms:GrantConstraintType", kind);
-        }
-        asks.authorize(cx)?;
+        constraints.told(asks).authorize(cx)?;
         state::GRANT.require(key)?;
         let operations = operations(key, &input.operations)?;
         let grant = Grant {
@@ -46,8 +49,9 @@ impl Handle<ops::CreateGrant> for Kms {
             key_arn: key.arn.clone(),
             name: input.name.clone(),
             created: cx.now().0,
-            grantee: Party::find(cx, grantee)?,
-            retiring: input.retiring_principal.as_deref().map(|text| Party::find(cx, text)).transpose()?,
+            grantee: party(cx, &input.grantee_principal, &input.grantee_service_principal)?
+                .ok_or_else(|| validation(ONE_GRANTEE))?,
+            retiring: party(cx, &input.retiring_principal, &input.retiring_service_principal)?,
             issuer: cx.account().to_owned(),
             operations,
             constraints,
@@ -75,18 +79,39 @@ impl Handle<ops::CreateGrant> for Kms {
     }
 }
 
-fn grantee(input: &CreateGrantRequest) -> Result<&str, Fault> {
-    let services = input.grantee_service_principal.is_some() || input.retiring_service_principal.is_some();
+const ONE_GRANTEE: &str =
+    "You must specify either GranteePrincipal or GranteeServicePrincipal, but not both.";
+
+/// Which principals may stand together (API Reference, CreateGrant, `GranteeServicePrincipal`).
+fn check_parties(input: &CreateGrantRequest) -> Result<(), Fault> {
+    let retiring = (input.retiring_principal.is_some(), input.retiring_service_principal.is_some());
     let source_arn = input.constraints.as_ref().is_some_and(|constraints| constraints.source_arn.is_some());
-    if services || source_arn {
-        return Err(unsupported(
-            "Grants for service principals and the SourceArn constraint are not supported.",
-        ));
+    let message = match (&input.grantee_principal, &input.grantee_service_principal) {
+        (None, None) | (Some(_), Some(_)) => ONE_GRANTEE,
+        _ if retiring == (true, true) => {
+            "You can specify either RetiringPrincipal or RetiringServicePrincipal, but not both."
+        }
+        (None, Some(_)) if !source_arn => {
+            "You must specify a SourceArn grant constraint when you specify GranteeServicePrincipal."
+        }
+        (None, Some(_)) if retiring == (false, false) => {
+            "You must specify either RetiringPrincipal or RetiringServicePrincipal when you specify GranteeServicePrincipal."
+        }
+        _ => return Ok(()),
+    };
+    Err(validation(message))
+}
+
+fn party(
+    cx: &mut Cx<'_>,
+    principal: &Option<String>,
+    service: &Option<String>,
+) -> Result<Option<Party>, Fault> {
+    match (principal, service) {
+        (Some(text), _) => Party::find(cx, text).map(Some),
+        (None, Some(name)) => Ok(Some(Party::service(name))),
+        (None, None) => Ok(None),
     }
-    input
-        .grantee_principal
-        .as_deref()
-        .ok_or_else(|| validation("You must specify either GranteePrincipal or GranteeServicePrincipal."))
 }
 
 fn constraints(input: Option<&GrantConstraints>) -> Result<Constraints, Fault> {
@@ -95,6 +120,7 @@ fn constraints(input: Option<&GrantConstraints>) -> Result<Constraints, Fault> {
     let constraints = Constraints {
         equals: given(&input.encryption_context_equals),
         subset: given(&input.encryption_context_subset),
+        source_arn: input.source_arn.clone(),
     };
     if constraints.equals.is_some() && constraints.subset.is_some() {
         return Err(validation(

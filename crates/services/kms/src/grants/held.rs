@@ -63,9 +63,10 @@ pub(crate) fn covers(cx: &mut Cx<'_>, asks: &Use<'_>, asked: &Asked<'_>) -> Resu
     if let Asked::Retirement(Retirement(grant)) = asked {
         return retires(cx, asks, grant, &names);
     }
+    let source = cx.source_arn().map(str::to_owned);
     let permits = |held: &Held| match asked {
-        Asked::Operation(operation) => held.permits(*operation, asks.pairs()),
-        Asked::Delegation(delegation) => held.permits_delegation(delegation),
+        Asked::Operation(operation) => held.permits(*operation, asks.pairs(), source.as_deref()),
+        Asked::Delegation(delegation) => held.permits_delegation(delegation, source.as_deref()),
         Asked::Retirement(_) => false,
     };
     for name in &names {
@@ -104,14 +105,18 @@ fn retires(cx: &mut Cx<'_>, asks: &Use<'_>, grant: &Grant, names: &[String]) -> 
 }
 
 impl Held {
-    fn permits(&self, operation: GrantOperation, pairs: &Pairs) -> bool {
-        let unconstrained = matches!(operation, GrantOperation::DescribeKey | GrantOperation::RetireGrant);
-        self.operations.contains(&Text(operation)) && (unconstrained || self.constraints.admit(pairs))
+    /// Constraints on the encryption context do not apply to DescribeKey (API Reference, `GrantConstraints`).
+    fn permits(&self, operation: GrantOperation, pairs: &Pairs, source: Option<&str>) -> bool {
+        let without_context = matches!(operation, GrantOperation::DescribeKey | GrantOperation::RetireGrant);
+        self.operations.contains(&Text(operation))
+            && self.constraints.admit_source(source)
+            && (without_context || self.constraints.admit(pairs))
     }
 
-    fn permits_delegation(&self, delegation: &Delegation<'_>) -> bool {
+    fn permits_delegation(&self, delegation: &Delegation<'_>, source: Option<&str>) -> bool {
         let has = |operation: GrantOperation| self.operations.contains(&Text(operation));
         has(GrantOperation::CreateGrant)
+            && self.constraints.admit_source(source)
             && delegation.operations.iter().all(|operation| has(*operation))
             && delegation.constraints.are_within(&self.constraints)
     }
@@ -123,8 +128,17 @@ impl Constraints {
             && self.subset.as_ref().is_none_or(|subset| includes(pairs, subset))
     }
 
-    /// Whether every encryption context that these admit is one that `outer` admits.
+    fn admit_source(&self, source: Option<&str>) -> bool {
+        self.source_arn.as_deref().is_none_or(|wanted| source == Some(wanted))
+    }
+
+    /// Whether every request that these admit is one that `outer` admits.
     fn are_within(&self, outer: &Constraints) -> bool {
+        (outer.source_arn.is_none() || self.source_arn == outer.source_arn) && self.context_is_within(outer)
+    }
+
+    /// Whether every encryption context that these admit is one that `outer` admits.
+    fn context_is_within(&self, outer: &Constraints) -> bool {
         if let Some(equals) = &self.equals {
             return outer.admit(equals);
         }
@@ -250,8 +264,8 @@ mod tests {
     fn constraints(text: &str) -> Constraints {
         match text.split_once(' ').unwrap_or((text, "")) {
             ("none", _) => Constraints::default(),
-            ("equals", of) => Constraints { equals: Some(pairs(of)), subset: None },
-            ("subset", of) => Constraints { equals: None, subset: Some(pairs(of)) },
+            ("equals", of) => Constraints { equals: Some(pairs(of)), ..Constraints::default() },
+            ("subset", of) => Constraints { subset: Some(pairs(of)), ..Constraints::default() },
             other => panic!("{other:?}"),
         }
     }

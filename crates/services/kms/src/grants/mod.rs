@@ -12,15 +12,18 @@ mod party;
 mod retire;
 mod token;
 
+#[cfg(test)]
+pub(crate) use count::pretend;
 pub(crate) use held::{Asked, covers};
 pub(crate) use token::check as check_tokens;
 
 use crate::api::{GrantConstraints, GrantListEntry, GrantOperation};
+use crate::authorize::Use;
 use crate::context::{NO_PAIRS, Pairs};
 use crate::key::Key;
 use crate::text::Text;
 use party::Party;
-use platform::{Cx, Fault, Table};
+use platform::{Cx, Fault, Principal, Table};
 use serde::{Deserialize, Serialize};
 use wire::Timestamp;
 
@@ -47,9 +50,11 @@ struct Grant {
     constraints: Constraints,
 }
 
-/// What the encryption context of a request has to be like.
+/// What a request has to be like: its encryption context, and the resource on whose behalf a service makes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Constraints {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source_arn: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     equals: Option<Pairs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,10 +70,27 @@ struct Retiree {
 }
 
 impl Constraints {
-    /// The value of `kms:GrantConstraintType`.
-    fn kind(&self) -> Option<&'static str> {
-        let equals = self.equals.as_ref().map(|_| "EncryptionContextEquals");
-        equals.or_else(|| self.subset.as_ref().map(|_| "EncryptionContextSubset"))
+    /// The values of `kms:GrantConstraintType`.
+    fn kinds(&self) -> Vec<String> {
+        let kinds = [
+            (self.equals.is_some(), "EncryptionContextEquals"),
+            (self.subset.is_some(), "EncryptionContextSubset"),
+            (self.source_arn.is_some(), "SourceArn"),
+        ];
+        kinds.iter().filter(|(has, _)| *has).map(|(_, kind)| (*kind).to_owned()).collect()
+    }
+
+    /// Tells policies which constraints these are.
+    fn told<'a>(&'a self, asks: Use<'a>) -> Use<'a> {
+        let asks = match self.kinds().as_slice() {
+            [] => asks,
+            [kind] => asks.with("kms:GrantConstraintType", kind.clone()),
+            kinds => asks.with_all("kms:GrantConstraintType", kinds.to_vec()),
+        };
+        match &self.source_arn {
+            Some(arn) => asks.with("kms:GrantConstraintSourceArn", arn.as_str()),
+            None => asks,
+        }
     }
 
     /// The pairs of either constraint, of which a grant has one at most.
@@ -103,7 +125,7 @@ impl Grant {
         let constraints = GrantConstraints {
             encryption_context_subset: self.constraints.subset.clone(),
             encryption_context_equals: self.constraints.equals.clone(),
-            source_arn: None,
+            source_arn: self.constraints.source_arn.clone(),
         };
         let constrained = self.constraints != Constraints::default();
         Ok(GrantListEntry {
@@ -112,15 +134,24 @@ impl Grant {
             // Without a name AWS gives the empty one.
             name: Some(self.name.clone().unwrap_or_default()),
             creation_date: Some(Timestamp(self.created)),
-            grantee_principal: Some(self.grantee.shown(cx)?),
-            retiring_principal: self.retiring.as_ref().map(|party| party.shown(cx)).transpose()?,
+            grantee_principal: self.grantee.principal(cx)?,
+            retiring_principal: match &self.retiring {
+                Some(party) => party.principal(cx)?,
+                None => None,
+            },
             issuing_account: Some(format!("arn:aws:iam::{}:root", self.issuer)),
             operations: Some(self.operations.iter().map(|operation| operation.0).collect()),
             constraints: constrained.then_some(constraints),
-            grantee_service_principal: None,
-            retiring_service_principal: None,
+            grantee_service_principal: self.grantee.service_name(),
+            retiring_service_principal: self.retiring.as_ref().and_then(Party::service_name),
         })
     }
+}
+
+/// The value of `kms:GrantIsForAWSResource`: whether a service makes the call, for itself or on a caller's behalf.
+fn is_for_service(cx: &Cx<'_>) -> &'static str {
+    let service = cx.via().is_some() || matches!(cx.caller().principal, Principal::Service { .. });
+    if service { "true" } else { "false" }
 }
 
 fn retiree_path<'a>(retiring: &'a Party, key: &'a Key, grant: &'a str) -> [&'a str; 6] {

@@ -10,8 +10,11 @@ pub(super) struct Party {
     /// The ARN, or the account's number, as it was given.
     arn: String,
     /// What it is known by: unique id of a user or role, `unique id:session` of a role session, `account:name` of a federated
-    /// user, number of an account.
+    /// user, number of an account, name of a service.
     pub(super) id: String,
+    /// Whether it is a service of AWS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) service: bool,
 }
 
 impl Party {
@@ -20,10 +23,25 @@ impl Party {
         let id = identify(cx, text)?.ok_or_else(|| {
             Fault::new("InvalidArnException", format!("ARN does not refer to a valid principal: {text}"))
         })?;
-        Ok(Self { arn: text.to_owned(), id })
+        Ok(Self { arn: text.to_owned(), id, service: false })
     }
 
-    /// The principal's account.
+    /// The service of this name. Services need not be of this deployment.
+    pub(super) fn service(name: &str) -> Self {
+        Self { arn: name.to_owned(), id: name.to_owned(), service: true }
+    }
+
+    /// What it is shown as where principals are shown; none for a service.
+    pub(super) fn principal(&self, cx: &mut Cx<'_>) -> Result<Option<String>, Fault> {
+        if self.service { Ok(None) } else { self.shown(cx).map(Some) }
+    }
+
+    /// Its name, if it is a service.
+    pub(super) fn service_name(&self) -> Option<String> {
+        self.service.then(|| self.id.clone())
+    }
+
+    /// The principal's account; a service's name.
     pub(super) fn account(&self) -> &str {
         self.arn.split(':').nth(4).unwrap_or(&self.arn)
     }
@@ -34,7 +52,7 @@ impl Party {
     }
 
     /// The ARN, or the unique id of what has gone.
-    pub(super) fn shown(&self, cx: &mut Cx<'_>) -> Result<String, Fault> {
+    fn shown(&self, cx: &mut Cx<'_>) -> Result<String, Fault> {
         let pinned = !self.is_account() && !self.id.contains(':');
         let gone = pinned && cx.directory().unique_id(&mut cx.tx, &self.arn)?.as_ref() != Some(&self.id);
         Ok(if gone { self.id.clone() } else { self.arn.clone() })
@@ -45,7 +63,8 @@ impl Party {
 pub(super) fn identities(principal: &Principal) -> Vec<String> {
     let own = principal.user_id();
     match principal {
-        Principal::Anonymous | Principal::Service { .. } => Vec::new(),
+        Principal::Anonymous => Vec::new(),
+        Principal::Service { name } => vec![name.clone()],
         Principal::Root { account } => vec![account.clone()],
         Principal::User { account, .. } => vec![own, account.clone()],
         Principal::Role { account, id, .. } => vec![own, id.clone(), account.clone()],

@@ -37,11 +37,7 @@ impl Handle<ops::RetireGrant> for Kms {
         // Whoever may not retire a grant does not learn whether it exists.
         let asks = match &grant {
             Some(grant) => {
-                let asks = asks.with_context(grant.constraints.pairs());
-                let asks = match grant.constraints.kind() {
-                    Some(kind) => asks.with("kms:GrantConstraintType", kind),
-                    None => asks,
-                };
+                let asks = grant.constraints.told(asks.with_context(grant.constraints.pairs()));
                 asks.or_grant_for(Asked::Retirement(Retirement(grant)))
             }
             None => asks,
@@ -57,7 +53,7 @@ impl Handle<ops::RevokeGrant> for Kms {
         let found = find(cx, "kms:RevokeGrant", &input.key_id, Takes::Keys)?;
         Use::of(&found, "kms:RevokeGrant")
             .across_accounts()
-            .with("kms:GrantIsForAWSResource", "false")
+            .with("kms:GrantIsForAWSResource", super::is_for_service(cx))
             .authorize(cx)?;
         let grant = get(cx, &found.key, &input.grant_id)?;
         end(cx, &found.key, &input.grant_id, grant, input.dry_run)

@@ -34,7 +34,7 @@ impl Handle<ops::Encrypt> for XksProxy {
             .with_algorithm(ALGORITHM)
             .authorize(cx)?;
         let key = &*found.key;
-        require_ours(key, "Encrypt")?;
+        require_ours(cx, key, "Encrypt")?;
         let additional = additional(input.additional_authenticated_data.as_ref())?;
         if input.plaintext.0.len() > PLAINTEXT_BYTES_MAX {
             return Err(too_long("plaintext", PLAINTEXT_BYTES_MAX));
@@ -71,7 +71,7 @@ impl Handle<ops::Decrypt> for XksProxy {
             .with_algorithm(ALGORITHM)
             .authorize(cx)?;
         let key = &*found.key;
-        require_ours(key, "Decrypt")?;
+        require_ours(cx, key, "Decrypt")?;
         let additional = additional(input.additional_authenticated_data.as_ref())?;
         if input.ciphertext.0.len() > PLAINTEXT_BYTES_MAX {
             return Err(too_long("ciphertext", PLAINTEXT_BYTES_MAX));
@@ -95,12 +95,12 @@ pub(super) fn is_ours(key: &Key) -> bool {
 }
 
 /// Requires a symmetric key that is here and can be used.
-fn require_ours(key: &Key, operation: &str) -> Result<(), Fault> {
+fn require_ours(cx: &mut Cx<'_>, key: &Key, operation: &str) -> Result<(), Fault> {
     if !is_ours(key) {
         let message = format!("{} is in a custom key store, and cannot be an external key.", key.arn);
         return Err(Fault::new("UnsupportedOperationException", message));
     }
-    key.require(operation, ALGORITHM).map_err(told)
+    key.require(cx, operation, ALGORITHM).map_err(told)
 }
 
 fn additional(data: Option<&Blob>) -> Result<&[u8], Fault> {

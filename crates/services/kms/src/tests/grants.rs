@@ -429,15 +429,7 @@ fn input_that_makes_no_grant() {
         (
             CreateGrantRequest { grantee_principal: None, ..to_grant(&key, USER, &[Encrypt]) },
             "ValidationException",
-            "You must specify either GranteePrincipal or GranteeServicePrincipal.",
-        ),
-        (
-            CreateGrantRequest {
-                grantee_service_principal: Some("s3.amazonaws.com".to_owned()),
-                ..to_grant(&key, USER, &[Encrypt])
-            },
-            "UnsupportedOperationException",
-            "Grants for service principals and the SourceArn constraint are not supported.",
+            "You must specify either GranteePrincipal or GranteeServicePrincipal, but not both.",
         ),
         (
             CreateGrantRequest {
@@ -564,4 +556,140 @@ fn very_many_grants_of_one_grantee() {
     assert!((GRANTS_PER_ROW..made.len()).all(works));
     let rows = world.rows();
     assert_eq!(rows.iter().filter(|row| row.starts_with("kms/held-grants")).count(), 2);
+}
+
+const SERVICE: &str = "secretsmanager.amazonaws.com";
+const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:one-aaaaaa";
+
+fn for_service(key: &str, retiring: &str) -> CreateGrantRequest {
+    CreateGrantRequest {
+        key_id: key.to_owned(),
+        grantee_service_principal: Some(SERVICE.to_owned()),
+        retiring_service_principal: Some(retiring.to_owned()),
+        operations: vec![Encrypt, DescribeKey],
+        constraints: Some(GrantConstraints { source_arn: Some(SECRET.to_owned()), ..Default::default() }),
+        ..CreateGrantRequest::default()
+    }
+}
+
+/// A service uses its grant on behalf of the named resource alone.
+#[test]
+fn a_service_is_granted_what_it_does_for_a_resource() {
+    let world = World::new();
+    let key = world.key();
+    let service = Caller::service(SERVICE);
+    let made = world.call::<ops::CreateGrant>(&world.root(), for_service(&key, SERVICE)).unwrap();
+    let describe = || {
+        let input = DescribeKeyRequest { key_id: key.clone(), ..DescribeKeyRequest::default() };
+        world.call::<ops::DescribeKey>(&service, input)
+    };
+    for (source, allowed) in [(None, false), (Some("arn:aws:s3:::b"), false), (Some(SECRET), true)] {
+        world.for_source(source);
+        assert_eq!(encrypt(&world, &service, &key, &[]).is_ok(), allowed, "{source:?}");
+        assert_eq!(describe().is_ok(), allowed, "{source:?}");
+        denied(encrypt(&world, &Caller::service("s3.amazonaws.com"), &key, &[]), "kms:Encrypt");
+    }
+    world.for_source(None);
+    let (entry,) = match list(&world, &key, None, None).as_slice() {
+        [entry] => (entry.clone(),),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(entry.grantee_principal, None);
+    assert_eq!(entry.grantee_service_principal.as_deref(), Some(SERVICE));
+    assert_eq!(entry.retiring_service_principal.as_deref(), Some(SERVICE));
+    assert_eq!(entry.constraints.unwrap().source_arn.as_deref(), Some(SECRET));
+
+    let input = ListRetirableGrantsRequest {
+        retiring_service_principal: Some(SERVICE.to_owned()),
+        ..ListRetirableGrantsRequest::default()
+    };
+    let listed = world.call::<ops::ListRetirableGrants>(&service, input.clone()).unwrap().grants.unwrap();
+    assert_eq!(listed.len(), 1);
+    refused(
+        world.call::<ops::ListRetirableGrants>(&world.root(), input),
+        "ValidationException",
+        "RetiringServicePrincipal can be used by AWS service principals only.",
+    );
+    let retire = RetireGrantRequest {
+        key_id: Some(key.clone()),
+        grant_id: made.grant_id,
+        ..RetireGrantRequest::default()
+    };
+    denied(
+        world.call::<ops::RetireGrant>(&Caller::service("s3.amazonaws.com"), retire.clone()),
+        "kms:RetireGrant",
+    );
+    world.call::<ops::RetireGrant>(&service, retire).unwrap();
+    assert!(list(&world, &key, None, None).is_empty());
+}
+
+#[test]
+fn what_a_grant_to_a_service_needs() {
+    let world = World::new();
+    let key = world.key();
+    let whole = for_service(&key, SERVICE);
+    let cases = [
+        (
+            CreateGrantRequest { grantee_principal: Some(USER.to_owned()), ..whole.clone() },
+            "You must specify either GranteePrincipal or GranteeServicePrincipal, but not both.",
+        ),
+        (
+            CreateGrantRequest { retiring_principal: Some(USER.to_owned()), ..whole.clone() },
+            "You can specify either RetiringPrincipal or RetiringServicePrincipal, but not both.",
+        ),
+        (
+            CreateGrantRequest { constraints: None, ..whole.clone() },
+            "You must specify a SourceArn grant constraint when you specify GranteeServicePrincipal.",
+        ),
+        (
+            CreateGrantRequest { retiring_service_principal: None, ..whole.clone() },
+            "You must specify either RetiringPrincipal or RetiringServicePrincipal when you specify GranteeServicePrincipal.",
+        ),
+    ];
+    for (input, message) in cases {
+        refused(world.call::<ops::CreateGrant>(&world.root(), input), "ValidationException", message);
+    }
+}
+
+/// Policies can tell which service may be granted something, and for which resource.
+#[test]
+fn condition_keys_of_grants_to_services() {
+    let world = World::new();
+    for (condition, value) in [
+        ("kms:GranteeServicePrincipal", SERVICE),
+        ("kms:RetiringServicePrincipal", SERVICE),
+        ("kms:GrantConstraintType", "SourceArn"),
+        ("kms:GrantConstraintSourceArn", SECRET),
+        ("kms:GrantIsForAWSResource", "false"),
+    ] {
+        for (wanted, allowed) in [(value, true), ("other", false)] {
+            let statement = format!(
+                r#"{{"Effect":"Allow","Action":"kms:CreateGrant","Resource":"*","Condition":{{"StringEquals":{{"{condition}":"{wanted}"}}}}}}"#
+            );
+            let name = format!("{}-{allowed}", condition.rsplit(':').next().unwrap());
+            let user = world.user(ACCOUNT, &name, &statement);
+            let result = world.call::<ops::CreateGrant>(&user, for_service(&world.key(), SERVICE));
+            assert_eq!(result.is_ok(), allowed, "{condition} {wanted}");
+        }
+    }
+    let user = world.user(
+        ACCOUNT,
+        "absent",
+        r#"{"Effect":"Allow","Action":"kms:CreateGrant","Resource":"*","Condition":{"Null":{"kms:GranteePrincipal":"true","kms:ViaService":"true"}}}"#,
+    );
+    world.call::<ops::CreateGrant>(&user, for_service(&world.key(), SERVICE)).unwrap();
+}
+
+/// The most grants that a key can have, and no more: all but one are counted without being made.
+#[test]
+fn no_more_grants_than_a_key_can_have() {
+    let world = World::new();
+    let key = world.key();
+    crate::grants::pretend(&world, &key, crate::limits::GRANTS_PER_KEY - 1);
+    grant(&world, &key, ACCOUNT, &[Encrypt]);
+    refused(
+        world.call::<ops::CreateGrant>(&world.root(), to_grant(&key, ACCOUNT, &[Encrypt])),
+        "LimitExceededException",
+        &format!("{key} already has 50000 grants, which is the most."),
+    );
 }

@@ -64,11 +64,6 @@ fn kinds_of_keys_that_are_not_made() {
             "KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT",
         ),
         (
-            CreateKeyRequest { origin: Some(OriginType::External), ..default() },
-            "UnsupportedOperationException",
-            "Origin EXTERNAL is not supported.",
-        ),
-        (
             CreateKeyRequest { custom_key_store_id: Some("cks-1".to_owned()), ..default() },
             "ValidationException",
             "Origin AWS_KMS is not valid for a key in a custom key store.",

@@ -150,6 +150,7 @@ fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), 
         "ListResourceTags" => {
             call!(ListResourceTags, api::ListResourceTagsRequest { key_id: id(), ..Default::default() })
         }
+        "GetKeyLastUsage" => call!(GetKeyLastUsage, api::GetKeyLastUsageRequest { key_id: id() }),
         "ListKeyRotations" => {
             call!(ListKeyRotations, api::ListKeyRotationsRequest { key_id: id(), ..Default::default() })
         }
@@ -199,6 +200,19 @@ fn call(world: &World, operation: &str, key: &str, ready: &Ready) -> Result<(), 
         }
         "DisableKeyRotation" => call!(DisableKeyRotation, api::DisableKeyRotationRequest { key_id: id() }),
         "RotateKeyOnDemand" => call!(RotateKeyOnDemand, api::RotateKeyOnDemandRequest { key_id: id() }),
+        "GetParametersForImport" => call!(
+            GetParametersForImport,
+            api::GetParametersForImportRequest {
+                key_id: id(),
+                wrapping_algorithm: api::AlgorithmSpec::Sm2pke,
+                wrapping_key_spec: api::WrappingKeySpec::Sm2,
+            }
+        ),
+        "ImportKeyMaterial" => call!(ImportKeyMaterial, ready.import.clone().unwrap()),
+        "DeleteImportedKeyMaterial" => call!(
+            DeleteImportedKeyMaterial,
+            api::DeleteImportedKeyMaterialRequest { key_id: id(), ..Default::default() }
+        ),
         "ReplicateKey" => call!(
             ReplicateKey,
             api::ReplicateKeyRequest {
@@ -234,6 +248,8 @@ struct Ready {
     other: String,
     /// Token and id.
     grant: (String, String),
+    /// Material that the key has already, for keys that material is imported into.
+    import: Option<api::ImportKeyMaterialRequest>,
 }
 
 fn prepare(world: &World, key: &str) -> Ready {
@@ -251,7 +267,7 @@ fn prepare(world: &World, key: &str) -> Ready {
         ..Default::default()
     };
     let grant = world.call::<ops::CreateGrant>(&root, grant).unwrap();
-    Ready { blob, other, grant: (grant.grant_token.unwrap(), grant.grant_id.unwrap()) }
+    Ready { blob, other, grant: (grant.grant_token.unwrap(), grant.grant_id.unwrap()), import: None }
 }
 
 /// What the key's operations take, and an operation to grant.
@@ -336,11 +352,19 @@ fn every_cell() {
             for (state, cell) in STATES.into_iter().zip(row.cells) {
                 let world = World::new();
                 let (spec, usage) = kind(operation);
+                let mut import = None;
                 let key = match *operation {
                     "ReplicateKey" | "UpdatePrimaryRegion" => world.replicated_key(),
+                    "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImportedKeyMaterial" => {
+                        let key = world.external_key();
+                        let input = world.wrapped(&key, &[7; 32]);
+                        world.call::<ops::ImportKeyMaterial>(&world.root(), input.clone()).unwrap();
+                        import = Some(input);
+                        key
+                    }
                     _ => world.key_of(spec, usage),
                 };
-                let ready = prepare(&world, &key);
+                let ready = Ready { import, ..prepare(&world, &key) };
                 world.put_into(&key, state);
                 let result = call(&world, operation, &key, &ready);
                 let got = result.as_ref().err().map(|fault| (fault.code(), fault.message().to_owned()));
@@ -376,4 +400,52 @@ fn the_key_that_loses_an_alias_may_be_pending_deletion() {
     world.call::<ops::ScheduleKeyDeletion>(&root, input).unwrap();
     let input = api::UpdateAliasRequest { alias_name: "alias/of-key".to_owned(), target_key_id: ready.other };
     world.call::<ops::UpdateAlias>(&root, input).unwrap();
+}
+
+/// Every operation that counts as use is noted, for every key that it uses; others, dry runs and failures are not.
+#[test]
+fn last_usage() {
+    let world = World::new();
+    let root = world.root();
+    let last = |key: &str| {
+        let input = api::GetKeyLastUsageRequest { key_id: key.to_owned() };
+        world.call::<ops::GetKeyLastUsage>(&root, input).unwrap()
+    };
+    for operation in api::KeyLastUsageTrackingOperation::ALL {
+        let (spec, usage) = kind(operation.as_str());
+        let input =
+            api::CreateKeyRequest { key_spec: Some(spec), key_usage: Some(usage), ..Default::default() };
+        let key = world.create_key(&root, input).arn.unwrap();
+        let unused = last(&key);
+        assert!(
+            unused.key_last_usage.is_some_and(|usage| usage.operation.is_none() && usage.timestamp.is_none())
+        );
+        assert_eq!(unused.key_id.as_deref(), key.rsplit('/').next());
+        assert_eq!(unused.tracking_start_date, unused.key_creation_date);
+        let (blob, _) = make_blob(&world, &key);
+        let ready = Ready { blob, other: world.key(), grant: Default::default(), import: None };
+        world.wait(1000);
+        call(&world, operation.as_str(), &key, &ready).unwrap();
+        let used = last(&key).key_last_usage.unwrap();
+        assert_eq!(used.operation, Some(*operation));
+        assert_eq!(used.timestamp, Some(wire::Timestamp(world.now())));
+        assert_eq!(used.kms_request_id.as_deref(), Some("request"));
+        if *operation == api::KeyLastUsageTrackingOperation::ReEncrypt {
+            let other = last(&ready.other).key_last_usage.unwrap();
+            assert_eq!(
+                other.cloud_trail_event_id, used.cloud_trail_event_id,
+                "the destination is used as well"
+            );
+        }
+        let event = used.cloud_trail_event_id.clone();
+        call(&world, "DescribeKey", &key, &ready).unwrap();
+        let dry = api::EncryptRequest {
+            key_id: key.clone(),
+            plaintext: b"x"[..].into(),
+            dry_run: Some(true),
+            ..Default::default()
+        };
+        world.call::<ops::Encrypt>(&root, dry).unwrap_err();
+        assert_eq!(last(&key).key_last_usage.unwrap().cloud_trail_event_id, event);
+    }
 }
