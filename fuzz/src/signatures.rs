@@ -77,8 +77,9 @@ fn changes(parts: &Parts) -> Vec<Parts> {
     });
     let text = parts.uri.path_and_query().map_or("/", |both| both.as_str()).to_owned();
     let more = if text.contains('?') { format!("{text}&added=1") } else { format!("{text}?added=1") };
-    let path = format!("/added{text}");
-    for text in [more, path] {
+    // Of a path with `..`, what is in front may be taken away again, before it is signed as before it is looked at.
+    let path = Some(format!("/added{text}")).filter(|path| !path.contains(".."));
+    for text in [Some(more), path].into_iter().flatten() {
         if let Ok(uri) = text.parse::<Uri>() {
             change(&|parts| parts.uri = uri.clone());
         }
