@@ -3,6 +3,7 @@
 mod accounts;
 mod aliases;
 mod asymmetric;
+mod conditions;
 mod encryption;
 mod grants;
 mod import;

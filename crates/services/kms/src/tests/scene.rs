@@ -50,12 +50,9 @@ impl Scene {
         let external =
             matches!(operation, "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImportedKeyMaterial");
         let root = world.root();
-        let input = CreateKeyRequest {
-            key_spec: Some(spec),
-            key_usage: Some(usage),
-            origin: external.then_some(OriginType::External),
-            ..input
-        };
+        let input = CreateKeyRequest { key_spec: Some(spec), key_usage: Some(usage), ..input };
+        let other = world.create_key(&root, input.clone()).arn.unwrap();
+        let input = CreateKeyRequest { origin: external.then_some(OriginType::External), ..input };
         let key = world.create_key(&root, input).arn.unwrap();
         let import = external.then(|| {
             let input = world.wrapped(&key, &[7; 32]);
@@ -65,7 +62,6 @@ impl Scene {
         if operation == "UpdatePrimaryRegion" {
             world.replicate(&key, OTHER_REGION);
         }
-        let other = world.key_of(spec, usage);
         for (name, target) in [("alias/of-key", &key), ("alias/of-other", &other)] {
             let input =
                 api::CreateAliasRequest { alias_name: name.to_owned(), target_key_id: target.clone() };
@@ -76,6 +72,10 @@ impl Scene {
             key_id: key.clone(),
             grantee_principal: Some(ACCOUNT.to_owned()),
             operations: vec![granted],
+            constraints: (operation == "RetireGrant").then(|| api::GrantConstraints {
+                encryption_context_equals: Some([("purpose".to_owned(), "test".to_owned())].into()),
+                ..Default::default()
+            }),
             ..Default::default()
         };
         let grant = world.call::<ops::CreateGrant>(&root, grant).unwrap();
@@ -183,6 +183,11 @@ impl Scene {
         self.world.ask(caller, self.operation, input)
     }
 
+    /// What the operation would answer; nothing is changed.
+    pub(super) fn would(&self, caller: &Caller, input: &Value) -> Result<Value, Fault> {
+        self.world.try_out(caller, self.operation, input).map(|(answer, _)| answer)
+    }
+
     /// Calls the operation as the root user of the key's account.
     pub(super) fn call_with(&self, changes: &Value) -> Result<Value, Fault> {
         self.call(&self.world.root(), &self.input_with(changes))
@@ -192,6 +197,13 @@ impl Scene {
 impl World {
     /// Makes a call as it comes over the wire, checked against the model, with its answer as it goes there.
     pub(super) fn ask(&self, caller: &Caller, operation: &str, input: &Value) -> Result<Value, Fault> {
+        let (answer, txn) = self.try_out(caller, operation, input)?;
+        self.store.commit_blocking(txn).unwrap();
+        Ok(answer)
+    }
+
+    /// As [`ask`](Self::ask), with the transaction not committed.
+    fn try_out(&self, caller: &Caller, operation: &str, input: &Value) -> Result<(Value, store::Txn), Fault> {
         let operations = operations();
         let operation = operations.iter().find(|known| known.model().name == operation).unwrap();
         let (parts, ()) = http::Request::new(()).into_parts();
@@ -203,10 +215,9 @@ impl World {
         let output = decoded.run(&mut cx)?;
         let (authorized, _, _, tx) = cx.finish();
         assert!(authorized, "{} succeeded without authorization", operation.model().name);
-        self.store.commit_blocking(tx.into_txn()).unwrap();
         let (model, schema) = (operation.model(), output.schema());
         let answer = wire::encode(Protocol::Json11, &MODEL, model, output.field(), schema, "");
-        Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
+        Ok((serde_json::from_slice(&answer.body).unwrap_or_default(), tx.into_txn()))
     }
 }
 
