@@ -1,5 +1,6 @@
 //! The operations, as callers see them.
 
+mod accounts;
 mod aliases;
 mod asymmetric;
 mod encryption;
@@ -9,6 +10,7 @@ mod keys;
 mod policies;
 mod regions;
 mod rotation;
+mod scene;
 mod service;
 mod shreds;
 mod states;
