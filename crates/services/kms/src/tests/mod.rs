@@ -6,6 +6,7 @@ mod encryption;
 mod grants;
 mod import;
 mod keys;
+mod managed;
 mod policies;
 mod regions;
 mod rotation;
