@@ -14,7 +14,7 @@ pub(crate) enum Key<'a> {
 }
 
 /// Room for the keys that most accesses have.
-const KEYS_USUAL: usize = 8;
+const KEYS_USUAL: usize = 12;
 
 /// One action on one resource, with the condition keys that only the service knows.
 #[derive(Debug)]

@@ -245,10 +245,9 @@ mod tests {
 
     #[test]
     fn any_k_of_n_open_and_fewer_do_not() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("keyring.json");
         for text in ["2-of-2", "2-of-3", "3-of-5", "16-of-16"] {
-            let _gone = std::fs::remove_file(&path);
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("keyring.json");
             let (seal, shares) = split(text);
             let keyring = Keyring::create(&path, &seal, Arc::new(SystemRandom)).unwrap();
             let sealed = keyring.seal(b"place", b"value").unwrap();

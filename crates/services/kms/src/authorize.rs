@@ -1,6 +1,8 @@
 //! May the caller do this with the key? The key policy, the caller's policies and the key's grants decide together.
 
-use crate::api::{EncryptionAlgorithmSpec, GrantOperation};
+use crate::api::{
+    EncryptionAlgorithmSpec, GrantOperation, KeySpec, KeyUsageType, MultiRegionKeyType, OriginType,
+};
 use crate::context::{NO_PAIRS, Pairs, is_ambiguous};
 use crate::errors::out_of_reach;
 use crate::grants::{self, Asked};
@@ -206,20 +208,14 @@ impl<'a> Use<'a> {
     /// The condition keys (Service Authorization Reference, "Condition keys for AWS Key Management Service").
     fn access<'b>(&'b self, caller_account: &'b str, via: Option<&str>) -> Access<'b> {
         let key = self.key;
-        let mut access = Access::to(self.action, key.arn.as_str())
+        let access = Access::to(self.action, key.arn.as_str())
             .owned_by(&key.account)
             .tagged(&key.tags)
             .requesting_tags(self.request_tags.iter().copied())
             .removing_tags(self.removed_tags.iter().copied())
             .key("kms:CallerAccount", caller_account)
-            .key("kms:KeySpec", key.spec.0.as_str())
-            .key("kms:KeyUsage", key.usage.0.as_str())
-            .key("kms:KeyOrigin", key.origin.0.as_str())
-            .in_region(&key.region)
-            .key("kms:MultiRegion", if key.multi_region.is_some() { "true" } else { "false" });
-        if let Some(kind) = key.multi_region_type() {
-            access = access.key("kms:MultiRegionKeyType", kind.as_str());
-        }
+            .in_region(&key.region);
+        let mut access = about_kind(access, (key.spec.0, key.usage.0), key.origin.0, key.multi_region_type());
         if !key.aliases.is_empty() && key.aliases.len() <= ALIASES_PER_KEY {
             access = access.keys("kms:ResourceAliases", key.aliases.iter().cloned());
         }
@@ -264,6 +260,27 @@ fn through<'b>(access: Access<'b>, via: Option<&str>, region: &str) -> Access<'b
     let Some(service) = via else { return access };
     let name = service.strip_suffix(".amazonaws.com").unwrap_or(service);
     access.key("kms:ViaService", format!("{name}.{region}.amazonaws.com"))
+}
+
+/// Tells policies what kind of key it is. Spec and usage have their deprecated names too, which work the same way (KMS Developer Guide,
+/// "kms:CustomerMasterKeySpec", "kms:CustomerMasterKeyUsage").
+pub(crate) fn about_kind(
+    access: Access<'_>,
+    (spec, usage): (KeySpec, KeyUsageType),
+    origin: OriginType,
+    multi_region: Option<MultiRegionKeyType>,
+) -> Access<'_> {
+    let access = access
+        .key("kms:KeySpec", spec.as_str())
+        .key("kms:CustomerMasterKeySpec", spec.as_str())
+        .key("kms:KeyUsage", usage.as_str())
+        .key("kms:CustomerMasterKeyUsage", usage.as_str())
+        .key("kms:KeyOrigin", origin.as_str())
+        .key("kms:MultiRegion", if multi_region.is_some() { "true" } else { "false" });
+    match multi_region {
+        Some(kind) => access.key("kms:MultiRegionKeyType", kind.as_str()),
+        None => access,
+    }
 }
 
 /// How AWS names the key of a ciphertext in a denial.

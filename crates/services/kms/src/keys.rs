@@ -5,7 +5,7 @@ use crate::api::{
     EnableKeyRequest, GrantOperation, KeyListEntry, KeySpec, KeyUsageType, ListKeysRequest, ListKeysResponse,
     MultiRegionKeyType, OriginType, Tag, UpdateKeyDescriptionRequest, ops,
 };
-use crate::authorize::{Use, access};
+use crate::authorize::{Use, about_kind, access};
 use crate::errors::{limit_exceeded, validation};
 use crate::key::{KEYS, Key, State};
 use crate::key_count;
@@ -111,19 +111,11 @@ pub(crate) struct New<'a> {
 impl New<'_> {
     /// Requires permission to make it, which the caller's own policies give.
     pub(crate) fn authorize(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        let mut access = self
-            .access(cx, "kms:CreateKey", "*")
-            .key("kms:KeySpec", self.spec.as_str())
-            .key("kms:KeyUsage", self.usage.as_str())
-            .key("kms:KeyOrigin", self.origin.as_str())
-            .key("kms:MultiRegion", if self.kind.is_some() { "true" } else { "false" })
-            .key(
-                "kms:BypassPolicyLockoutSafetyCheck",
-                if self.bypass == Some(true) { "true" } else { "false" },
-            );
-        if let Some(kind) = self.kind {
-            access = access.key("kms:MultiRegionKeyType", kind.as_str());
-        }
+        let access = self.access(cx, "kms:CreateKey", "*").key(
+            "kms:BypassPolicyLockoutSafetyCheck",
+            if self.bypass == Some(true) { "true" } else { "false" },
+        );
+        let access = about_kind(access, (self.spec, self.usage), self.origin, self.kind);
         cx.authorize(&access)
     }
 

@@ -299,13 +299,6 @@ impl World {
         output.replica_key_metadata.unwrap().arn.unwrap()
     }
 
-    /// A multi-Region primary key with a replica in [`OTHER_REGION`]; its ARN.
-    pub(crate) fn replicated_key(&self) -> String {
-        let key = self.multi_region_key();
-        self.replicate(&key, OTHER_REGION);
-        key
-    }
-
     /// A key for imported material, without any yet; its ARN.
     pub(crate) fn external_key(&self) -> String {
         let input = CreateKeyRequest { origin: Some(OriginType::External), ..CreateKeyRequest::default() };

@@ -1,7 +1,9 @@
 //! The operations, as callers see them.
 
+mod accounts;
 mod aliases;
 mod asymmetric;
+mod conditions;
 mod encryption;
 mod grants;
 mod import;
@@ -10,6 +12,7 @@ mod managed;
 mod policies;
 mod regions;
 mod rotation;
+mod scene;
 mod service;
 mod shreds;
 mod states;
