@@ -191,6 +191,8 @@ pub struct Cx<'a> {
     events: Vec<ServiceEvent>,
     told: Option<Value>,
     via: Option<Via>,
+    /// Records of calls that failed while they were made on the caller's behalf.
+    pub(crate) failed: Vec<Vec<u8>>,
     source_arn: Option<String>,
 }
 
@@ -217,6 +219,7 @@ impl<'a> Cx<'a> {
             events: Vec::new(),
             told: None,
             via: None,
+            failed: Vec::new(),
             source_arn: None,
         }
     }
@@ -342,6 +345,12 @@ impl<'a> Cx<'a> {
     /// Takes what the audit record was told.
     pub fn take_told(&mut self) -> Option<Value> {
         self.told.take()
+    }
+
+    /// Takes the audit records of calls that failed while they were made on the caller's behalf. If there are any, what the operation
+    /// wrote is not to be committed.
+    pub fn take_failed(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.failed)
     }
 
     /// Records that a service did something by itself, such as rotating a key.

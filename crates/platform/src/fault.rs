@@ -1,6 +1,7 @@
 //! What went wrong with one call.
 
 use crate::Denial;
+use crate::trail::Resource;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -28,9 +29,16 @@ pub struct Fault {
     code: Cow<'static, str>,
     message: String,
     context: Vec<String>,
-    resources: Vec<crate::trail::Resource>,
-    told: Option<Box<Value>>,
+    left: Option<Box<Left>>,
     denial: Option<Box<Denial>>,
+}
+
+/// What a call that failed leaves for its audit record.
+#[derive(Clone, Debug)]
+struct Left {
+    resources: Vec<Resource>,
+    told: Option<Value>,
+    forwarded: Vec<Vec<u8>>,
 }
 
 impl Fault {
@@ -41,8 +49,7 @@ impl Fault {
             code: Cow::Borrowed(code),
             message: message.into(),
             context: Vec::new(),
-            resources: Vec::new(),
-            told: None,
+            left: None,
             denial: None,
         }
     }
@@ -94,22 +101,33 @@ impl Fault {
         self
     }
 
-    /// Names the resources that the call had touched before it failed, and what else it had told, for its audit record.
+    /// Names the resources that the call had touched before it failed, and what else it had told, for its audit record; and the records
+    /// of calls on the caller's behalf that failed before.
     #[must_use]
-    pub fn touching(mut self, resources: Vec<crate::trail::Resource>, told: Option<Value>) -> Self {
-        self.resources = resources;
-        self.told = told.map(Box::new);
-        self
+    pub fn leaving(self, resources: Vec<Resource>, told: Option<Value>, forwarded: Vec<Vec<u8>>) -> Self {
+        Self { left: Some(Box::new(Left { resources, told, forwarded })), ..self }
+    }
+
+    /// The audit records of calls that failed while they were made on the caller's behalf.
+    pub fn forwarded(&self) -> &[Vec<u8>] {
+        self.left.as_ref().map_or(&[], |left| &left.forwarded)
+    }
+
+    /// The error's code and message as audit records have them: CloudTrail knows denials as `AccessDenied`, whatever the service calls
+    /// them.
+    pub fn recorded(&self) -> (&str, &str) {
+        let code = if self.blame == Blame::Denied { "AccessDenied" } else { &self.code };
+        (code, &self.message)
     }
 
     /// What the call had told the audit record.
     pub fn told(&self) -> Option<&Value> {
-        self.told.as_deref()
+        self.left.as_ref()?.told.as_ref()
     }
 
     /// The resources that the call had touched.
-    pub fn touched(&self) -> &[crate::trail::Resource] {
-        &self.resources
+    pub fn touched(&self) -> &[Resource] {
+        self.left.as_ref().map_or(&[], |left| &left.resources)
     }
 
     /// Whose doing it is.

@@ -1,7 +1,6 @@
 //! Faults in the form of the caller's protocol.
 
 use platform::{Blame, Call, Fault};
-use std::borrow::Cow;
 use wire::route::{Route, RouteError};
 use wire::{Answer, ErrorAnswer, Protocol, ServiceModel, ValidationStyle};
 
@@ -47,14 +46,6 @@ pub(crate) fn fault_answer(route: &Route, fault: &Fault, call: &Call) -> Answer 
         }
     };
     wire::encode_error(route.protocol, route.service, &error, &call.request_id)
-}
-
-/// The error's name in the audit record.
-pub(crate) fn recorded_code(fault: &Fault) -> Cow<'_, str> {
-    match fault.blame() {
-        Blame::Denied => "AccessDenied".into(),
-        _ => fault.code().into(),
-    }
 }
 
 /// What a call is refused with that Fastness cannot serve at the moment.

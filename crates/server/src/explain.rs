@@ -1,6 +1,7 @@
 //! Keeping why a call was denied, and telling it.
 
 use crate::Deployment;
+use crate::pipeline::append;
 use http::{HeaderName, HeaderValue};
 use platform::trail::Record;
 use platform::{Denial, Fault, TRAIL, Tx};
@@ -19,13 +20,14 @@ impl Deployment {
     /// Records a denial with why, and puts into the answer what both are found by.
     pub(crate) async fn record_denial(
         &self,
+        forwarded: &[Vec<u8>],
         record: Record<'_>,
         denial: &Denial,
         mut answer: Answer,
     ) -> Result<Answer, Fault> {
         let begin = || Tx::begin(&self.store, &self.env.keyring);
         let mut tx = begin();
-        tx.append(TRAIL, &record.write())?;
+        append(&mut tx, forwarded, &record)?;
         let slot = self.denials.keep(&mut tx, &mut begin(), denial)?;
         let message = denial.encoded(&self.env.keyring, slot)?;
         self.commit(tx).await?;

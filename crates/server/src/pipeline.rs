@@ -1,6 +1,6 @@
 //! The one path of a request: route, identify, decode, then one transaction that authorizes, serves and records.
 
-use crate::answer::{UNKNOWN_SERVICE, answered_in, fault_answer, recorded_code};
+use crate::answer::{UNKNOWN_SERVICE, answered_in, fault_answer};
 use crate::deployment::{Deployment, Hosted};
 use crate::identify::Unidentified;
 use crate::reply::{Reply, outcome};
@@ -193,13 +193,20 @@ impl Deployment {
             // A defect in a handler must not end the call without an answer and a record.
             let result = catch_unwind(AssertUnwindSafe(|| request.run(&mut cx)))
                 .unwrap_or_else(|_| Err(Fault::bug("the operation panicked")));
-            let told = cx.take_told();
+            let (told, failed) = (cx.take_told(), cx.take_failed());
             let (authorized, resources, events, mut tx) = cx.finish();
             let output = match result {
-                Ok(output) if authorized => output,
-                Ok(_) => return Err(Fault::bug("the operation did not authorize its caller")),
+                Ok(output) if authorized && failed.is_empty() => output,
+                Ok(_) => {
+                    let why = if authorized {
+                        "the operation succeeded, but a call that it made did not"
+                    } else {
+                        "the operation did not authorize its caller"
+                    };
+                    return Err(Fault::bug(why).leaving(resources, told, failed));
+                }
                 Err(fault) if fault.blame() == Blame::Conflict => return Err(fault),
-                Err(fault) => return Err(fault.touching(resources, told)),
+                Err(fault) => return Err(fault.leaving(resources, told, failed)),
             };
             // Keys of proxies are none of a user's access keys.
             let access_key = caller.access_key_id.as_ref().filter(|_| route.protocol != Protocol::Xks);
@@ -234,7 +241,19 @@ impl Deployment {
 
     /// Records a refusal and answers it. What cannot be recorded is answered as unavailable: no outcome leaves unrecorded.
     async fn refuse(&self, record: Record<'_>, route: &Route, call: &Call, reply: Reply) -> Reply {
-        let (recorded, commit) = self.timed(self.record(record)).await;
+        self.refuse_after(&[], record, route, call, reply).await
+    }
+
+    /// The same, where calls that were made on the caller's behalf have been recorded as failed before.
+    async fn refuse_after(
+        &self,
+        forwarded: &[Vec<u8>],
+        record: Record<'_>,
+        route: &Route,
+        call: &Call,
+        reply: Reply,
+    ) -> Reply {
+        let (recorded, commit) = self.timed(self.record(forwarded, record)).await;
         let reply = match recorded {
             Ok(()) => reply,
             Err(fault) => Reply::new(fault_answer(route, &fault, call), outcome(&fault)),
@@ -252,15 +271,16 @@ impl Deployment {
                 "the call failed through no fault of the caller"
             );
         }
-        let code = recorded_code(fault);
-        record.error = Some((&code, fault.message()));
+        record.error = Some(fault.recorded());
         record.resources = fault.touched();
         record.additional = fault.told();
         let answer = fault_answer(route, fault, call);
         let Some(denial) = fault.denial() else {
-            return self.refuse(record, route, call, Reply::new(answer, outcome(fault))).await;
+            let reply = Reply::new(answer, outcome(fault));
+            return self.refuse_after(fault.forwarded(), record, route, call, reply).await;
         };
-        let (recorded, commit) = self.timed(self.record_denial(record, denial, answer)).await;
+        let recording = self.record_denial(fault.forwarded(), record, denial, answer);
+        let (recorded, commit) = self.timed(recording).await;
         let reply = match recorded {
             Ok(answer) => Reply::new(answer, outcome(fault)),
             Err(fault) => {
@@ -338,7 +358,7 @@ impl Deployment {
             resources: &[],
             additional: None,
         };
-        let (recorded, commit) = self.timed(self.record(record)).await;
+        let (recorded, commit) = self.timed(self.record(&[], record)).await;
         let (error, outcome) = match recorded {
             Ok(()) => (ErrorAnswer::new(code, &message, status), Outcome::ClientError),
             Err(fault) => (unavailable(), outcome(&fault)),
@@ -384,7 +404,7 @@ impl Deployment {
             resources: &[],
             additional: None,
         };
-        let (recorded, commit) = self.timed(self.record(record)).await;
+        let (recorded, commit) = self.timed(self.record(&[], record)).await;
         let (error, outcome) = match recorded {
             Ok(()) => (ErrorAnswer::new(code, message, 413), Outcome::ClientError),
             Err(fault) => (unavailable(), outcome(&fault)),
@@ -393,16 +413,14 @@ impl Deployment {
         Reply { commit, ..Reply::new(answer, outcome) }
     }
 
-    async fn record(&self, record: Record<'_>) -> Result<(), Fault> {
-        let (entry, call) = (record.write(), record.call);
-        self.append(&entry).await.inspect_err(|fault| not_recorded(call, fault))
-    }
-
-    /// Appends a record to the trail, in a transaction that does nothing else.
-    pub(crate) async fn append(&self, entry: &[u8]) -> Result<(), Fault> {
+    async fn record(&self, forwarded: &[Vec<u8>], record: Record<'_>) -> Result<(), Fault> {
         let mut tx = Tx::begin(&self.store, &self.env.keyring);
-        tx.append(TRAIL, entry)?;
-        self.commit(tx).await
+        let written = append(&mut tx, forwarded, &record);
+        let committed = match written {
+            Ok(()) => self.commit(tx).await,
+            Err(fault) => Err(fault),
+        };
+        committed.inspect_err(|fault| not_recorded(record.call, fault))
     }
 
     fn recipient<'a>(&'a self, caller: &'a Caller) -> &'a str {
@@ -438,6 +456,14 @@ fn error_answer(route: &Route, call: &Call, error: &ErrorAnswer<'_>) -> Answer {
 }
 
 /// Tells operators of a refusal that could not be recorded.
+/// Appends a record, and before it those of calls that failed while this one was served.
+pub(crate) fn append(tx: &mut Tx<'_>, forwarded: &[Vec<u8>], record: &Record<'_>) -> Result<(), Fault> {
+    for entry in forwarded {
+        tx.append(TRAIL, entry)?;
+    }
+    tx.append(TRAIL, &record.write())
+}
+
 fn not_recorded(call: &Call, fault: &Fault) {
     let request_id = &call.request_id;
     tracing::error!(request_id, cause = fault.for_operator(), "a refusal could not be recorded");

@@ -2,6 +2,8 @@
 //! handlers that break the rules.
 
 #[cfg(test)]
+mod forwarding;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod limits;

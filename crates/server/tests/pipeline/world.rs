@@ -79,6 +79,7 @@ impl World {
             Arc::new(sts::Sts),
             Arc::new(cloudtrail::CloudTrail),
             Arc::new(crate::guard::Rogue),
+            Arc::new(crate::forwarding::Keeper),
         ];
         let env = Env {
             keyring: keyring.clone(),

@@ -5,14 +5,15 @@ use crate::api::{
     AliasListEntry, CreateAliasRequest, DeleteAliasRequest, ListAliasesRequest, ListAliasesResponse,
     UpdateAliasRequest, ops,
 };
-use crate::authorize::Use;
+use crate::authorize::{Use, access};
 use crate::errors::{alias_not_found, limit_exceeded, validation};
 use crate::key::{KEYS, Key};
 use crate::limits::ALIASES_PER_KEY;
 use crate::names::{ALIAS_PREFIX, Found, Takes, alias_arn, find, is_alias, is_alias_name};
-use crate::{pages, state};
-use platform::{Access, Cx, Fault, Handle, Table};
+use crate::{managed, pages, state};
+use platform::{Cx, Fault, Handle, Table};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::{Timestamp, Unit};
 
@@ -25,13 +26,10 @@ pub(crate) struct Alias {
     /// The id of its key, which is of the same account and region.
     pub(crate) key: String,
     /// In milliseconds since the epoch.
-    created: i64,
+    pub(crate) created: i64,
     /// When it was last given to a key, in milliseconds since the epoch.
-    updated: i64,
+    pub(crate) updated: i64,
 }
-
-/// The beginning of the names of AWS's own keys.
-const RESERVED: &str = "alias/aws/";
 
 impl Handle<ops::CreateAlias> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &CreateAliasRequest) -> Result<Unit, Fault> {
@@ -108,34 +106,43 @@ impl Handle<ops::DeleteAlias> for Kms {
 impl Handle<ops::ListAliases> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &ListAliasesRequest) -> Result<ListAliasesResponse, Fault> {
         let (account, region) = (cx.account(), cx.region());
-        cx.authorize(&Access::to("kms:ListAliases", "*").key("kms:CallerAccount", account))?;
+        cx.authorize(&access(cx, "kms:ListAliases", "*"))?;
         let size = pages::SMALL.of(input.limit);
         let marker = input.marker.as_deref();
         let (rows, next) = match &input.key_id {
             Some(id) => of_key(cx, id, size, marker)?,
-            None => {
-                let after = pages::after(cx, "kms:ListAliases", marker)?;
-                let limit = size.saturating_add(1);
-                let mut rows = ALIASES.scan(&mut cx.tx, &[account, region], after.as_deref(), limit)?;
-                let next = pages::cut(cx, "kms:ListAliases", &mut rows, size, |(name, _)| name)?;
-                (rows, next)
-            }
+            None => all(cx, size, marker)?,
         };
         let aliases = rows
             .into_iter()
             .map(|(name, alias)| AliasListEntry {
                 alias_arn: Some(alias_arn(region, account, &name)),
                 alias_name: Some(name),
-                target_key_id: Some(alias.key.clone()),
-                creation_date: Some(Timestamp(alias.created)),
-                last_updated_date: Some(Timestamp(alias.updated)),
+                target_key_id: alias.as_ref().map(|alias| alias.key.clone()),
+                creation_date: alias.as_ref().map(|alias| Timestamp(alias.created)),
+                last_updated_date: alias.as_ref().map(|alias| Timestamp(alias.updated)),
             })
             .collect();
         Ok(ListAliasesResponse { aliases: Some(aliases), truncated: Some(next.is_some()), next_marker: next })
     }
 }
 
-type Page = (Vec<(String, Arc<Alias>)>, Option<String>);
+/// Aliases by name, none for those that AWS has predefined and that have no key yet; and where to go on.
+type Page = (Vec<(String, Option<Arc<Alias>>)>, Option<String>);
+
+fn all(cx: &mut Cx<'_>, size: usize, marker: Option<&str>) -> Result<Page, Fault> {
+    const LIST: &str = "kms:ListAliases";
+    let after = pages::after(cx, LIST, marker)?;
+    let path = [cx.account(), cx.region()];
+    let rows = ALIASES.scan(&mut cx.tx, &path, after.as_deref(), size.saturating_add(1))?;
+    let predefined = managed::aliases().filter(|name| after.as_ref().is_none_or(|after| name > after));
+    let mut aliases: BTreeMap<_, _> = predefined.map(|name| (name, None)).collect();
+    aliases.extend(rows.into_iter().map(|(name, alias)| (name, Some(alias))));
+    // One more than the page holds, as the rows are: what comes after the last row may lack some.
+    let mut aliases: Vec<_> = aliases.into_iter().take(size.saturating_add(1)).collect();
+    let next = pages::cut(cx, LIST, &mut aliases, size, |(name, _)| name)?;
+    Ok((aliases, next))
+}
 
 fn of_key(cx: &mut Cx<'_>, key_id: &str, size: usize, marker: Option<&str>) -> Result<Page, Fault> {
     let key = find(cx, "kms:ListAliases", key_id, Takes::Keys)?.key;
@@ -151,7 +158,7 @@ fn of_key(cx: &mut Cx<'_>, key_id: &str, size: usize, marker: Option<&str>) -> R
     let mut rows = Vec::with_capacity(names.len());
     for name in names {
         let alias = existing(cx, &name)?;
-        rows.push((name, alias));
+        rows.push((name, Some(alias)));
     }
     Ok((rows, next))
 }
@@ -195,7 +202,7 @@ fn check_name(name: &str) -> Result<(), Fault> {
              https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html",
         ));
     }
-    if name.starts_with(RESERVED) {
+    if name.starts_with(managed::PREFIX) {
         return Err(Fault::new("NotAuthorizedException", ""));
     }
     if name.contains(':') {
@@ -212,6 +219,6 @@ fn authorize_alias(cx: &mut Cx<'_>, action: &'static str, name: &str) -> Result<
     let account = cx.account();
     let arn = alias_arn(cx.region(), account, name);
     cx.touch("AWS::KMS::Alias", &arn, account);
-    cx.authorize(&Access::to(action, arn.as_str()).key("kms:CallerAccount", account))?;
+    cx.authorize(&access(cx, action, arn.as_str()))?;
     Ok(arn)
 }

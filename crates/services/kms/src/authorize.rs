@@ -219,11 +219,7 @@ impl<'a> Use<'a> {
         if !key.aliases.is_empty() && key.aliases.len() <= ALIASES_PER_KEY {
             access = access.keys("kms:ResourceAliases", key.aliases.iter().cloned());
         }
-        // Direct calls do not have the key.
-        if let Some(service) = via {
-            let name = service.strip_suffix(".amazonaws.com").unwrap_or(service);
-            access = access.key("kms:ViaService", format!("{name}.{}.amazonaws.com", key.region));
-        }
+        access = through(access, via, &key.region);
         if let Some(alias) = self.alias {
             access = access.key("kms:RequestAlias", alias);
         }
@@ -247,6 +243,23 @@ impl<'a> Use<'a> {
         }
         access
     }
+}
+
+/// `action` on what is no key, or not yet one, with what policies may ask about every call of KMS.
+pub(crate) fn access<'b, 'a: 'b>(
+    cx: &Cx<'a>,
+    action: &'b str,
+    resource: impl Into<Cow<'b, str>>,
+) -> Access<'b> {
+    let access = Access::to(action, resource).key("kms:CallerAccount", cx.account());
+    through(access, cx.via(), cx.region())
+}
+
+/// Tells which service makes the call on its caller's behalf: direct calls do not have the key.
+fn through<'b>(access: Access<'b>, via: Option<&str>, region: &str) -> Access<'b> {
+    let Some(service) = via else { return access };
+    let name = service.strip_suffix(".amazonaws.com").unwrap_or(service);
+    access.key("kms:ViaService", format!("{name}.{region}.amazonaws.com"))
 }
 
 /// Tells policies what kind of key it is. Spec and usage have their deprecated names too, which work the same way (KMS Developer Guide,

@@ -51,6 +51,9 @@ pub(crate) struct Key {
     /// Where it lies, if that is a custom key store.
     #[serde(default)]
     pub(crate) placed: Option<Placed>,
+    /// It is an AWS managed key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) managed: bool,
     /// The way there, as it was found for this call.
     #[serde(skip)]
     pub(crate) outside: Option<Outside>,
@@ -170,7 +173,7 @@ impl Key {
             key_state: Some(self.state_now().on_the_wire()),
             deletion_date,
             origin: Some(self.origin.0),
-            key_manager: Some(KeyManagerType::Customer),
+            key_manager: Some(if self.managed { KeyManagerType::Aws } else { KeyManagerType::Customer }),
             customer_master_key_spec: CustomerMasterKeySpec::from_wire(self.spec.0.as_str()),
             key_spec: Some(self.spec.0),
             encryption_algorithms: self.algorithms().map(<[_]>::to_vec),

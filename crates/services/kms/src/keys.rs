@@ -5,7 +5,7 @@ use crate::api::{
     EnableKeyRequest, GrantOperation, KeyListEntry, KeySpec, KeyUsageType, ListKeysRequest, ListKeysResponse,
     MultiRegionKeyType, OriginType, Tag, UpdateKeyDescriptionRequest, ops,
 };
-use crate::authorize::{Use, about_kind};
+use crate::authorize::{Use, about_kind, access};
 use crate::errors::{limit_exceeded, validation};
 use crate::key::{KEYS, Key, State};
 use crate::key_count;
@@ -84,6 +84,7 @@ impl Handle<ops::CreateKey> for Kms {
             rotation: None,
             multi_region,
             placed,
+            managed: false,
             outside: None,
             id,
             arn,
@@ -110,7 +111,7 @@ pub(crate) struct New<'a> {
 impl New<'_> {
     /// Requires permission to make it, which the caller's own policies give.
     pub(crate) fn authorize(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        let access = self.access("kms:CreateKey", "*", cx.account()).key(
+        let access = self.access(cx, "kms:CreateKey", "*").key(
             "kms:BypassPolicyLockoutSafetyCheck",
             if self.bypass == Some(true) { "true" } else { "false" },
         );
@@ -118,10 +119,9 @@ impl New<'_> {
         cx.authorize(&access)
     }
 
-    fn access<'b>(&'b self, action: &'b str, resource: &'b str, account: &'b str) -> Access<'b> {
-        Access::to(action, resource)
+    fn access<'b, 'a: 'b>(&'b self, cx: &Cx<'a>, action: &'b str, resource: &'b str) -> Access<'b> {
+        access(cx, action, resource)
             .in_region(self.region)
-            .key("kms:CallerAccount", account)
             .requesting_tags(self.tags.iter().map(|tag| (tag.tag_key.as_str(), tag.tag_value.as_str())))
     }
 
@@ -129,7 +129,7 @@ impl New<'_> {
     pub(crate) fn tags(&self, cx: &mut Cx<'_>, arn: &str) -> Result<BTreeMap<String, String>, Fault> {
         let mut tags = BTreeMap::new();
         if !self.tags.is_empty() {
-            cx.authorize(&self.access("kms:TagResource", arn, cx.account()))?;
+            cx.authorize(&self.access(cx, "kms:TagResource", arn))?;
             tags::add(&mut tags, self.tags)?;
         }
         Ok(tags)
@@ -138,7 +138,7 @@ impl New<'_> {
     pub(crate) fn policy(&self, cx: &mut Cx<'_>) -> Result<KeyPolicy, Fault> {
         match self.policy {
             Some(text) => KeyPolicy::read(cx, text),
-            None => KeyPolicy::default_of(cx.account()),
+            None => Ok(KeyPolicy::default_of(cx.account())),
         }
     }
 
@@ -203,7 +203,7 @@ impl Handle<ops::DescribeKey> for Kms {
 impl Handle<ops::ListKeys> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &ListKeysRequest) -> Result<ListKeysResponse, Fault> {
         let (account, region) = (cx.account(), cx.region());
-        cx.authorize(&Access::to("kms:ListKeys", "*").key("kms:CallerAccount", account))?;
+        cx.authorize(&access(cx, "kms:ListKeys", "*"))?;
         // Keys are shared by no other means than their policies: there are none to list of other accounts.
         let own =
             input.resource_owners.as_ref().is_none_or(|owners| owners.iter().any(|of| of.as_str() == "SELF"));

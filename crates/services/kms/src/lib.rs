@@ -43,6 +43,7 @@ mod kinds;
 mod last_usage;
 mod limits;
 mod macs;
+mod managed;
 mod material;
 mod names;
 mod pages;

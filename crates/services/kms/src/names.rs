@@ -1,9 +1,11 @@
 //! The names of a key: key id, key ARN, alias name, alias ARN (KMS Developer Guide, "Key identifiers").
 
 use crate::aliases::ALIASES;
+use crate::authorize::access;
 use crate::errors::{alias_not_found, key_not_found, out_of_reach, validation};
 use crate::key::Key;
-use platform::{Access, Cx, Fault};
+use crate::managed;
+use platform::{Cx, Fault};
 use std::sync::Arc;
 
 /// Which names an operation takes.
@@ -59,10 +61,14 @@ pub(crate) fn find<'a>(
         Kind::Alias(_) if takes == Takes::Keys => return Err(no_alias(text)),
         Kind::Alias(alias) => match ALIASES.get(&mut cx.tx, &[account, region, alias])? {
             Some(row) => (std::borrow::Cow::Owned(row.key.clone()), Some(alias)),
-            None => {
-                let arn = alias_arn(region, account, alias);
-                return Err(missing(cx, action, account, &arn, alias_not_found));
-            }
+            // Its caller has yet to be authorized, and the transaction is not committed without that.
+            None => match managed::make(cx, action, account, alias)? {
+                Some(key) => return Ok(Found { key: Arc::new(key), alias: Some(alias) }),
+                None => {
+                    let arn = alias_arn(region, account, alias);
+                    return Err(missing(cx, action, account, &arn, alias_not_found));
+                }
+            },
         },
     };
     match Key::load(cx, &[account, region, &id], action)? {
@@ -79,8 +85,7 @@ fn missing(cx: &mut Cx<'_>, action: &str, account: &str, arn: &str, own: fn(&str
     if account == cx.account() {
         return own(arn);
     }
-    let access = Access::to(action, arn).owned_by(account);
-    match cx.authorize(&access) {
+    match cx.authorize(&access(cx, action, arn).owned_by(account)) {
         Err(fault) if !fault.message().contains("resource-based policy") => fault,
         _ => out_of_reach(&cx.caller().principal.arn(), action, &format!("resource: {arn}")),
     }

@@ -1,10 +1,11 @@
 //! GenerateRandom.
 
 use crate::api::{GenerateRandomRequest, GenerateRandomResponse, ops};
+use crate::authorize::access;
 use crate::errors::validation;
 use crate::recipient::Secret;
 use crate::{Kms, stores};
-use platform::{Access, Cx, Fault, Handle};
+use platform::{Cx, Fault, Handle};
 use wire::Blob;
 
 impl Handle<ops::GenerateRandom> for Kms {
@@ -14,7 +15,7 @@ impl Handle<ops::GenerateRandom> for Kms {
         input: &GenerateRandomRequest,
     ) -> Result<GenerateRandomResponse, Fault> {
         let recipient = self.recipient(cx, input.recipient.as_ref())?;
-        let access = Access::to("kms:GenerateRandom", "*").key("kms:CallerAccount", cx.account());
+        let access = access(cx, "kms:GenerateRandom", "*");
         cx.authorize(&match &recipient {
             Some(recipient) => recipient.add_to(access),
             None => access,

@@ -245,7 +245,7 @@ pub(crate) fn is_replica(key: &Key) -> Fault {
 }
 
 /// Records what a call, or KMS by itself, did in the key's Region.
-fn emit(cx: &mut Cx<'_>, name: &'static str, key: &Key) {
+pub(crate) fn emit(cx: &mut Cx<'_>, name: &'static str, key: &Key) {
     cx.emit(ServiceEvent {
         name,
         details: serde_json::json!({ "keyId": key.arn }),

@@ -52,8 +52,7 @@ impl Handle<ops::EnableKeyRotation> for Kms {
         // The period counts from the call that sets it; setting the same one again changes nothing.
         if key.rotation.is_none_or(|rotation| rotation.period_days != period) {
             stop(cx, &mut key);
-            key.rotation = Some(Rotation::from(cx.now().0, period));
-            start(cx, &key)?;
+            begin(cx, &mut key, period)?;
             regions::put(cx, &key)?;
         }
         Ok(Unit)
@@ -214,8 +213,7 @@ pub(crate) fn catch_up(cx: &mut Cx<'_>, key: &mut Key) -> Result<(), Fault> {
     let now = cx.now().0;
     if let Some(rotation) = key.rotation.filter(|rotation| rotation.next <= now) {
         rotate(cx, key, RotationType::Automatic)?;
-        key.rotation = Some(Rotation::from(now, rotation.period_days));
-        start(cx, key)?;
+        begin(cx, key, rotation.period_days)?;
     }
     Ok(())
 }
@@ -238,6 +236,12 @@ fn require_lead(key: &Key) -> Result<(), Fault> {
         return Err(regions::is_replica(key));
     }
     Ok(())
+}
+
+/// Automatic rotation, for the first time when a period from now has passed.
+pub(crate) fn begin(cx: &mut Cx<'_>, key: &mut Key, period_days: i32) -> Result<(), Fault> {
+    key.rotation = Some(Rotation::from(cx.now().0, period_days));
+    start(cx, key)
 }
 
 /// No automatic rotation any more.

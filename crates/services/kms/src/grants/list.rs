@@ -5,11 +5,12 @@ use super::{GRANTS, RETIREES};
 use crate::Kms;
 use crate::api::{GrantListEntry, ListGrantsRequest, ListGrantsResponse, ListRetirableGrantsRequest, ops};
 use crate::authorize::Use;
+use crate::authorize::access;
 use crate::errors::validation;
 use crate::limits::GRANTS_SCANNED;
 use crate::names::{Takes, find};
 use crate::pages;
-use platform::{Access, Cx, Fault, Handle, Principal, page};
+use platform::{Cx, Fault, Handle, Principal, page};
 
 impl Handle<ops::ListGrants> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &ListGrantsRequest) -> Result<ListGrantsResponse, Fault> {
@@ -75,7 +76,7 @@ impl Handle<ops::ListRetirableGrants> for Kms {
             _ => return Err(validation(one)),
         };
         let account = cx.account();
-        cx.authorize(&Access::to("kms:ListRetirableGrants", text).key("kms:CallerAccount", account))?;
+        cx.authorize(&access(cx, "kms:ListRetirableGrants", text))?;
         let named = if is_account(text) { Some(text) } else { text.split(':').nth(4) };
         if named != Some(account) {
             return Err(Fault::new(
@@ -96,7 +97,7 @@ fn of_service(cx: &mut Cx<'_>, input: &ListRetirableGrantsRequest) -> Result<Lis
         cx.authorize_everyone();
         return retirable(cx, input, &retiring.id, &retiring);
     }
-    cx.authorize(&Access::to("kms:ListRetirableGrants", "*").key("kms:CallerAccount", cx.account()))?;
+    cx.authorize(&access(cx, "kms:ListRetirableGrants", "*"))?;
     require_service(cx, "RetiringServicePrincipal", name)?;
     Err(validation("A service can list its own retirable grants only."))
 }

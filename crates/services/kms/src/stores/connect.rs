@@ -7,9 +7,10 @@ use crate::api::{
     ConnectCustomKeyStoreRequest, ConnectCustomKeyStoreResponse, DisconnectCustomKeyStoreRequest,
     DisconnectCustomKeyStoreResponse, ops,
 };
+use crate::authorize::access;
 use crate::text::Text;
 use platform::trail::{Resource, ServiceEvent};
-use platform::{Access, Cx, Fault, Handle, Timer};
+use platform::{Cx, Fault, Handle, Timer};
 use std::sync::Arc;
 
 /// The tasks of the timers that connect and disconnect.
@@ -22,7 +23,7 @@ impl Handle<ops::ConnectCustomKeyStore> for Kms {
         cx: &mut Cx<'_>,
         input: &ConnectCustomKeyStoreRequest,
     ) -> Result<ConnectCustomKeyStoreResponse, Fault> {
-        cx.authorize(&Access::to("kms:ConnectCustomKeyStore", "*").key("kms:CallerAccount", cx.account()))?;
+        cx.authorize(&access(cx, "kms:ConnectCustomKeyStore", "*"))?;
         let store = find(cx, &input.custom_key_store_id)?;
         match store.state {
             Connection::Failed(_) | Connection::Disconnecting => return Err(store.invalid_state()),
@@ -47,9 +48,7 @@ impl Handle<ops::DisconnectCustomKeyStore> for Kms {
         cx: &mut Cx<'_>,
         input: &DisconnectCustomKeyStoreRequest,
     ) -> Result<DisconnectCustomKeyStoreResponse, Fault> {
-        cx.authorize(
-            &Access::to("kms:DisconnectCustomKeyStore", "*").key("kms:CallerAccount", cx.account()),
-        )?;
+        cx.authorize(&access(cx, "kms:DisconnectCustomKeyStore", "*"))?;
         let store = find(cx, &input.custom_key_store_id)?;
         if matches!(store.state, Connection::Disconnected | Connection::Disconnecting) {
             return Err(store.invalid_state());

@@ -8,6 +8,7 @@ use crate::api::{
     CreateCustomKeyStoreRequest, CreateCustomKeyStoreResponse, CustomKeyStoreType,
     DeleteCustomKeyStoreRequest, DeleteCustomKeyStoreResponse, XksProxyConnectivityType, ops,
 };
+use crate::authorize::access;
 use crate::errors::{limit_exceeded, validation};
 use crate::limits::CUSTOM_KEY_STORES;
 use crate::text::Text;
@@ -22,7 +23,7 @@ impl Handle<ops::CreateCustomKeyStore> for Kms {
         input: &CreateCustomKeyStoreRequest,
     ) -> Result<CreateCustomKeyStoreResponse, Fault> {
         let (account, region) = (cx.account(), cx.region());
-        cx.authorize(&Access::to("kms:CreateCustomKeyStore", "*").key("kms:CallerAccount", account))?;
+        cx.authorize(&access(cx, "kms:CreateCustomKeyStore", "*"))?;
         let others = all(cx)?;
         let name = &input.custom_key_store_name;
         require_free_name(&others, name)?;
@@ -202,7 +203,7 @@ impl Handle<ops::DeleteCustomKeyStore> for Kms {
         cx: &mut Cx<'_>,
         input: &DeleteCustomKeyStoreRequest,
     ) -> Result<DeleteCustomKeyStoreResponse, Fault> {
-        cx.authorize(&Access::to("kms:DeleteCustomKeyStore", "*").key("kms:CallerAccount", cx.account()))?;
+        cx.authorize(&access(cx, "kms:DeleteCustomKeyStore", "*"))?;
         let store = find(cx, &input.custom_key_store_id)?;
         if store.state != Connection::Disconnected {
             return Err(store.invalid_state());

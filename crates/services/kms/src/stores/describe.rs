@@ -5,9 +5,10 @@ use crate::api::{
     CustomKeyStoresListEntry, DescribeCustomKeyStoresRequest, DescribeCustomKeyStoresResponse,
     XksProxyConfigurationType, ops,
 };
+use crate::authorize::access;
 use crate::errors::validation;
 use crate::{Kms, pages};
-use platform::{Access, Cx, Fault, Handle};
+use platform::{Cx, Fault, Handle};
 use wire::Timestamp;
 
 impl Handle<ops::DescribeCustomKeyStores> for Kms {
@@ -16,7 +17,7 @@ impl Handle<ops::DescribeCustomKeyStores> for Kms {
         cx: &mut Cx<'_>,
         input: &DescribeCustomKeyStoresRequest,
     ) -> Result<DescribeCustomKeyStoresResponse, Fault> {
-        cx.authorize(&Access::to("kms:DescribeCustomKeyStores", "*").key("kms:CallerAccount", cx.account()))?;
+        cx.authorize(&access(cx, "kms:DescribeCustomKeyStores", "*"))?;
         let stores = match (&input.custom_key_store_id, &input.custom_key_store_name) {
             (Some(_), Some(_)) => {
                 return Err(validation("Specify CustomKeyStoreId or CustomKeyStoreName, not both."));

@@ -8,9 +8,10 @@ use crate::api::{
     CustomKeyStoreType, UpdateCustomKeyStoreRequest, UpdateCustomKeyStoreResponse, XksProxyConnectivityType,
     ops,
 };
+use crate::authorize::access;
 use crate::errors::validation;
 use crate::text::Text;
-use platform::{Access, Cx, Fault, Handle, seal_secret};
+use platform::{Cx, Fault, Handle, seal_secret};
 use std::sync::Arc;
 
 impl Handle<ops::UpdateCustomKeyStore> for Kms {
@@ -19,7 +20,7 @@ impl Handle<ops::UpdateCustomKeyStore> for Kms {
         cx: &mut Cx<'_>,
         input: &UpdateCustomKeyStoreRequest,
     ) -> Result<UpdateCustomKeyStoreResponse, Fault> {
-        cx.authorize(&Access::to("kms:UpdateCustomKeyStore", "*").key("kms:CallerAccount", cx.account()))?;
+        cx.authorize(&access(cx, "kms:UpdateCustomKeyStore", "*"))?;
         let mut store = (*find(cx, &input.custom_key_store_id)?).clone();
         let others: Vec<_> = all(cx)?.into_iter().filter(|other| other.id != store.id).collect();
         let wanted = Wanted::of(input);

@@ -32,7 +32,9 @@ fn an_alias_moves_from_key_to_key() {
     assert_eq!(target(&world).unwrap(), b);
     let listed = |key: Option<&str>| {
         let input = ListAliasesRequest { key_id: key.map(str::to_owned), ..ListAliasesRequest::default() };
-        world.call::<ops::ListAliases>(&root, input).unwrap().aliases.unwrap()
+        let mut aliases = world.call::<ops::ListAliases>(&root, input).unwrap().aliases.unwrap();
+        aliases.retain(|alias| alias.target_key_id.is_some());
+        aliases
     };
     assert!(listed(Some(&a)).is_empty());
     for aliases in [listed(Some(&b)), listed(None)] {
@@ -108,7 +110,8 @@ fn a_key_has_fifty_aliases_listed_in_pages() {
         "LimitExceededException",
         &format!("{key} already has 50 aliases."),
     );
-    for key_id in [None, Some(key.clone())] {
+    let all: Vec<_> = names.iter().cloned().chain(crate::managed::aliases()).collect();
+    for (key_id, names) in [(None, &all), (Some(key.clone()), &names)] {
         let mut listed = Vec::new();
         let mut marker = None;
         loop {
@@ -121,6 +124,6 @@ fn a_key_has_fifty_aliases_listed_in_pages() {
                 break;
             }
         }
-        assert_eq!(listed, names);
+        assert_eq!(&listed, names);
     }
 }

@@ -9,6 +9,7 @@ mod errors;
 mod grants;
 mod import;
 mod keys;
+mod managed;
 mod policies;
 mod regions;
 mod rotation;
