@@ -4,8 +4,9 @@
 use keyring::{KeyFile, Keyring, SystemRandom};
 use kms::Kms;
 use kms::api::{
-    CreateKeyRequest, DecryptRequest, DescribeKeyRequest, EncryptRequest, EncryptionAlgorithmSpec,
-    GenerateDataKeyRequest, KeySpec, KeyUsageType, SignRequest, SigningAlgorithmSpec, ops,
+    CreateGrantRequest, CreateKeyRequest, DecryptRequest, DescribeKeyRequest, EncryptRequest,
+    EncryptionAlgorithmSpec, GenerateDataKeyRequest, GrantConstraints, GrantOperation, KeySpec, KeyUsageType,
+    SignRequest, SigningAlgorithmSpec, ops,
 };
 use platform::{
     AccessKey, Call, Caller, Cx, Directory, Env, Fault, Handle, Permissions, Principal, Role, Tx,
@@ -31,8 +32,20 @@ impl Deployment {
     where
         Kms: Handle<Op>,
     {
+        self.call_of::<Op>(&self.caller, input, commit)
+    }
+
+    fn call_of<Op: Operation>(
+        &self,
+        caller: &Caller,
+        input: &Op::Input,
+        commit: bool,
+    ) -> Result<Op::Output, Fault>
+    where
+        Kms: Handle<Op>,
+    {
         let tx = Tx::begin(&self.store, &self.env.keyring);
-        let mut cx = Cx::new(tx, &self.env, &self.call, &self.caller);
+        let mut cx = Cx::new(tx, &self.env, &self.call, caller);
         let output = Kms::default().handle(&mut cx, input)?;
         let (_, _, _, tx) = cx.finish();
         if commit {
@@ -122,6 +135,10 @@ impl Directory for RootOnly {
     }
 }
 
+fn root_of(account: &str) -> Caller {
+    Caller { principal: Principal::Root { account: account.to_owned() }, access_key_id: None, session: None }
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("data");
@@ -150,11 +167,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             secure: false,
             tls: None,
         },
-        caller: Caller {
-            principal: Principal::Root { account: "111111111111".to_owned() },
-            access_key_id: None,
-            session: None,
-        },
+        caller: root_of("111111111111"),
     };
     measure(&deployment).map_err(|fault| format!("{}: {}", fault.code(), fault.for_operator()))?;
     Ok(())
@@ -189,7 +202,65 @@ fn measure(deployment: &Deployment) -> Result<(), Fault> {
         deployment.measure::<ops::Decrypt>("Decrypt, 64 bytes", &decrypt)?;
         deployment.measure::<ops::GenerateDataKey>("GenerateDataKey, 32 bytes", &data_key)?;
     }
-    measure_pairs(deployment)
+    measure_pairs(deployment)?;
+    measure_grants(deployment)
+}
+
+/// Grants that a key can have (KMS Developer Guide, "Quotas").
+const GRANTS: u32 = 50_000;
+
+/// Encrypt by a grant, on a key with one grant and with all that it can have: of as many grantees, and of one alone, whose grants have a
+/// constraint each and where only the last made permits it.
+fn measure_grants(deployment: &Deployment) -> Result<(), Fault> {
+    let account = |number: u32| format!("{:012}", 200_000_000_000_u64 + u64::from(number));
+    let pairs = |number: u32| [("number".to_owned(), number.to_string())].into();
+    for (what, grants, of_one) in [
+        ("Encrypt by the only grant", 1, false),
+        ("Encrypt by one of 50,000 grants", GRANTS, false),
+        ("Encrypt by the last of a grantee's 50,000", GRANTS, true),
+    ] {
+        let key = deployment.call::<ops::CreateKey>(&CreateKeyRequest::default(), true)?;
+        let key_id = key.key_metadata.and_then(|key| key.arn).unwrap_or_default();
+        let start = cpu_nanos();
+        let grant = |number: u32| {
+            let constraints = of_one.then(|| GrantConstraints {
+                encryption_context_equals: Some(pairs(number)),
+                ..GrantConstraints::default()
+            });
+            let input = CreateGrantRequest {
+                key_id: key_id.clone(),
+                grantee_principal: Some(account(if of_one { 0 } else { number })),
+                operations: vec![GrantOperation::Encrypt],
+                constraints,
+                ..CreateGrantRequest::default()
+            };
+            deployment.call::<ops::CreateGrant>(&input, true)
+        };
+        for number in 0..grants {
+            grant(number)?;
+        }
+        let made = (cpu_nanos() - start) / u64::from(grants);
+        if grants == GRANTS && grant(grants).is_ok() {
+            return Err(Fault::bug("a key has more grants than it can have"));
+        }
+        let last = grants - 1;
+        let caller = root_of(&account(if of_one { 0 } else { last }));
+        let input = EncryptRequest {
+            key_id: key_id.clone(),
+            plaintext: vec![7; 64].into(),
+            encryption_context: Some(pairs(last)),
+            ..EncryptRequest::default()
+        };
+        let runs = if of_one { 200 } else { 20_000 };
+        let encrypt = || {
+            deployment
+                .call_of::<ops::Encrypt>(&caller, black_box(&input), false)
+                .map(|made| drop(black_box(made)))
+        };
+        let each = each(runs, encrypt)?;
+        eprintln!("{what:<45} {each:>9} ns of CPU; CreateGrant with its commit {made} ns");
+    }
+    Ok(())
 }
 
 fn measure_pairs(deployment: &Deployment) -> Result<(), Fault> {
