@@ -121,9 +121,9 @@ def test_lists_go_on_over_pages(shell, root):
             "Member must satisfy regular expression pattern: [\\w+=,.@-]+",
         ),
         (
-            ["kms", "describe-custom-key-stores"],
-            "An error occurred (NotImplemented) when calling the DescribeCustomKeyStores operation: "
-            "Fastness does not implement kms:DescribeCustomKeyStores yet.",
+            ["iam", "list-saml-providers"],
+            "An error occurred (NotImplemented) when calling the ListSAMLProviders operation: "
+            "Fastness does not implement iam:ListSAMLProviders yet.",
         ),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
