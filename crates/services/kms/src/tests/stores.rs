@@ -760,6 +760,7 @@ fn updates_that_a_proxy_or_a_neighbour_refuses() {
         xks_proxy_uri_endpoint: Some(format!("https://{name}.example.com")),
         xks_proxy_connectivity: Some(api::XksProxyConnectivityType::VpcEndpointService),
         xks_proxy_vpc_endpoint_service_name: Some(vpc_service(number)),
+        xks_proxy_uri_path: Some(format!("/{name}/kms/xks/v1")),
         ..external()
     };
     world.store(private("other", 1)).unwrap();
