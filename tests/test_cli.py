@@ -121,9 +121,9 @@ def test_lists_go_on_over_pages(shell, root):
             "Member must satisfy regular expression pattern: [\\w+=,.@-]+",
         ),
         (
-            ["iam", "list-saml-providers"],
-            "An error occurred (NotImplemented) when calling the ListSAMLProviders operation: "
-            "Fastness does not implement iam:ListSAMLProviders yet.",
+            ["cloudtrail", "list-trails"],
+            "An error occurred (NotImplemented) when calling the ListTrails operation: "
+            "Fastness does not implement cloudtrail:ListTrails yet.",
         ),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",

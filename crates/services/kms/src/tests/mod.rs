@@ -5,6 +5,7 @@ mod aliases;
 mod asymmetric;
 mod conditions;
 mod encryption;
+mod errors;
 mod grants;
 mod import;
 mod keys;

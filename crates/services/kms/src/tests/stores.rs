@@ -699,3 +699,122 @@ fn stores_are_for_callers_with_permission_and_of_the_account() {
     let input = api::CreateCustomKeyStoreRequest { custom_key_store_name: "b".to_owned(), ..cloudhsm() };
     denied(world.call::<ops::CreateCustomKeyStore>(&half, input), "cloudhsm:DescribeClusters");
 }
+
+/// What a cluster does not do in time, or cannot do, when something new is asked of it.
+#[test]
+fn clusters_in_trouble() {
+    let (world, behind) = world();
+    let id = world.store(cloudhsm()).unwrap();
+    let random = || {
+        let input = api::GenerateRandomRequest {
+            number_of_bytes: Some(4),
+            custom_key_store_id: Some(id.clone()),
+            ..Default::default()
+        };
+        world.call::<ops::GenerateRandom>(&world.root(), input).unwrap_err().code().to_owned()
+    };
+    assert_eq!(random(), "CustomKeyStoreInvalidStateException");
+    world.connect(&id).unwrap();
+    world.run_timers();
+    for (trouble, code) in [
+        (Trouble::TimedOut, "DependencyTimeoutException"),
+        (Trouble::DependencyTimedOut, "DependencyTimeoutException"),
+        (Trouble::Internal, "KMSInternalException"),
+    ] {
+        *behind.trouble.lock().unwrap() = Some(trouble);
+        assert_eq!(world.key_in(&id, None).unwrap_err().code(), code);
+        assert_eq!(random(), code);
+    }
+    *behind.trouble.lock().unwrap() = None;
+    let change = |cluster: &str, zones: usize, active| {
+        let mut clusters = behind.clusters.lock().unwrap();
+        let cluster = clusters.get_mut(cluster).unwrap();
+        cluster.zones.truncate(zones);
+        cluster.active = active;
+    };
+    change(CLUSTER, 1, true);
+    assert_eq!(world.key_in(&id, None).unwrap_err().code(), "CloudHsmClusterInvalidConfigurationException");
+    world.disconnect(&id).unwrap();
+    world.run_timers();
+    let moved = || {
+        let input = api::UpdateCustomKeyStoreRequest {
+            custom_key_store_id: id.clone(),
+            cloud_hsm_cluster_id: Some(RELATED.to_owned()),
+            ..Default::default()
+        };
+        world.update(input).unwrap_err().code().to_owned()
+    };
+    change(RELATED, 1, true);
+    assert_eq!(moved(), "CloudHsmClusterInvalidConfigurationException");
+    change(RELATED, 1, false);
+    assert_eq!(moved(), "CloudHsmClusterNotActiveException");
+}
+
+/// What a store cannot become: its proxy does not answer there as it should, or another store is there already.
+#[test]
+fn updates_that_a_proxy_or_a_neighbour_refuses() {
+    let (world, behind) = world();
+    let id = world.store(external()).unwrap();
+    let private = |name: &str, number: u32| api::CreateCustomKeyStoreRequest {
+        custom_key_store_name: name.to_owned(),
+        xks_proxy_uri_endpoint: Some(format!("https://{name}.example.com")),
+        xks_proxy_connectivity: Some(api::XksProxyConnectivityType::VpcEndpointService),
+        xks_proxy_vpc_endpoint_service_name: Some(vpc_service(number)),
+        xks_proxy_uri_path: Some(format!("/{name}/kms/xks/v1")),
+        ..external()
+    };
+    world.store(private("other", 1)).unwrap();
+    let mine = world.store(private("mine", 2)).unwrap();
+    let public = api::CreateCustomKeyStoreRequest {
+        custom_key_store_name: "public".to_owned(),
+        xks_proxy_uri_path: Some("/second/kms/xks/v1".to_owned()),
+        ..external()
+    };
+    world.store(public).unwrap();
+    let change = |id: &str| api::UpdateCustomKeyStoreRequest {
+        custom_key_store_id: id.to_owned(),
+        ..Default::default()
+    };
+    let at = |path: &str| api::UpdateCustomKeyStoreRequest {
+        xks_proxy_uri_path: Some(format!("/{path}/kms/xks/v1")),
+        ..change(&id)
+    };
+    for (trouble, code) in [
+        (Trouble::InvalidCredentials, "XksProxyIncorrectAuthenticationCredentialException"),
+        (Trouble::InvalidConfiguration, "XksProxyInvalidConfigurationException"),
+        (Trouble::NotReachable, "XksProxyUriUnreachableException"),
+        (Trouble::InvalidResponse, "XksProxyInvalidResponseException"),
+        (Trouble::VpcServiceNotFound, "XksProxyVpcEndpointServiceNotFoundException"),
+    ] {
+        *behind.trouble.lock().unwrap() = Some(trouble);
+        assert_eq!(world.update(at("new")).unwrap_err().code(), code);
+        let created = api::CreateCustomKeyStoreRequest {
+            custom_key_store_name: "new".to_owned(),
+            xks_proxy_uri_path: Some("/new/kms/xks/v1".to_owned()),
+            ..external()
+        };
+        assert_eq!(world.store(created).unwrap_err().code(), code);
+    }
+    *behind.trouble.lock().unwrap() = None;
+    let code = |input| world.update(input).unwrap_err().code().to_owned();
+    assert_eq!(code(at("second")), "XksProxyUriInUseException");
+    let endpoint = api::UpdateCustomKeyStoreRequest {
+        xks_proxy_uri_endpoint: Some("https://xks.example.com".to_owned()),
+        ..change(&mine)
+    };
+    assert_eq!(code(endpoint), "XksProxyUriEndpointInUseException");
+    let service = api::UpdateCustomKeyStoreRequest {
+        xks_proxy_vpc_endpoint_service_name: Some(vpc_service(1)),
+        ..change(&mine)
+    };
+    assert_eq!(code(service), "XksProxyVpcEndpointServiceInUseException");
+    let name = api::UpdateCustomKeyStoreRequest {
+        new_custom_key_store_name: Some("other".to_owned()),
+        ..change(&mine)
+    };
+    assert_eq!(code(name), "CustomKeyStoreNameInUseException");
+}
+
+fn vpc_service(number: u32) -> String {
+    format!("com.amazonaws.vpce.eu-central-1.vpce-svc-{number}")
+}
