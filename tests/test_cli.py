@@ -121,9 +121,9 @@ def test_lists_go_on_over_pages(shell, root):
             "Member must satisfy regular expression pattern: [\\w+=,.@-]+",
         ),
         (
-            ["kms", "describe-custom-key-stores"],
-            "An error occurred (NotImplemented) when calling the DescribeCustomKeyStores operation: "
-            "Fastness does not implement kms:DescribeCustomKeyStores yet.",
+            ["cloudtrail", "list-trails"],
+            "An error occurred (NotImplemented) when calling the ListTrails operation: "
+            "Fastness does not implement cloudtrail:ListTrails yet.",
         ),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",

@@ -51,7 +51,12 @@ pub(crate) fn look<E: Engine>(world: &World, server: &mut Server<E>) -> Seen {
     };
     let keys = json(&ask(Request::kms("ListKeys", &json!({"Limit": 1000}))));
     let aliases = json(&ask(Request::kms("ListAliases", &json!({"Limit": 100}))));
-    let names = list(&aliases, "Aliases", "AliasName");
+    // Those that AWS has predefined have no key.
+    let pair = |item: &Value| {
+        let name = item["AliasName"].as_str().unwrap().to_owned();
+        item["TargetKeyId"].as_str().map(|key| (name, key.to_owned()))
+    };
+    let aliases = aliases["Aliases"].as_array().unwrap().iter().filter_map(pair).collect();
     let mut xml = |operation: &str, parameters: &[(&str, &str)], element: &str| -> BTreeSet<String> {
         let answer = ask(Request::iam(operation, parameters));
         let text = String::from_utf8(answer.body).unwrap();
@@ -66,7 +71,7 @@ pub(crate) fn look<E: Engine>(world: &World, server: &mut Server<E>) -> Seen {
     }
     Seen {
         keys: list(&keys, "Keys", "KeyId").into_iter().collect(),
-        aliases: names.into_iter().zip(list(&aliases, "Aliases", "TargetKeyId")).collect(),
+        aliases,
         roles: xml("ListRoles", &[("MaxItems", "1000")], "RoleName"),
         policies: xml("ListPolicies", &[("Scope", "Local"), ("MaxItems", "1000")], "PolicyName"),
         users,

@@ -1,12 +1,12 @@
 //! What a service's calls on its callers' behalf leave behind: a service made for it, which uses KMS for what it keeps.
 
+use crate::made::Made;
 use crate::world::World;
 use kms::Kms;
 use kms::api::{GenerateDataKeyWithoutPlaintextRequest, ops};
-use platform::{AnyCall, AnyOperation, AnyShape, Cx, Fault, Quota, Service, ServiceQuotas, Table};
+use platform::{Access, Cx, Fault, Quota, ServiceQuotas, Table};
 use serde_json::Value;
-use std::sync::Arc;
-use wire::{OperationModel, Protocol, Rejection, ServiceModel, Unit, ValidationStyle};
+use wire::{OperationModel, Protocol, ServiceModel, ValidationStyle};
 
 static OPERATIONS: [OperationModel; 4] = [
     OperationModel::new("Keep"),
@@ -38,70 +38,27 @@ static MODEL: ServiceModel = ServiceModel {
 };
 
 /// Keeps something under the key that AWS manages for Secrets Manager, or under another service's, or under one that is not there; and pretends to have kept it.
-pub(crate) struct Keeper;
+pub(crate) static KEEPER: Made = Made { model: &MODEL, quotas: &QUOTAS, run: keeper };
 
 const PRINCIPAL: &str = "secretsmanager.amazonaws.com";
 
 const ROWS: Table<String> = Table::new("keeper/rows");
 
-impl Service for Keeper {
-    fn model(&self) -> &'static ServiceModel {
-        &MODEL
-    }
-
-    fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
-        OPERATIONS.iter().map(|model| Box::new(Keeping(model)) as Box<dyn AnyOperation>).collect()
-    }
-
-    fn quotas(&self) -> &'static ServiceQuotas {
-        &QUOTAS
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Keeping(&'static OperationModel);
-
-impl AnyOperation for Keeping {
-    fn model(&self) -> &'static OperationModel {
-        self.0
-    }
-
-    fn decode(
-        &self,
-        _: Protocol,
-        _: &'static ServiceModel,
-        _: &http::request::Parts,
-        _: &[u8],
-    ) -> Result<Box<dyn AnyCall>, Rejection> {
-        Ok(Box::new(*self))
-    }
-}
-
-impl AnyCall for Keeping {
-    fn run(&self, cx: &mut Cx<'_>) -> Result<Box<dyn AnyShape>, Fault> {
-        cx.authorize(&platform::Access::to("keeper:Keep", "*"))?;
-        ROWS.put(&mut cx.tx, &["row"], &"kept".to_owned())?;
-        let alias = match self.0.name {
-            "Keep" => "alias/aws/secretsmanager",
-            "KeepUnderAnothers" => "alias/aws/s3",
-            _ => "alias/nothing",
-        };
-        let input = GenerateDataKeyWithoutPlaintextRequest {
-            key_id: alias.to_owned(),
-            number_of_bytes: Some(32),
-            ..Default::default()
-        };
-        let sealed =
-            cx.forward::<ops::GenerateDataKeyWithoutPlaintext, _>(PRINCIPAL, &Kms::default(), &input);
-        if self.0.name != "Pretend" {
-            sealed?;
-        }
-        Ok(Box::new(Unit))
-    }
-
-    fn input(&self) -> &dyn AnyShape {
-        &Unit
-    }
+fn keeper(operation: &str, cx: &mut Cx<'_>) -> Result<(), Fault> {
+    cx.authorize(&Access::to("keeper:Keep", "*"))?;
+    ROWS.put(&mut cx.tx, &["row"], &"kept".to_owned())?;
+    let alias = match operation {
+        "Keep" => "alias/aws/secretsmanager",
+        "KeepUnderAnothers" => "alias/aws/s3",
+        _ => "alias/nothing",
+    };
+    let input = GenerateDataKeyWithoutPlaintextRequest {
+        key_id: alias.to_owned(),
+        number_of_bytes: Some(32),
+        ..Default::default()
+    };
+    let sealed = cx.forward::<ops::GenerateDataKeyWithoutPlaintext, _>(PRINCIPAL, &Kms::default(), &input);
+    if operation == "Pretend" { Ok(()) } else { sealed.map(drop) }
 }
 
 /// Calls the keeper: the status, and the records of the two calls.

@@ -1,10 +1,11 @@
 //! What the pipeline does with handlers that break the rules: a service made for it, whose operations do.
 
+use crate::made::Made;
 use crate::world::World;
-use platform::{AnyCall, AnyOperation, AnyShape, Cx, Fault, Quota, Service, ServiceQuotas};
+use platform::{Cx, Fault, Quota, ServiceQuotas};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use wire::{OperationModel, Protocol, Rejection, ServiceModel, Unit, ValidationStyle};
+use wire::{OperationModel, Protocol, ServiceModel, ValidationStyle};
 
 static OPERATIONS: [OperationModel; 4] = [
     OperationModel::new("Forget"),
@@ -40,61 +41,21 @@ static MODEL: ServiceModel = ServiceModel {
 };
 
 /// Changes something without asking whether it may, at once or later, panics, or conflicts without end.
-pub(crate) struct Rogue;
+pub(crate) static ROGUE: Made = Made { model: &MODEL, quotas: &QUOTAS, run: rogue };
 
 /// What `Forget` writes.
 const ROWS: platform::Table<String> = platform::Table::new("rogue/rows");
 
-impl Service for Rogue {
-    fn model(&self) -> &'static ServiceModel {
-        &MODEL
+fn rogue(operation: &str, cx: &mut Cx<'_>) -> Result<(), Fault> {
+    assert_ne!(operation, "Panic", "as it is meant to");
+    if operation == "Hold" {
+        HELD.fetch_add(1, Ordering::SeqCst);
+        drop(HOLD.lock());
     }
-
-    fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
-        OPERATIONS.iter().map(|model| Box::new(Broken(model)) as Box<dyn AnyOperation>).collect()
+    if operation == "Conflict" {
+        return Err(Fault::conflict());
     }
-
-    fn quotas(&self) -> &'static ServiceQuotas {
-        &QUOTAS
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Broken(&'static OperationModel);
-
-impl AnyOperation for Broken {
-    fn model(&self) -> &'static OperationModel {
-        self.0
-    }
-
-    fn decode(
-        &self,
-        _: Protocol,
-        _: &'static ServiceModel,
-        _: &http::request::Parts,
-        _: &[u8],
-    ) -> Result<Box<dyn AnyCall>, Rejection> {
-        Ok(Box::new(*self))
-    }
-}
-
-impl AnyCall for Broken {
-    fn run(&self, cx: &mut Cx<'_>) -> Result<Box<dyn AnyShape>, Fault> {
-        assert_ne!(self.0.name, "Panic", "as it is meant to");
-        if self.0.name == "Hold" {
-            HELD.fetch_add(1, Ordering::SeqCst);
-            drop(HOLD.lock());
-        }
-        if self.0.name == "Conflict" {
-            return Err(Fault::conflict());
-        }
-        ROWS.put(&mut cx.tx, &["row"], &"written".to_owned())?;
-        Ok(Box::new(Unit))
-    }
-
-    fn input(&self) -> &dyn AnyShape {
-        &Unit
-    }
+    ROWS.put(&mut cx.tx, &["row"], &"written".to_owned())
 }
 
 #[tokio::test]

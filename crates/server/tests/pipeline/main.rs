@@ -8,6 +8,8 @@ mod guard;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod made;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod watched;

@@ -78,8 +78,8 @@ impl World {
             Arc::new(kms::Kms::default()),
             Arc::new(sts::Sts),
             Arc::new(cloudtrail::CloudTrail),
-            Arc::new(crate::guard::Rogue),
-            Arc::new(crate::forwarding::Keeper),
+            Arc::new(crate::guard::ROGUE),
+            Arc::new(crate::forwarding::KEEPER),
         ];
         let env = Env {
             keyring: keyring.clone(),
