@@ -133,15 +133,14 @@ def test_a_stopped_server_is_not_commanded(fresh):
 def test_calls_in_flight_end_before_the_seal(served):
     """Every call under way when the server is sealed is either answered, and there afterwards, or refused."""
     root = served.root()
-    key = root.kms.create_key()["KeyMetadata"]["KeyId"]
     script = (
         "import boto3, sys\n"
         "from botocore.config import Config\n"
-        "kms = boto3.client('kms', config=Config(retries={'total_max_attempts': 1}))\n"
+        "iam = boto3.client('iam', config=Config(retries={'total_max_attempts': 1}))\n"
         "made = 0\n"
         "try:\n"
         "    while True:\n"
-        "        kms.create_alias(AliasName=f'alias/{sys.argv[2]}-{made}', TargetKeyId=sys.argv[1])\n"
+        "        iam.create_user(UserName=f'{sys.argv[1]}-{made}')\n"
         "        made += 1\n"
         "        print(made, flush=True)\n"
         "except Exception as error:\n"
@@ -149,7 +148,7 @@ def test_calls_in_flight_end_before_the_seal(served):
     )
     writers = [
         subprocess.Popen(
-            [os.sys.executable, "-c", script, key, f"w{n}"], env=root.environment(), stdout=subprocess.PIPE, text=True
+            [os.sys.executable, "-c", script, f"w{n}"], env=root.environment(), stdout=subprocess.PIPE, text=True
         )
         for n in range(3)
     ]
@@ -164,7 +163,7 @@ def test_calls_in_flight_end_before_the_seal(served):
         assert "ServiceUnavailable" in end or "Connection" in end, end
         made[f"w{n}"] = int(counts[-1]) if counts else 1
     operator(served, "unseal")
-    wait_for(lambda: root.kms.list_keys()["Keys"])
-    pages = root.kms.get_paginator("list_aliases").paginate(KeyId=key)
-    names = {alias["AliasName"] for page in pages for alias in page["Aliases"]}
-    assert names == {f"alias/{w}-{n}" for w, count in made.items() for n in range(count)}
+    wait_for(lambda: root.iam.list_users()["Users"])
+    pages = root.iam.get_paginator("list_users").paginate()
+    names = {user["UserName"] for page in pages for user in page["Users"]}
+    assert names == {f"{w}-{n}" for w, count in made.items() for n in range(count)}
