@@ -1,7 +1,7 @@
 //! What went wrong with one call.
 
-use crate::Denial;
 use crate::trail::Resource;
+use crate::{Denial, ServiceQuotas};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -12,6 +12,8 @@ pub enum Blame {
     Sender,
     /// The caller lacks a permission.
     Denied,
+    /// The call is at fault in nothing but that it came too soon.
+    Throttled,
     /// The transaction met a concurrent change and has to be run again; never seen by a caller.
     Conflict,
     /// Fastness cannot serve the call at the moment.
@@ -57,6 +59,11 @@ impl Fault {
     /// The caller lacks a permission; `message` is the policy engine's sentence.
     pub fn denied(message: impl Into<String>) -> Self {
         Self { blame: Blame::Denied, ..Self::new("AccessDenied", message) }
+    }
+
+    /// The call is beyond a quota of its service.
+    pub fn throttled(quotas: &ServiceQuotas) -> Self {
+        Self { blame: Blame::Throttled, ..Self::new(quotas.code, quotas.message) }
     }
 
     /// Keeps why policies denied the call.

@@ -818,3 +818,43 @@ fn updates_that_a_proxy_or_a_neighbour_refuses() {
 fn vpc_service(number: u32) -> String {
     format!("com.amazonaws.vpce.eu-central-1.vpce-svc-{number}")
 }
+
+#[test]
+fn uses_of_a_store_count_against_its_own_quota_too() {
+    let (world, _) = world();
+    let (hsm, xks) = (world.connected(cloudhsm()), world.connected(external()));
+    let one = world.key_in(&hsm, None).unwrap().key_id;
+    let other = world.key_in(&xks, Some("key")).unwrap().key_id;
+    world.counted();
+    let blob = world.encrypt(&one).unwrap();
+    assert_eq!(world.counted(), ["symmetric 1".to_owned(), format!("custom-key-store of {hsm} 1")]);
+    let input = api::ReEncryptRequest {
+        ciphertext_blob: Some(blob[..].into()),
+        destination_key_id: other.clone(),
+        ..Default::default()
+    };
+    world.call::<ops::ReEncrypt>(&world.root(), input).unwrap();
+    assert_eq!(
+        world.counted(),
+        [
+            "symmetric 1".to_owned(),
+            format!("custom-key-store of {xks} 1"),
+            format!("custom-key-store of {hsm} 1")
+        ]
+    );
+    let random = |store: &str| {
+        let input = api::GenerateRandomRequest {
+            number_of_bytes: Some(1),
+            custom_key_store_id: Some(store.to_owned()),
+            ..Default::default()
+        };
+        world.call::<ops::GenerateRandom>(&world.root(), input)
+    };
+    random(&hsm).unwrap();
+    assert_eq!(world.counted(), ["symmetric 1".to_owned(), format!("custom-key-store of {hsm} 1")]);
+    random("cks-00000000000000000").unwrap_err();
+    assert_eq!(world.counted(), ["symmetric 1"], "a store that is not there has no quota");
+    *world.tally.used_up.lock().unwrap() = "custom-key-store";
+    assert_eq!(world.encrypt(&one).unwrap_err().code(), "ThrottlingException");
+    world.described(&hsm);
+}
