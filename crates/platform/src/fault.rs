@@ -79,6 +79,12 @@ impl Fault {
         Self { denial: self.denial, ..words }
     }
 
+    /// The same fault by the name that a service has for it.
+    #[must_use]
+    pub fn named(self, code: &'static str, message: &str) -> Self {
+        Self { code: Cow::Borrowed(code), message: message.to_owned(), ..self }
+    }
+
     /// Why policies denied the call, if they did.
     pub fn denial(&self) -> Option<&Denial> {
         self.denial.as_deref()

@@ -32,7 +32,9 @@ pub(crate) fn answered_in(routed: &Result<Route, RouteError>) -> (Protocol, &'st
 pub(crate) fn fault_answer(route: &Route, fault: &Fault, call: &Call) -> Answer {
     let query = is_query(route.protocol);
     let error = match (fault.blame(), route.operation.error(fault.code())) {
-        (Blame::Sender | Blame::Throttled, Some(model)) => ErrorAnswer::of(model, fault.message()),
+        (Blame::Sender | Blame::Throttled | Blame::Bug, Some(model)) => {
+            ErrorAnswer::of(model, fault.message())
+        }
         (blame, _) => {
             let (code, status) = match blame {
                 // The common errors of the IAM and STS API references, and what KMS answers.

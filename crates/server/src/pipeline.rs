@@ -107,7 +107,7 @@ impl Deployment {
                         Err(Unidentified::Fault(fault)) => {
                             let caller = unknown_caller(Some(presented));
                             let record = self.unidentified(call, route, hosted, facts, &caller);
-                            return self.refuse_fault(record, route, call, &fault).await;
+                            return self.refuse_fault(record, route, call, fault).await;
                         }
                         Err(Unidentified::Refused(error)) => {
                             let presented = Some(presented);
@@ -136,7 +136,7 @@ impl Deployment {
                 match self.admit(call, &caller, hosted, operation) {
                     Ok(at_once) => counted = at_once,
                     Err(Throttled::Caller(fault)) => {
-                        return self.refuse_fault(record, route, call, &fault).await;
+                        return self.refuse_fault(record, route, call, fault).await;
                     }
                     Err(Throttled::Stranger) => return self.throttle(call, route.protocol, route.service),
                 }
@@ -157,7 +157,7 @@ impl Deployment {
                     Ok(request) => request,
                     Err(rejection) => {
                         if let Some(fault) = self.admit_mistake(call, &caller, hosted, operation) {
-                            return self.refuse_fault(record, route, call, &fault).await;
+                            return self.refuse_fault(record, route, call, fault).await;
                         }
                         record.error = Some((rejection.code(), rejection.message()));
                         let answer = error_answer(route, call, &rejection.answer());
@@ -168,7 +168,7 @@ impl Deployment {
             };
             record.request = Some(request.input());
             if let Err(fault) = hosted.service.admit(route.operation.name, &caller) {
-                return self.refuse_fault(record, route, call, &fault).await;
+                return self.refuse_fault(record, route, call, fault).await;
             }
             match self.attempt(tx, call, &caller, request.as_ref(), record, facts, route, &mut counted).await
             {
@@ -178,13 +178,13 @@ impl Deployment {
                     let unknown = counted.is_empty() && fault.blame() != Blame::Throttled;
                     let mistake = unknown.then(|| self.admit_mistake(call, &caller, hosted, operation));
                     let fault = mistake.flatten().unwrap_or(fault);
-                    return self.refuse_fault(record, route, call, &fault).await;
+                    return self.refuse_fault(record, route, call, fault).await;
                 }
             }
         }
         let caller = unknown_caller(presented.as_ref());
         let record = self.unidentified(call, route, hosted, facts, &caller);
-        self.refuse_fault(record, route, call, &Fault::unavailable("too many conflicting changes")).await
+        self.refuse_fault(record, route, call, Fault::unavailable("too many conflicting changes")).await
     }
 
     /// Runs the operation once: all of it takes effect and is recorded, or nothing.
@@ -275,7 +275,7 @@ impl Deployment {
         Reply { commit, ..reply }
     }
 
-    async fn refuse_fault(&self, mut record: Record<'_>, route: &Route, call: &Call, fault: &Fault) -> Reply {
+    async fn refuse_fault(&self, mut record: Record<'_>, route: &Route, call: &Call, fault: Fault) -> Reply {
         if matches!(fault.blame(), Blame::Bug | Blame::Unavailable) {
             tracing::error!(
                 request_id = call.request_id,
@@ -285,6 +285,7 @@ impl Deployment {
                 "the call failed through no fault of the caller"
             );
         }
+        let fault = &self.named(route, fault);
         record.error = Some(fault.recorded());
         record.resources = fault.touched();
         record.additional = fault.told();
@@ -303,6 +304,15 @@ impl Deployment {
             }
         };
         Reply { commit, ..reply }
+    }
+
+    /// A defect goes by the name that the service has for it, where the operation documents that.
+    fn named(&self, route: &Route, fault: Fault) -> Fault {
+        let own = self.hosted(route.service.name).and_then(|hosted| hosted.service.internal_error());
+        match own.filter(|(code, _)| fault.blame() == Blame::Bug && route.operation.error(code).is_some()) {
+            Some((code, message)) => fault.named(code, message),
+            None => fault,
+        }
     }
 
     async fn refuse_signature(

@@ -159,6 +159,13 @@ impl Service for Kms {
         &quotas::QUOTAS
     }
 
+    fn internal_error(&self) -> Option<(&'static str, &'static str)> {
+        // API Reference, "Errors" of every operation.
+        let message =
+            "The request was rejected because an internal exception occurred. The request can be retried.";
+        Some(("KMSInternalException", message))
+    }
+
     /// Cryptographic operations are read-only events, and KMS records response elements of changes only (KMS Developer Guide,
     /// "Examples of AWS KMS log entries").
     fn trail(&self, operation: &str) -> TrailFacts {
