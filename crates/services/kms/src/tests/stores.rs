@@ -4,10 +4,12 @@ use super::{denied, refused};
 use crate::api::{self, ops};
 use crate::testing::{DAY, OTHER, World, allow};
 use crate::text::WireEnum as _;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use platform::{
     Cluster, Clusters, Cx, DeviceError, Fault, Home, KeyDevice, KeyStores, KeyUse, Proxies, Proxy,
     SealedSecret, Trouble,
 };
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
@@ -748,6 +750,39 @@ fn clusters_in_trouble() {
     assert_eq!(moved(), "CloudHsmClusterInvalidConfigurationException");
     change(RELATED, 1, false);
     assert_eq!(moved(), "CloudHsmClusterNotActiveException");
+}
+
+/// A cluster that does not answer in time is not one that is away: whoever calls may try again.
+#[test]
+fn uses_of_a_cluster_that_does_not_answer_time_out() {
+    let (world, behind) = world();
+    let id = world.connected(cloudhsm());
+    let key = world.key_in(&id, None).unwrap().key_id;
+    let blob = BASE64_STANDARD.encode(world.encrypt(&key).unwrap());
+    *behind.trouble.lock().unwrap() = Some(Trouble::TimedOut);
+    for (operation, input) in [
+        ("Encrypt", json!({ "KeyId": key, "Plaintext": "eA==" })),
+        ("Decrypt", json!({ "CiphertextBlob": blob })),
+        ("ReEncrypt", json!({ "CiphertextBlob": blob, "DestinationKeyId": key })),
+        ("GenerateDataKey", json!({ "KeyId": key, "KeySpec": "AES_256" })),
+        ("GenerateDataKeyWithoutPlaintext", json!({ "KeyId": key, "KeySpec": "AES_256" })),
+    ] {
+        let message = "The key store did not respond to the request in the time allotted. Retry the request.";
+        refused(world.ask(&world.root(), operation, &input), "DependencyTimeoutException", message);
+    }
+    assert_eq!(world.connection(&id), ("CONNECTED", None), "what it was when it was last asked");
+    assert_eq!(world.key_state(&key), ("Enabled", true));
+    world.disconnect(&id).unwrap();
+    world.run_timers();
+    world.connect(&id).unwrap();
+    world.run_timers();
+    assert_eq!(world.connection(&id), ("FAILED", Some("NETWORK_ERRORS")));
+    world.disconnect(&id).unwrap();
+    world.run_timers();
+    *behind.trouble.lock().unwrap() = None;
+    world.connect(&id).unwrap();
+    world.run_timers();
+    assert!(world.encrypt(&key).is_ok());
 }
 
 /// What a store cannot become: its proxy does not answer there as it should, or another store is there already.
