@@ -365,6 +365,17 @@ impl<'a> Cx<'a> {
         result.ok_or_else(|| Fault::bug("work set aside was not done"))
     }
 
+    /// Writes what is to be there even if the call fails or its process ends: what has to be undone then. It is durable when this returns,
+    /// and no part of the call's transaction.
+    ///
+    /// # Errors
+    /// Unavailable, and what `write` says.
+    pub fn beforehand(&self, write: impl FnOnce(&mut Tx<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut tx = self.tx.another();
+        write(&mut tx)?;
+        self.aside(|| tx.commit_blocking())?
+    }
+
     /// Names a resource in the audit record, by its CloudFormation type (`AWS::KMS::Key`) and ARN.
     pub fn touch(&mut self, kind: &'static str, arn: &str, account: &str) {
         let resource = Resource { kind, arn: arn.to_owned(), account: account.to_owned() };

@@ -7,6 +7,7 @@ mod connect;
 mod create;
 mod describe;
 mod keys;
+pub(crate) mod orphans;
 mod proxy;
 mod trouble;
 mod update;
