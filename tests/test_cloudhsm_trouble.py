@@ -1,0 +1,85 @@
+"""Devices that hang, and keys that are left in them: SoftHSM behind a library that answers nothing while it is told so."""
+
+import pytest
+from conftest import events, refused, wait_for
+from softhsm import HangingHsm
+from test_cloudhsm import PASSWORD, Owner, activate, connect, create, create_store, disconnect, serve, store_state
+
+TIMED_OUT = "The key store did not respond to the request in the time allotted. Retry the request."
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("trouble")
+
+
+@pytest.fixture(scope="module")
+def softhsm(directory):
+    return HangingHsm(directory)
+
+
+@pytest.fixture(scope="module")
+def fastness(directory, softhsm):
+    served = serve(directory, softhsm)
+    yield served
+    served.stop()
+
+
+@pytest.fixture(scope="module")
+def owner(directory):
+    return Owner(directory)
+
+
+@pytest.fixture(scope="module")
+def cluster(root, softhsm, owner):
+    cluster = create(root)
+    activate(root, softhsm, owner, cluster)
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def store(root, owner, cluster):
+    return create_store(root, owner, cluster)
+
+
+def labels(softhsm, cluster):
+    return {key["CKA_LABEL"] for key in softhsm.secret_keys(cluster, PASSWORD)}
+
+
+def test_a_device_that_hangs_holds_nobody_up_for_long(root, softhsm, store):
+    kms = root.kms
+    key = kms.create_key(Origin="AWS_CLOUDHSM", CustomKeyStoreId=store)["KeyMetadata"]["KeyId"]
+    other = kms.create_key()["KeyMetadata"]["KeyId"]
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    with softhsm.hanging():
+        error = refused(kms.encrypt, KeyId=key, Plaintext=b"x")
+        assert (error["Code"], error["Message"], error["Status"]) == ("DependencyTimeoutException", TIMED_OUT, 500)
+        for call, asked in [
+            (kms.decrypt, {"CiphertextBlob": blob}),
+            (kms.generate_data_key, {"KeyId": key, "KeySpec": "AES_256"}),
+            (kms.re_encrypt, {"CiphertextBlob": blob, "DestinationKeyId": other}),
+            (kms.generate_random, {"NumberOfBytes": 8, "CustomKeyStoreId": store}),
+            (kms.create_key, {"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store}),
+        ]:
+            error = refused(call, **asked)
+            assert (error["Code"], error["Message"]) == ("DependencyTimeoutException", TIMED_OUT), error
+        # What does not need it goes on, and so does what is known of the store.
+        kms.decrypt(CiphertextBlob=kms.encrypt(KeyId=other, Plaintext=b"x")["CiphertextBlob"])
+        assert store_state(root, store) == ("CONNECTED", None)
+        assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
+        disconnect(root, store)
+        root.kms.connect_custom_key_store(CustomKeyStoreId=store)
+        wait_for(lambda: store_state(root, store) == ("FAILED", "NETWORK_ERRORS"))
+        disconnect(root, store)
+    wait_for(lambda: try_to_connect(root, store))
+    assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    recorded = [event for event in events(root) if event.get("errorCode") == "DependencyTimeoutException"]
+    assert {event["eventName"] for event in recorded} >= {"Encrypt", "Decrypt", "GenerateDataKey", "ReEncrypt"}
+
+
+def try_to_connect(root, store):
+    root.kms.connect_custom_key_store(CustomKeyStoreId=store)
+    wait_for(lambda: store_state(root, store)[0] in ("CONNECTED", "FAILED"))
+    if store_state(root, store)[0] == "FAILED":
+        disconnect(root, store)
+    return store_state(root, store)[0] == "CONNECTED"
