@@ -6,44 +6,24 @@ import pytest
 from conftest import events, refused, wait_for
 from raw import json_call
 from softhsm import HangingHsm
-from test_cloudhsm import PASSWORD, Owner, activate, connect, create, create_store, disconnect, serve, store_state
+from test_cloudhsm import (  # noqa: F401: its fixtures, over another device
+    PASSWORD,
+    cluster,
+    directory,
+    disconnect,
+    fastness,
+    owner,
+    store,
+    store_state,
+)
 from test_kms_deletion import days_later
 
 TIMED_OUT = "The key store did not respond to the request in the time allotted. Retry the request."
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory):
-    return tmp_path_factory.mktemp("trouble")
-
-
-@pytest.fixture(scope="module")
 def softhsm(directory):
     return HangingHsm(directory)
-
-
-@pytest.fixture(scope="module")
-def fastness(directory, softhsm):
-    served = serve(directory, softhsm)
-    yield served
-    served.stop()
-
-
-@pytest.fixture(scope="module")
-def owner(directory):
-    return Owner(directory)
-
-
-@pytest.fixture(scope="module")
-def cluster(root, softhsm, owner):
-    cluster = create(root)
-    activate(root, softhsm, owner, cluster)
-    return cluster
-
-
-@pytest.fixture(scope="module")
-def store(root, owner, cluster):
-    return create_store(root, owner, cluster)
 
 
 def labels(softhsm, cluster):
