@@ -208,10 +208,11 @@ fn require_own_material(key: &Key) -> Result<(), Fault> {
     Err(wrong_origin(key))
 }
 
-/// Rotates a key whose time came while it was not enabled. Its period counts anew from now.
+/// Rotates a key whose time came while it was not enabled. Its period counts anew from now. A replica waits for its primary: material of
+/// its own would be no related key's.
 pub(crate) fn catch_up(cx: &mut Cx<'_>, key: &mut Key) -> Result<(), Fault> {
     let now = cx.now().0;
-    if let Some(rotation) = key.rotation.filter(|rotation| rotation.next <= now) {
+    if let Some(rotation) = key.rotation.filter(|rotation| rotation.next <= now && leads(key)) {
         rotate(cx, key, RotationType::Automatic)?;
         begin(cx, key, rotation.period_days)?;
     }
@@ -232,10 +233,11 @@ pub(crate) fn due(cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
 
 /// Rotation is a property that related multi-Region keys share, and is decided at the primary.
 fn require_lead(key: &Key) -> Result<(), Fault> {
-    if key.multi_region_type() == Some(MultiRegionKeyType::Replica) {
-        return Err(regions::is_replica(key));
-    }
-    Ok(())
+    if leads(key) { Ok(()) } else { Err(regions::is_replica(key)) }
+}
+
+fn leads(key: &Key) -> bool {
+    key.multi_region_type() != Some(MultiRegionKeyType::Replica)
 }
 
 /// Automatic rotation, for the first time when a period from now has passed.
