@@ -45,18 +45,13 @@ def softhsm(directory):
     return SoftHsm(directory)
 
 
-def serve(directory, softhsm):
-    """A server with this device."""
+@pytest.fixture(scope="module")
+def fastness(directory, softhsm):
     config = {"process": softhsm.reach}
     served = Fastness(directory / "deployment", softhsm.environment, config)
     with open(served.environment["FASTNESS_CONFIG"], "a", encoding="utf-8") as file:
         file.write(f"[[cloudhsm]]\nmodule = {json.dumps(str(softhsm.module))}\n")
-    return served.serve()
-
-
-@pytest.fixture(scope="module")
-def fastness(directory, softhsm):
-    served = serve(directory, softhsm)
+    served.serve()
     yield served
     served.stop()
 
@@ -126,7 +121,8 @@ def disconnect(root, store):
     wait_for(lambda: store_state(root, store) == ("DISCONNECTED", None))
 
 
-def create_store(root, owner, cluster):
+@pytest.fixture(scope="module")
+def store(root, owner, cluster):
     made = root.kms.create_custom_key_store(
         CustomKeyStoreName="hsm",
         CloudHsmClusterId=cluster,
@@ -135,11 +131,6 @@ def create_store(root, owner, cluster):
     )["CustomKeyStoreId"]
     connect(root, made)
     return made
-
-
-@pytest.fixture(scope="module")
-def store(root, owner, cluster):
-    return create_store(root, owner, cluster)
 
 
 def test_the_certificates_are_those_of_the_tokens_key(root, softhsm, owner, cluster):

@@ -1,45 +1,29 @@
 """Devices that hang, and keys that are left in them: SoftHSM behind a library that answers nothing while it is told so."""
 
+from datetime import timedelta
+
 import pytest
 from conftest import events, refused, wait_for
+from raw import json_call
 from softhsm import HangingHsm
-from test_cloudhsm import PASSWORD, Owner, activate, connect, create, create_store, disconnect, serve, store_state
+from test_cloudhsm import (  # noqa: F401: its fixtures, over another device
+    PASSWORD,
+    cluster,
+    directory,
+    disconnect,
+    fastness,
+    owner,
+    store,
+    store_state,
+)
+from test_kms_deletion import days_later
 
 TIMED_OUT = "The key store did not respond to the request in the time allotted. Retry the request."
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory):
-    return tmp_path_factory.mktemp("trouble")
-
-
-@pytest.fixture(scope="module")
 def softhsm(directory):
     return HangingHsm(directory)
-
-
-@pytest.fixture(scope="module")
-def fastness(directory, softhsm):
-    served = serve(directory, softhsm)
-    yield served
-    served.stop()
-
-
-@pytest.fixture(scope="module")
-def owner(directory):
-    return Owner(directory)
-
-
-@pytest.fixture(scope="module")
-def cluster(root, softhsm, owner):
-    cluster = create(root)
-    activate(root, softhsm, owner, cluster)
-    return cluster
-
-
-@pytest.fixture(scope="module")
-def store(root, owner, cluster):
-    return create_store(root, owner, cluster)
 
 
 def labels(softhsm, cluster):
@@ -83,3 +67,37 @@ def try_to_connect(root, store):
     if store_state(root, store)[0] == "FAILED":
         disconnect(root, store)
     return store_state(root, store)[0] == "CONNECTED"
+
+
+def test_keys_that_nothing_uses_are_removed(fastness, root, softhsm, cluster, store):
+    create_key, in_store = root.kms.create_key, {"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store}
+    before = labels(softhsm, cluster)
+    with softhsm.hanging():
+        assert refused(create_key, **in_store)["Code"] == "DependencyTimeoutException"
+    # The device makes it all the same.
+    (late,) = wait_for(lambda: labels(softhsm, cluster) - before)
+    assert refused(root.kms.describe_key, KeyId=late)["Code"] == "NotFoundException"
+    kept, deleted = (create_key(**in_store)["KeyMetadata"]["Arn"] for _ in range(2))
+    blob = root.kms.encrypt(KeyId=kept, Plaintext=b"kept")["CiphertextBlob"]
+    root.kms.schedule_key_deletion(KeyId=deleted, PendingWindowInDays=7)
+    disconnect(root, store)
+    fastness.stop()
+
+    def call(days, operation, **parameters):
+        return json_call(root, "kms", operation, parameters, skew=timedelta(days=days)).send()
+
+    days_later(fastness, 8, lambda: call(8, "DescribeKey", KeyId=deleted).status == 400)
+    assert {late, deleted, kept} <= labels(softhsm, cluster), "its store was not connected"
+
+    def connected_and_removed():
+        assert call(9, "ConnectCustomKeyStore", CustomKeyStoreId=store).status == 200
+        return not {late, deleted} & labels(softhsm, cluster)
+
+    days_later(fastness, 9, connected_and_removed)
+    again = fastness.serve().root()
+    assert labels(softhsm, cluster) == before | {kept}
+    assert again.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"kept"
+    removed = [event["serviceEventDetails"] for event in events(again) if event["eventName"] == "RemoveOrphanedKey"]
+    # And those that the device was not asked to make, while it was left alone.
+    assert {details["name"] for details in removed} >= {late, deleted}
+    assert {details["customKeyStoreId"] for details in removed} == {store}

@@ -111,6 +111,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
                 break;
             }
             removed += 1;
+            // Told whether it was there or not: a step that is run again does not find it any more.
             tell(cx, &store, &name);
         }
         ORPHANS.delete(&mut cx.tx, &row);
