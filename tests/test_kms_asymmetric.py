@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
-from pairs import CURVES, HASHES, MESSAGE, openssl, peer_of_sm2, pkcs8, spki
+from pairs import CURVES, HASHES, KINDS, MESSAGE, openssl, peer_of_sm2, pkcs8, spki
 
 RSA = ("RSA_2048", "RSA_3072", "RSA_4096")
 ML_DSA = ("ML_DSA_44", "ML_DSA_65", "ML_DSA_87")
@@ -335,6 +335,16 @@ def test_keys_are_used_for_what_they_are_for(root, key, keys):
         kms.create_key,
         KeySpec="RSA_2048",
     )
+
+
+@pytest.mark.parametrize("spec, usage", [kind for kind in KINDS if kind[0] != "SYMMETRIC_DEFAULT"])
+def test_they_are_not_rotated(root, keys, spec, usage):
+    key = keys(spec, usage)
+    status = root.kms.get_key_rotation_status(KeyId=key)
+    assert status["KeyRotationEnabled"] is False and "NextRotationDate" not in status
+    message = f"{key} key spec is {spec} which is not valid for this operation."
+    for call in (root.kms.enable_key_rotation, root.kms.disable_key_rotation, root.kms.rotate_key_on_demand):
+        refuses("UnsupportedOperationException", message, call, KeyId=key)
 
 
 def test_dry_runs(root, keys):

@@ -129,7 +129,9 @@ fn reach(operation: &'static str, error: &str) -> Option<Reached> {
             let message = format!("{wrong} origin is AWS_KMS which is not valid for this operation.");
             with(json!({ "KeyId": wrong }), &message)
         }
-        ("UnsupportedOperationException", _) if operation.contains("Rotat") => {
+        ("UnsupportedOperationException", _)
+            if operation.contains("Rotat") && operation != "GetKeyRotationStatus" =>
+        {
             let wrong = scene.world.key_of(KeySpec::EccNistP256, KeyUsageType::SignVerify);
             let message = format!("{wrong} key spec is ECC_NIST_P256 which is not valid for this operation.");
             with(json!({ "KeyId": wrong }), &message)
@@ -208,7 +210,13 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("LimitExceededException", &["RotateKeyOnDemand"], include_str!("rotation.rs")),
     (
         "UnsupportedOperationException",
-        &["CreateKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateRandom"],
+        &[
+            "CreateKey",
+            "GenerateDataKeyPair",
+            "GenerateDataKeyPairWithoutPlaintext",
+            "GenerateRandom",
+            "GetKeyRotationStatus",
+        ],
         STORES,
     ),
     ("XksKeyAlreadyInUseException", ALL, STORES),
