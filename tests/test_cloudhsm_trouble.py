@@ -17,6 +17,7 @@ from test_cloudhsm import (  # noqa: F401: its fixtures, over another device
     store_state,
 )
 from test_kms_deletion import days_later
+from test_sealed import operator
 
 TIMED_OUT = "The key store did not respond to the request in the time allotted. Retry the request."
 
@@ -59,6 +60,15 @@ def test_a_device_that_hangs_holds_nobody_up_for_long(root, softhsm, store):
     assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
     recorded = [event for event in events(root) if event.get("errorCode") == "DependencyTimeoutException"]
     assert {event["eventName"] for event in recorded} >= {"Encrypt", "Decrypt", "GenerateDataKey", "ReEncrypt"}
+
+
+def test_it_is_sealed_although_a_device_hangs(fastness, root, softhsm, store):
+    key = root.kms.create_key(Origin="AWS_CLOUDHSM", CustomKeyStoreId=store)["KeyMetadata"]["KeyId"]
+    with softhsm.hanging():
+        assert refused(root.kms.encrypt, KeyId=key, Plaintext=b"x")["Code"] == "DependencyTimeoutException"
+        assert "Sealed" in operator(fastness, "seal").stdout
+    assert "Unsealed" in operator(fastness, "unseal").stdout
+    assert root.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
 
 
 def try_to_connect(root, store):
