@@ -7,6 +7,7 @@ mod crash;
 mod damage;
 mod forge;
 mod image;
+mod notes;
 mod parallel;
 mod stats;
 mod suite;
