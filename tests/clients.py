@@ -12,6 +12,9 @@ DOCUMENT = HERE.parent / "docs" / "clients.md"
 # Who writes and reads messages of the AWS Encryption SDK, each with each.
 WRITERS = ("python", "python-master-key", "javascript", "command-line")
 
+# Where keys of every spec are held against libraries (pairs.py).
+KEYS = ("test_kms_asymmetric.py", "test_kms_import.py", "test_kms_multi_region.py")
+
 
 class Client(NamedTuple):
     name: str
@@ -51,9 +54,11 @@ CLIENTS = (
         "aws-encryption-sdk-cli",
         ("test_clients.py::test_each_reads_what_each_wrote", "test_clients.py::TestCommandLine"),
     ),
-    Client("OpenSSL", None, "the system's", ("test_kms_asymmetric.py", "test_kms_attestation.py", "test_tls.py")),
-    Client("pyca/cryptography", "requirements.txt", "cryptography", ("test_kms_asymmetric.py", "test_kms_attestation.py")),
-    Client("PyCryptodome", "requirements.txt", "pycryptodome", ("test_kms_asymmetric.py",)),
+    Client("OpenSSL", None, "the system's", (*KEYS, "test_kms_attestation.py", "test_tls.py")),
+    Client("pyca/cryptography", "requirements.txt", "cryptography", (*KEYS, "test_kms_attestation.py")),
+    Client("PyCryptodome", "requirements.txt", "pycryptodome", KEYS),
+    Client("kyber-py", "requirements.txt", "kyber-py", KEYS[1:]),
+    Client("python-ecdsa", "requirements.txt", "ecdsa", KEYS),
     Client("asn1crypto", "requirements.txt", "asn1crypto", ("test_kms_attestation.py",)),
     Client("curl_cffi (BoringSSL)", "requirements.txt", "curl-cffi", ("test_tls.py",)),
     Client("cbor2", "requirements.txt", "cbor2", ("test_kms_attestation.py",)),

@@ -1,5 +1,6 @@
 """SoftHSM, a PKCS#11 token in software: where it is, and looking into its tokens with PyKCS11, from outside of the server."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -84,3 +85,29 @@ class SoftHsm:
             "        found['value'] = False\n"
             "    answer.append(found)"
         )
+
+
+class HangingHsm(SoftHsm):
+    """The same, behind a library that does not answer while it is told to hang."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.hang_file = directory / "hang"
+        self.inner = self.module
+        self.module = directory / "libhanging.so"
+        source = pathlib.Path(__file__).parent / "hanging_pkcs11.c"
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", self.module, source], check=True)
+        self.environment["FASTNESS_TEST_MODULE"] = str(self.inner)
+        self.environment["FASTNESS_TEST_HANG"] = str(self.hang_file)
+
+    @property
+    def reach(self):
+        return {**super().reach, "read": [*super().reach["read"], str(self.inner)]}
+
+    @contextlib.contextmanager
+    def hanging(self):
+        self.hang_file.touch()
+        try:
+            yield
+        finally:
+            self.hang_file.unlink()

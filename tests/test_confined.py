@@ -20,11 +20,13 @@ def status(pid, name):
 
 
 def memory(pid):
-    """All that a process has in memory, by mapping. Only root, or a debugger that the process allows, can read it."""
+    """All that a process has in memory, by mapping, but for what is a file's and cannot be written. Only root, or a debugger that the
+    process allows, can read it."""
     with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
         for line in maps:
-            addresses, permissions, *_ = line.split()
-            if permissions.startswith("r") and "[vvar" not in line and "[vsyscall" not in line:
+            addresses, permissions, _, _, inode, *_ = line.split()
+            own = "w" in permissions or inode == "0"
+            if own and permissions.startswith("r") and "[vvar" not in line and "[vsyscall" not in line:
                 start, end = (int(address, 16) for address in addresses.split("-"))
                 mem.seek(start)
                 try:

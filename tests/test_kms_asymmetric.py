@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import subprocess
 from itertools import product
 
 import pytest
@@ -12,28 +11,14 @@ from Crypto.PublicKey import ECC
 from Crypto.Signature import eddsa
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_der_private_key,
-    load_der_public_key,
-)
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+from pairs import CURVES, HASHES, KINDS, MESSAGE, openssl, peer_of_sm2, pkcs8, spki
 
-HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
-CURVES = {
-    "ECC_NIST_P256": (ec.SECP256R1(), "256"),
-    "ECC_NIST_P384": (ec.SECP384R1(), "384"),
-    "ECC_NIST_P521": (ec.SECP521R1(), "512"),
-    "ECC_SECG_P256K1": (ec.SECP256K1(), "256"),
-}
 RSA = ("RSA_2048", "RSA_3072", "RSA_4096")
 ML_DSA = ("ML_DSA_44", "ML_DSA_65", "ML_DSA_87")
 ML_KEM = {"ML_KEM_512": 768, "ML_KEM_768": 1088, "ML_KEM_1024": 1568}
-MESSAGE = b"what is signed"
 
 
 @pytest.fixture(scope="module")
@@ -53,22 +38,8 @@ def public(root, arn):
     return load_der_public_key(root.kms.get_public_key(KeyId=arn)["PublicKey"])
 
 
-def openssl(*args, **files):
-    """Runs OpenSSL in a directory with these files, and gives what it printed."""
-    directory = files.pop("directory")
-    for name, contents in files.items():
-        (directory / name).write_bytes(contents)
-    done = subprocess.run(["openssl", *args], cwd=directory, capture_output=True, timeout=60)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
-
-
 def digest(size, message=MESSAGE):
     return hashlib.new(f"sha{size}", message).digest()
-
-
-def spki(key):
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 @pytest.mark.parametrize("spec", RSA)
@@ -188,12 +159,9 @@ def test_sm2(root, keys, tmp_path):
     assert openssl("asn1parse", "-inform", "DER", "-in", "blob", directory=tmp_path, blob=blob).count(b"INTEGER") == 2
 
     key = keys("SM2", "KEY_AGREEMENT")
-    openssl("genpkey", "-algorithm", "SM2", "-outform", "DER", "-out", "own", directory=tmp_path)
-    openssl("pkey", "-inform", "DER", "-in", "own", "-pubout", "-outform", "DER", "-out", "peer", directory=tmp_path)
-    secret = kms.derive_shared_secret(
-        KeyId=key, KeyAgreementAlgorithm="ECDH", PublicKey=(tmp_path / "peer").read_bytes()
-    )["SharedSecret"]
-    assert len(secret) == 32
+    peer, secret = peer_of_sm2(kms.get_public_key(KeyId=key)["PublicKey"])
+    derived = kms.derive_shared_secret(KeyId=key, KeyAgreementAlgorithm="ECDH", PublicKey=peer)
+    assert derived["SharedSecret"] == secret
 
 
 @pytest.mark.parametrize("spec", RSA)
@@ -226,8 +194,7 @@ def test_shared_secrets_by_ecdh(root, keys, spec, tmp_path):
     derived = kms.derive_shared_secret(KeyId=key, KeyAgreementAlgorithm="ECDH", PublicKey=spki(peer.public_key()))
     assert derived["SharedSecret"] == peer.exchange(ec.ECDH(), public(root, key))
     assert (derived["KeyId"], derived["KeyAgreementAlgorithm"], derived["KeyOrigin"]) == (key, "ECDH", "AWS_KMS")
-    own = peer.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    files = {"own": own, "peer": kms.get_public_key(KeyId=key)["PublicKey"]}
+    files = {"own": pkcs8(peer), "peer": kms.get_public_key(KeyId=key)["PublicKey"]}
     how = ["-derive", "-keyform", "DER", "-inkey", "own", "-peerform", "DER", "-peerkey", "peer"]
     assert openssl("pkeyutl", *how, directory=tmp_path, **files) == derived["SharedSecret"]
     wrong = ec.generate_private_key(ec.SECP256K1()).public_key()
@@ -368,6 +335,16 @@ def test_keys_are_used_for_what_they_are_for(root, key, keys):
         kms.create_key,
         KeySpec="RSA_2048",
     )
+
+
+@pytest.mark.parametrize("spec, usage", [kind for kind in KINDS if kind[0] != "SYMMETRIC_DEFAULT"])
+def test_they_are_not_rotated(root, keys, spec, usage):
+    key = keys(spec, usage)
+    status = root.kms.get_key_rotation_status(KeyId=key)
+    assert status["KeyRotationEnabled"] is False and "NextRotationDate" not in status
+    message = f"{key} key spec is {spec} which is not valid for this operation."
+    for call in (root.kms.enable_key_rotation, root.kms.disable_key_rotation, root.kms.rotate_key_on_demand):
+        refuses("UnsupportedOperationException", message, call, KeyId=key)
 
 
 def test_dry_runs(root, keys):

@@ -1,22 +1,26 @@
 """KMS: imported key material, wrapped by OpenSSL and by Python's cryptography as AWS's guide says, and used by KMS."""
 
-import hmac
 import os
 import struct
 import subprocess
 import time
 from datetime import datetime, timedelta, timezone
+from itertools import cycle, product
 
+import pairs
 import pytest
+import walk
 from conftest import Caller, events, record, refused, refuses, wait_for
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation, Mode
 
 FOREVER = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
-HASHES = {"RSAES_OAEP_SHA_1": hashes.SHA1, "RSAES_OAEP_SHA_256": hashes.SHA256}
+OAEP = ("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256")
+KEY_WRAP = ("RSA_AES_KEY_WRAP_SHA_1", "RSA_AES_KEY_WRAP_SHA_256")
+RSA = ("RSA_2048", "RSA_3072", "RSA_4096")
+ALGORITHMS = walk.model("kms").shape_for("AlgorithmSpec").enum
 
 
 def external(caller, **parameters):
@@ -27,11 +31,6 @@ def parameters(caller, key, algorithm="RSAES_OAEP_SHA_256", spec="RSA_2048"):
     return caller.kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm=algorithm, WrappingKeySpec=spec)
 
 
-def oaep(algorithm):
-    digest = HASHES[algorithm]
-    return padding.OAEP(mgf=padding.MGF1(digest()), algorithm=digest(), label=None)
-
-
 def wrapped(caller, key, material, algorithm="RSAES_OAEP_SHA_256", spec="RSA_2048"):
     """What ImportKeyMaterial takes, by Python's cryptography."""
     answer = parameters(caller, key, algorithm, spec)
@@ -39,7 +38,7 @@ def wrapped(caller, key, material, algorithm="RSAES_OAEP_SHA_256", spec="RSA_204
     return {
         "KeyId": key,
         "ImportToken": answer["ImportToken"],
-        "EncryptedKeyMaterial": public.encrypt(material, oaep(algorithm)),
+        "EncryptedKeyMaterial": public.encrypt(material, pairs.oaep(algorithm)),
     }
 
 
@@ -65,7 +64,7 @@ def decrypted_outside(material, blob):
 
 
 @pytest.mark.parametrize("spec, bits", [("RSA_2048", 2048), ("RSA_3072", 3072), ("RSA_4096", 4096)])
-@pytest.mark.parametrize("algorithm", HASHES)
+@pytest.mark.parametrize("algorithm", OAEP)
 def test_symmetric_material_by_every_wrapping(root, spec, bits, algorithm):
     key, material = external(root), os.urandom(32)
     answer = parameters(root, key, algorithm, spec)
@@ -76,7 +75,7 @@ def test_symmetric_material_by_every_wrapping(root, spec, bits, algorithm):
     root.kms.import_key_material(
         KeyId=key,
         ImportToken=answer["ImportToken"],
-        EncryptedKeyMaterial=public.encrypt(material, oaep(algorithm)),
+        EncryptedKeyMaterial=public.encrypt(material, pairs.oaep(algorithm)),
         **FOREVER,
     )
     blob = root.kms.encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"]
@@ -192,63 +191,98 @@ def test_material_goes_when_it_expires(root):
     assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
 
 
-def pkcs8(private):
-    return private.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def is_pair(spec):
+    return not spec.startswith(("HMAC", "SYMMETRIC"))
 
 
-PAIRS = {
-    "RSA_2048": lambda: rsa.generate_private_key(65537, 2048),
-    "RSA_3072": lambda: rsa.generate_private_key(65537, 3072),
-    "ECC_NIST_P256": lambda: ec.generate_private_key(ec.SECP256R1()),
-    "ECC_NIST_P384": lambda: ec.generate_private_key(ec.SECP384R1()),
-    "ECC_NIST_P521": lambda: ec.generate_private_key(ec.SECP521R1()),
-    "ECC_SECG_P256K1": lambda: ec.generate_private_key(ec.SECP256K1()),
-    "ECC_NIST_EDWARDS25519": ed25519.Ed25519PrivateKey.generate,
-}
+def wrappings(spec):
+    """How material of a spec may be wrapped, with wrapping keys that are long enough."""
+    direct = () if spec.startswith("RSA") else OAEP
+    length = "RSA_3072" if spec == "ECC_NIST_P521" else "RSA_2048"
+    return {**dict.fromkeys(direct + (KEY_WRAP if is_pair(spec) else ()), length), "SM2PKE": "SM2"}
 
 
-@pytest.mark.parametrize("digest", ["SHA_1", "SHA_256"])
-@pytest.mark.parametrize("spec", PAIRS)
-def test_key_pairs(root, spec, digest):
-    """Under an AES key that is wrapped itself, as RSA_AES_KEY_WRAP does; what is not RSA also directly."""
-    private, kms = PAIRS[spec](), root.kms
-    key = external(root, KeySpec=spec, KeyUsage="SIGN_VERIFY")
-    answer = parameters(root, key, f"RSA_AES_KEY_WRAP_{digest}", "RSA_4096")
-    public = serialization.load_der_public_key(answer["PublicKey"])
+def wrap(public, algorithm, material):
+    """Wraps material by OpenSSL, which alone has SM2, or by Python's cryptography."""
+    if algorithm == "SM2PKE":
+        return pairs.encrypted_by_sm2(public, material)
+    public = serialization.load_der_public_key(public)
+    if algorithm in OAEP:
+        return public.encrypt(material, pairs.oaep(algorithm))
     aes = os.urandom(32)
-    blob = public.encrypt(aes, oaep(f"RSAES_OAEP_{digest}")) + aes_key_wrap_with_padding(aes, pkcs8(private))
-    kms.import_key_material(KeyId=key, ImportToken=answer["ImportToken"], EncryptedKeyMaterial=blob, **FOREVER)
-    expected = private.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    assert kms.get_public_key(KeyId=key)["PublicKey"] == expected
+    return public.encrypt(aes, pairs.oaep(algorithm)) + aes_key_wrap_with_padding(aes, material)
+
+
+def takes(caller, key, answer, algorithm, material):
+    wrapped = wrap(answer["PublicKey"], algorithm, material)
+    return {"KeyId": key, "ImportToken": answer["ImportToken"], "EncryptedKeyMaterial": wrapped, **FOREVER}
+
+
+@pytest.mark.parametrize("spec", pairs.SPECS)
+def test_material_of_every_spec_by_every_wrapping(root, spec):
+    """Imported, used and held against the libraries that have the same material; nothing else takes its place afterwards."""
+    kms, material, other = root.kms, pairs.material(spec), pairs.material(spec)
+    usages = cycle(pairs.usages(spec))
+    for algorithm, length in wrappings(spec).items():
+        usage = next(usages)
+        key = external(root, KeySpec=spec, KeyUsage=usage)
+        answer = parameters(root, key, algorithm, length)
+        kms.import_key_material(**takes(root, key, answer, algorithm, material))
+        pairs.use(kms, kms, key, spec, usage, own=material)
+        if is_pair(spec):
+            assert kms.get_public_key(KeyId=key)["PublicKey"] == pairs.public_half(spec, material)
+    wrong = takes(root, key, answer, algorithm, other)
+    assert refused(kms.import_key_material, **wrong)["Code"] == "IncorrectKeyMaterialException"
     kms.delete_imported_key_material(KeyId=key)
-    refuses("KMSInvalidStateException", f"{key} is pending import.", kms.get_public_key, KeyId=key)
-    if spec.startswith("RSA"):
-        wrong = {"WrappingAlgorithm": f"RSAES_OAEP_{digest}", "WrappingKeySpec": "RSA_4096"}
-        assert refused(kms.get_parameters_for_import, KeyId=key, **wrong)["Code"] == "ValidationException"
-        return
-    direct = wrapped(root, key, pkcs8(private), f"RSAES_OAEP_{digest}", "RSA_4096")
-    kms.import_key_material(**direct, **FOREVER)
-    assert kms.get_public_key(KeyId=key)["PublicKey"] == expected
-    other = wrapped(root, key, pkcs8(PAIRS[spec]()), f"RSAES_OAEP_{digest}", "RSA_4096")
-    assert refused(kms.import_key_material, **other, **FOREVER)["Code"] == "IncorrectKeyMaterialException"
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingImport"
+    assert refused(kms.import_key_material, **wrong)["Code"] == "IncorrectKeyMaterialException"
+    if is_pair(spec):
+        refuses("KMSInvalidStateException", f"{key} is pending import.", kms.get_public_key, KeyId=key)
+    kms.import_key_material(**takes(root, key, answer, algorithm, material))
+    pairs.use(kms, kms, key, spec, usage, own=material)
 
 
-@pytest.mark.parametrize("bits, size", [(224, 28), (256, 32), (384, 48), (512, 64)])
-def test_hmac_keys(root, bits, size):
-    kms, material = root.kms, os.urandom(size)
-    key = external(root, KeySpec=f"HMAC_{bits}", KeyUsage="GENERATE_VERIFY_MAC")
-    wrong = wrapped(root, key, material + b"x")
-    assert refused(kms.import_key_material, **wrong, **FOREVER)["Code"] == "IncorrectKeyMaterialException"
-    kms.import_key_material(**wrapped(root, key, material), **FOREVER)
-    mac = kms.generate_mac(KeyId=key, Message=b"message", MacAlgorithm=f"HMAC_SHA_{bits}")["Mac"]
-    assert mac == hmac.digest(material, b"message", f"sha{bits}")
+@pytest.mark.parametrize("spec", pairs.SPECS)
+def test_wrappings_that_do_not_fit(root, spec):
+    key = external(root, KeySpec=spec, KeyUsage=pairs.usages(spec)[0])
+    fit = {(algorithm, "SM2" if algorithm == "SM2PKE" else length) for algorithm in wrappings(spec) for length in RSA}
+    if spec == "ECC_NIST_P521":
+        fit -= {(algorithm, "RSA_2048") for algorithm in OAEP}
+    for algorithm, length in set(product(ALGORITHMS, (*RSA, "SM2"))) - fit:
+        code = refused(parameters, root, key, algorithm, length)["Code"]
+        wanted = "UnsupportedOperationException" if algorithm == "RSAES_PKCS1_V1_5" else "ValidationException"
+        assert code == wanted, (algorithm, length)
+
+
+@pytest.fixture(scope="module")
+def materials_of_all_specs():
+    return {spec: pairs.material(spec) for spec in pairs.SPECS}
+
+
+@pytest.mark.parametrize("spec", pairs.SPECS)
+def test_material_that_is_not_of_the_spec(root, spec, materials_of_all_specs):
+    """That of all other specs, and what is none."""
+    key = external(root, KeySpec=spec, KeyUsage=pairs.usages(spec)[0])
+    answer = parameters(root, key, "SM2PKE", "SM2")
+    own = materials_of_all_specs[spec]
+    wrong = {**materials_of_all_specs, "too short": own[:-1], "nothing": os.urandom(100)}
+    if is_pair(spec):
+        del wrong[spec]
+    else:
+        # Any bytes of the right number are a key.
+        wrong = {name: other for name, other in wrong.items() if len(other) != len(own)}
+    for name, material in wrong.items():
+        given = takes(root, key, answer, "SM2PKE", material)
+        code = refused(root.kms.import_key_material, **given)["Code"]
+        assert code == "IncorrectKeyMaterialException", name
+
+
+@pytest.mark.parametrize("spec", ["HMAC_256", "ECC_NIST_P256"])
+def test_keys_of_one_material_have_no_names_for_it(root, spec):
+    material = pairs.material(spec)
+    key = external(root, KeySpec=spec, KeyUsage=pairs.usages(spec)[0])
     for name, value in (("ImportType", "EXISTING_KEY_MATERIAL"), ("KeyMaterialDescription", "a")):
-        again = wrapped(root, key, material)
-        code = refused(kms.import_key_material, **again, **FOREVER, **{name: value})["Code"]
+        code = refused(root.kms.import_key_material, **wrapped(root, key, material), **FOREVER, **{name: value})["Code"]
         assert code == "UnsupportedOperationException"
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import pairs
 import pytest
 from conftest import Caller, allow, document, events, record, refused, refuses
 
@@ -179,3 +180,34 @@ def test_deletion_of_a_primary_waits_for_its_replicas(regions, primary):
     assert answer["KeyState"] == "PendingDeletion" and "DeletionDate" in answer
     kms.cancel_key_deletion(KeyId=primary)
     assert kms.describe_key(KeyId=primary)["KeyMetadata"]["KeyState"] == "Disabled"
+
+
+@pytest.mark.parametrize("spec, usage", pairs.KINDS)
+def test_keys_of_every_kind_are_one_in_all_regions(regions, spec, usage):
+    """Each Region's key does what belongs to what another's did, before and after another is the primary, and outlives it."""
+    home, away, third = (regions[region].kms for region in (HOME, AWAY, THIRD))
+    made = home.create_key(KeySpec=spec, KeyUsage=usage, MultiRegion=True)["KeyMetadata"]
+    key = made["KeyId"]
+    for region in (AWAY, THIRD):
+        replica = home.replicate_key(KeyId=key, ReplicaRegion=region)["ReplicaKeyMetadata"]
+        shown = ("KeyId", "KeySpec", "KeyUsage", "Origin", "KeyState", "MultiRegion")
+        assert {name: replica[name] for name in shown} == {name: made[name] for name in shown}
+    for here, there in ((home, away), (away, third), (third, home)):
+        pairs.use(here, there, key, spec, usage)
+
+    home.update_primary_region(KeyId=key, PrimaryRegion=AWAY)
+    for here, there in ((home, away), (away, third)):
+        pairs.use(here, there, key, spec, usage)
+    assert kinds_of(key, home, away, third) == ["REPLICA", "PRIMARY", "REPLICA"]
+    waiting = away.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    assert (waiting["KeyState"], "DeletionDate" in waiting) == ("PendingReplicaDeletion", False)
+    pairs.use(home, third, key, spec, usage)
+    refuses("UnsupportedOperationException", "is not a multi-Region primary key.", home.replicate_key, KeyId=key, ReplicaRegion=AWAY)
+    away.cancel_key_deletion(KeyId=key)
+    away.enable_key(KeyId=key)
+    pairs.use(away, home, key, spec, usage)
+
+
+def kinds_of(key, *regions):
+    found = [kms.describe_key(KeyId=key)["KeyMetadata"] for kms in regions]
+    return [metadata["MultiRegionConfiguration"]["MultiRegionKeyType"] for metadata in found]

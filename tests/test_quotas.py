@@ -109,6 +109,30 @@ def test_a_shared_quota_is_shared(start):
     root.kms.describe_key(KeyId=key)
 
 
+def test_keys_have_quotas_by_their_kind(start):
+    kinds = {"kms:rsa": 0.05, "kms:ecc": 0.05, "kms:data-key-pairs-ECC_NIST_P256": 0.05}
+    root = start(quotas={"cloudtrail:LookupEvents": 1000, **kinds})
+    usage = {"KeyUsage": "SIGN_VERIFY"}
+    rsa = root.kms.create_key(KeySpec="RSA_2048", **usage)["KeyMetadata"]["KeyId"]
+    ecc = root.kms.create_key(KeySpec="ECC_NIST_P256", **usage)["KeyMetadata"]["KeyId"]
+    key = root.kms.create_key()["KeyMetadata"]["KeyId"]
+    for asked in [
+        {"KeyId": rsa, "SigningAlgorithm": "RSASSA_PSS_SHA_256"},
+        {"KeyId": ecc, "SigningAlgorithm": "ECDSA_SHA_256"},
+    ]:
+        root.kms.sign(Message=b"x", **asked)
+        error = refused(root.kms.sign, Message=b"x", **asked)
+        assert (error["Code"], error["Message"], error["Status"]) == ("ThrottlingException", KMS_WORDS, 400)
+        assert records(root)[error["RequestId"]]["errorCode"] == "ThrottlingException"
+    root.kms.generate_data_key_pair_without_plaintext(KeyId=key, KeyPairSpec="ECC_NIST_P256")
+    pair = {"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"}
+    assert refused(root.kms.generate_data_key_pair, **pair)["Code"] == "ThrottlingException"
+    root.kms.generate_data_key_pair(KeyId=key, KeyPairSpec="ECC_NIST_P384")
+    root.kms.encrypt(KeyId=key, Plaintext=b"x")
+    told = root.fastness.run("quotas", "kms").stdout
+    assert "kms:data-key-pairs-RSA_4096" in told and "kms:custom-key-store" in told
+
+
 def test_made_up_regions_have_one_quota_together(start):
     root = start(quotas={"kms:ListKeys": 0.1})
     in_region(root, "xx-nowhere-1").kms.list_keys()

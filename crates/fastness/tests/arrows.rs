@@ -50,7 +50,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("simdisk", &["store"]),
     (
         "simulation",
-        &["cloudtrail", "iam", "keyring", "kms", "platform", "server", "simdisk", "store", "sts", "wire"],
+        &[
+            "cloudtrail",
+            "iam",
+            "keyring",
+            "kms",
+            "platform",
+            "primitives",
+            "server",
+            "simdisk",
+            "store",
+            "sts",
+            "wire",
+        ],
     ),
     (
         "fuzz",

@@ -43,6 +43,12 @@ pub enum HsmError {
     /// What was to be decrypted was not made by this key, or was altered.
     #[error("the token refuses the ciphertext")]
     Refused,
+    /// It does not answer in time, or has not done so lately.
+    #[error("the device does not answer in time")]
+    TimedOut,
+    /// There is no thread to ask it from.
+    #[error("no thread can be had to ask the device from")]
+    NoThread,
     /// The device answers in a way that the standard does not have.
     #[error("the token's answer makes no sense")]
     Nonsense,

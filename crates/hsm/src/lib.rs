@@ -10,8 +10,9 @@ mod identity;
 mod keys;
 mod module;
 mod token;
+mod watch;
 
 pub use error::HsmError;
 pub use identity::{Identity, PublicKey};
-pub use module::{Library, Module};
+pub use module::{Library, Module, SETUP_MAX, USE_MAX};
 pub use token::{Flags, Token};

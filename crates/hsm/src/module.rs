@@ -2,11 +2,20 @@
 
 use crate::HsmError;
 use crate::token::Seat;
+use crate::watch::{PAUSE, Watch};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How long keys are waited for. What is usual takes milliseconds, and a device that takes over for another that failed a second or two;
+/// callers of AWS's SDKs wait for a minute.
+pub const USE_MAX: Duration = Duration::from_secs(5);
+
+/// How long making RSA keys and initializing tokens is waited for: half a minute is not rare on small devices.
+pub const SETUP_MAX: Duration = Duration::from_secs(60);
 
 /// All libraries that were named so far.
 static MODULES: Mutex<BTreeMap<PathBuf, Arc<Module>>> = Mutex::new(BTreeMap::new());
@@ -16,6 +25,7 @@ pub struct Module {
     path: PathBuf,
     /// None while nobody needs it. Whoever takes it to write ends all sessions first.
     live: RwLock<Option<Library>>,
+    watch: Arc<Watch>,
 }
 
 /// An initialized library.
@@ -45,10 +55,25 @@ impl Module {
         // Two ways to one file are one library to the loader.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
-        let module = modules
-            .entry(path)
-            .or_insert_with_key(|path| Arc::new(Self { path: path.clone(), live: RwLock::new(None) }));
+        let module = modules.entry(path).or_insert_with_key(|path| Arc::new(Self::new(path)));
         Arc::clone(module)
+    }
+
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), live: RwLock::new(None), watch: Arc::new(Watch::new(PAUSE)) }
+    }
+
+    /// Does work that asks the library's devices, and waits for it no longer than this. Nobody else may wait for a device. Work that is not
+    /// waited for any more may still be done.
+    ///
+    /// # Errors
+    /// It takes too long, or other work does at the moment; and whatever the work says.
+    pub fn within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        work: impl FnOnce() -> Result<T, HsmError> + Send + 'static,
+    ) -> Result<T, HsmError> {
+        self.watch.wait(limit, work)
     }
 
     /// Its file.

@@ -2,6 +2,7 @@
 
 use crate::access::Facts;
 use crate::forward::Via;
+use crate::quota::{Counted, Meter, ServiceQuotas, Whose};
 use crate::trail::{Resource, ServiceEvent};
 use crate::{Access, Call, Caller, Denial, Fault, KeyStores, Principal, Tx};
 use base64::Engine as _;
@@ -194,6 +195,8 @@ pub struct Cx<'a> {
     /// Records of calls that failed while they were made on the caller's behalf.
     pub(crate) failed: Vec<Vec<u8>>,
     source_arn: Option<String>,
+    meter: Option<&'a dyn Meter>,
+    counted: Counted,
 }
 
 /// What is kept of a call while it makes another on its caller's behalf, and what that one left.
@@ -221,7 +224,43 @@ impl<'a> Cx<'a> {
             via: None,
             failed: Vec::new(),
             source_arn: None,
+            meter: None,
+            counted: Counted::default(),
         }
+    }
+
+    /// Has the call counted against quotas, but those that it was counted against when it was run before. Nothing is counted without: what
+    /// a service does by itself has no quota.
+    #[must_use]
+    pub fn metered(self, meter: &'a dyn Meter, counted: Counted) -> Self {
+        Self { meter: Some(meter), counted, ..self }
+    }
+
+    /// What the call has been counted against.
+    pub fn take_counted(&mut self) -> Counted {
+        std::mem::take(&mut self.counted)
+    }
+
+    /// Counts the call as so many against one of a service's quotas.
+    ///
+    /// # Errors
+    /// It is beyond the quota.
+    pub fn count(
+        &mut self,
+        (service, quotas): (&str, &ServiceQuotas),
+        quota: &'static str,
+        whose: Whose<'_>,
+        calls: u32,
+    ) -> Result<(), Fault> {
+        let Some(meter) = self.meter else { return Ok(()) };
+        if self.counted.contains(quota, whose) {
+            return Ok(());
+        }
+        if !meter.take(service, quota, whose, calls) {
+            return Err(Fault::throttled(quotas));
+        }
+        self.counted.add(quota, whose);
+        Ok(())
     }
 
     /// Begins a call on the caller's behalf.
@@ -324,6 +363,17 @@ impl<'a> Cx<'a> {
         let (mut work, mut result) = (Some(work), None);
         (self.env.aside)(&mut || result = work.take().map(|work| work()));
         result.ok_or_else(|| Fault::bug("work set aside was not done"))
+    }
+
+    /// Writes what is to be there even if the call fails or its process ends: what has to be undone then. It is durable when this returns,
+    /// and no part of the call's transaction.
+    ///
+    /// # Errors
+    /// Unavailable, and what `write` says.
+    pub fn beforehand(&self, write: impl FnOnce(&mut Tx<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut tx = self.tx.another();
+        write(&mut tx)?;
+        self.aside(|| tx.commit_blocking())?
     }
 
     /// Names a resource in the audit record, by its CloudFormation type (`AWS::KMS::Key`) and ARN.

@@ -1,7 +1,7 @@
 //! What went wrong with one call.
 
-use crate::Denial;
 use crate::trail::Resource;
+use crate::{Denial, ServiceQuotas};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -12,6 +12,8 @@ pub enum Blame {
     Sender,
     /// The caller lacks a permission.
     Denied,
+    /// The call is at fault in nothing but that it came too soon.
+    Throttled,
     /// The transaction met a concurrent change and has to be run again; never seen by a caller.
     Conflict,
     /// Fastness cannot serve the call at the moment.
@@ -59,6 +61,11 @@ impl Fault {
         Self { blame: Blame::Denied, ..Self::new("AccessDenied", message) }
     }
 
+    /// The call is beyond a quota of its service.
+    pub fn throttled(quotas: &ServiceQuotas) -> Self {
+        Self { blame: Blame::Throttled, ..Self::new(quotas.code, quotas.message) }
+    }
+
     /// Keeps why policies denied the call.
     #[must_use]
     pub fn explained(mut self, denial: Denial) -> Self {
@@ -70,6 +77,12 @@ impl Fault {
     #[must_use]
     pub fn reworded(self, words: Fault) -> Self {
         Self { denial: self.denial, ..words }
+    }
+
+    /// The same fault by the name that a service has for it.
+    #[must_use]
+    pub fn named(self, code: &'static str, message: &str) -> Self {
+        Self { code: Cow::Borrowed(code), message: message.to_owned(), ..self }
     }
 
     /// Why policies denied the call, if they did.

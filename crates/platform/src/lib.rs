@@ -35,7 +35,7 @@ pub use key_store::{
     Trouble,
 };
 pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts, bind};
-pub use quota::{Quota, ServiceQuotas};
+pub use quota::{Counted, Meter, Quota, ServiceQuotas, Whose};
 pub use table::{Log, LogEntry, TRAIL, Table, Tx};
 pub use timer::Timer;
 pub use vouch::{Opener, Vouching};

@@ -46,6 +46,12 @@ pub trait Service: Send + Sync + 'static {
     /// How often an account may call its operations.
     fn quotas(&self) -> &'static ServiceQuotas;
 
+    /// What the service calls a defect of its own, and says of it: an error that its operations document. Where an operation does not, and
+    /// for services that have none, it is `InternalFailure`.
+    fn internal_error(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
     /// Whether callers of this kind may call an operation at all, whatever their policies say. IAM refuses some temporary
     /// credentials.
     ///

@@ -2,9 +2,10 @@
 
 /// The request quotas of a service, and how it words a refusal.
 ///
-/// Every operation has one quota: the one that names it, else the one of reads, else `rest`. Quotas are counted by the account
-/// that calls and the region, as AWS does.
-#[derive(Debug)]
+/// A call counts against one quota: the one that names its operation, else the one of reads, else `rest`. Where several name it, it depends
+/// on what the call is about, and the operation itself counts it ([`Cx::count`](crate::Cx::count)); what ends before counts against the
+/// first. Quotas are counted by the account that calls and the region, as AWS does.
+#[derive(Clone, Copy, Debug)]
 pub struct ServiceQuotas {
     /// The code of the error: `ThrottlingException`, or `Throttling` where Query is spoken.
     pub code: &'static str,
@@ -89,10 +90,80 @@ impl Quota {
     }
 }
 
+/// Whose calls are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// Those of the caller's account in the call's region.
+    Caller,
+    /// Those of the caller's account in another region.
+    Region(&'a str),
+    /// Those about a resource, whoever makes them.
+    Resource(&'a str),
+}
+
+/// Counts a call against quotas, once it is known what the call is about.
+pub trait Meter: std::fmt::Debug + Send + Sync {
+    /// Takes so many calls out of a quota of a service; tells whether they were there.
+    fn take(&self, service: &str, quota: &str, whose: Whose<'_>, calls: u32) -> bool;
+}
+
+/// What a call has been counted against: it counts once, however often it is run.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    /// The first of the caller's own quotas; few calls have more.
+    first: Option<&'static str>,
+    others: Vec<(&'static str, String)>,
+}
+
+impl Counted {
+    /// Against this quota of the caller's.
+    pub fn once(quota: &'static str) -> Self {
+        Self { first: Some(quota), others: Vec::new() }
+    }
+
+    /// Against nothing yet.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none() && self.others.is_empty()
+    }
+
+    pub(crate) fn contains(&self, quota: &str, whose: Whose<'_>) -> bool {
+        let of = whose.name();
+        (of.is_empty() && self.first == Some(quota))
+            || self.others.iter().any(|(known, known_of)| *known == quota && known_of == of)
+    }
+
+    pub(crate) fn add(&mut self, quota: &'static str, whose: Whose<'_>) {
+        match (whose, self.first) {
+            (Whose::Caller, None) => self.first = Some(quota),
+            _ => self.others.push((quota, whose.name().to_owned())),
+        }
+    }
+}
+
+impl<'a> Whose<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Caller => "",
+            Self::Region(name) | Self::Resource(name) => name,
+        }
+    }
+}
+
 impl ServiceQuotas {
     /// All quotas, `rest` last.
     pub fn all(&self) -> impl Iterator<Item = &Quota> {
         self.list.iter().chain([&self.rest])
+    }
+
+    /// Whether it depends on what a call is about against which quota it counts.
+    pub fn depend_on_call(&self, operation: &str) -> bool {
+        self.list.iter().filter(|quota| quota.names(operation)).count() > 1
+    }
+
+    /// Whether calls of an operation may count against the quota at this place among [`all`](Self::all).
+    pub fn may_count(&self, at: usize, operation: &str, read_only: bool) -> bool {
+        let named = self.list.get(at).is_some_and(|quota| quota.names(operation));
+        named || self.index(operation, read_only) == at
     }
 
     /// The place among [`all`](Self::all) of the quota that an operation counts against.
@@ -135,6 +206,18 @@ mod tests {
         for (operation, read_only, quota) in cases {
             assert_eq!(name(operation, read_only), Some(quota), "{operation}");
         }
+    }
+
+    #[test]
+    fn an_operation_of_several_depends_on_the_call() {
+        const LIST: &[Quota] =
+            &[Quota::shared("one", &["Use", "Other"], 1.0), Quota::shared("two", &["Use"], 2.0)];
+        let quotas = ServiceQuotas { list: LIST, ..QUOTAS };
+        assert!(quotas.depend_on_call("Use") && !quotas.depend_on_call("Other"));
+        assert_eq!(quotas.index("Use", false), 0, "what ends before it is known counts against the first");
+        let may_count = |at| quotas.may_count(at, "Use", false);
+        assert_eq!([0, 1, 2].map(may_count), [true, true, false]);
+        assert!(quotas.may_count(2, "Unknown", false));
     }
 
     #[test]

@@ -18,6 +18,7 @@ const LOG_READ_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// One transaction on the store, with the keyring that opens and seals its values.
 #[derive(Debug)]
 pub struct Tx<'a> {
+    store: &'a store::Store,
     txn: store::Txn,
     keyring: &'a Keyring,
     /// Room for the key of a row that is read.
@@ -26,8 +27,22 @@ pub struct Tx<'a> {
 
 impl<'a> Tx<'a> {
     /// Begins at the newest committed state.
-    pub fn begin(store: &store::Store, keyring: &'a Keyring) -> Self {
-        Self { txn: store.begin(), keyring, key: Vec::new() }
+    pub fn begin(store: &'a store::Store, keyring: &'a Keyring) -> Self {
+        Self { store, txn: store.begin(), keyring, key: Vec::new() }
+    }
+
+    /// Another transaction on the same store.
+    pub(crate) fn another(&self) -> Tx<'a> {
+        Tx::begin(self.store, self.keyring)
+    }
+
+    /// Makes it durable, for a thread that may block.
+    pub(crate) fn commit_blocking(self) -> Result<(), Fault> {
+        match self.store.commit_blocking(self.txn) {
+            Ok(_) => Ok(()),
+            Err(store::CommitError::Conflict) => Err(Fault::conflict()),
+            Err(store::CommitError::Failed(error)) => Err(error.into()),
+        }
     }
 
     /// Adds an entry to a log, sealed.

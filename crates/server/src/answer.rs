@@ -32,13 +32,17 @@ pub(crate) fn answered_in(routed: &Result<Route, RouteError>) -> (Protocol, &'st
 pub(crate) fn fault_answer(route: &Route, fault: &Fault, call: &Call) -> Answer {
     let query = is_query(route.protocol);
     let error = match (fault.blame(), route.operation.error(fault.code())) {
-        (Blame::Sender, Some(model)) => ErrorAnswer::of(model, fault.message()),
+        (Blame::Sender | Blame::Throttled | Blame::Bug, Some(model)) => {
+            ErrorAnswer::of(model, fault.message())
+        }
         (blame, _) => {
             let (code, status) = match blame {
                 // The common errors of the IAM and STS API references, and what KMS answers.
                 Blame::Denied if query => ("AccessDenied", 403),
                 Blame::Denied => ("AccessDeniedException", 400),
-                Blame::Sender => (common_code(fault.code(), query), common_status(fault.code())),
+                Blame::Sender | Blame::Throttled => {
+                    (common_code(fault.code(), query), common_status(fault.code()))
+                }
                 Blame::Unavailable | Blame::Conflict => (unavailable_code(route.protocol), 503),
                 Blame::Bug => ("InternalFailure", 500),
             };

@@ -35,6 +35,8 @@ pub(crate) struct Hosted {
     pub(crate) service: Arc<dyn Service>,
     pub(crate) source: String,
     pub(crate) quotas: &'static ServiceQuotas,
+    /// Where its quotas are among all of the deployment, by their names.
+    places: HashMap<&'static str, usize>,
     operations: HashMap<&'static str, HostedOperation>,
 }
 
@@ -44,6 +46,10 @@ pub(crate) struct HostedOperation {
     pub(crate) bound: Option<Box<dyn AnyOperation>>,
     /// The quota that its calls count against, among all of the deployment.
     pub(crate) quota: usize,
+    /// What that is called.
+    pub(crate) quota_name: &'static str,
+    /// They count against others, depending on what they are about, and against this one if they end before that is known.
+    pub(crate) counts_itself: bool,
     /// How its calls are recorded.
     pub(crate) facts: TrailFacts,
 }
@@ -161,12 +167,19 @@ impl Hosted {
         let operations = model.operations.iter().map(|operation| {
             let name = operation.name;
             let facts = service.trail(name);
-            let quota = start + quotas.index(name, facts.read_only);
-            (name, HostedOperation { bound: bound.remove(name), quota, facts })
+            let at = quotas.index(name, facts.read_only);
+            let quota_name = quotas.list.get(at).unwrap_or(&quotas.rest).name;
+            let (quota, counts_itself) = (start + at, quotas.depend_on_call(name));
+            (name, HostedOperation { bound: bound.remove(name), quota, quota_name, counts_itself, facts })
         });
         let operations = operations.collect();
+        let places = quotas.all().enumerate().map(|(at, quota)| (quota.name, start + at)).collect();
         let source = format!("{}.amazonaws.com", model.signing_name);
-        Self { service, source, quotas, operations }
+        Self { service, source, quotas, places, operations }
+    }
+
+    pub(crate) fn place(&self, quota: &str) -> Option<usize> {
+        self.places.get(quota).copied()
     }
 
     pub(crate) fn operation(&self, name: &str) -> Option<&HostedOperation> {

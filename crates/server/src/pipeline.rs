@@ -7,7 +7,9 @@ use crate::reply::{Reply, outcome};
 use crate::seen::what;
 use crate::unrecorded::Throttled;
 use platform::trail::Record;
-use platform::{AnyCall, AnyOperation, Blame, Call, Caller, Cx, Fault, TRAIL, Tls, TrailFacts, Tx, ids};
+use platform::{
+    AnyCall, AnyOperation, Blame, Call, Caller, Counted, Cx, Fault, TRAIL, Tls, TrailFacts, Tx, ids,
+};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use store::CommitError;
@@ -84,7 +86,7 @@ impl Deployment {
             Err(error) => return self.refuse_signature(call, route, hosted, facts, None, &error).await,
         };
         let mut decoded: Option<Box<dyn AnyCall>> = None;
-        let mut counted = false;
+        let (mut admitted, mut counted) = (false, Counted::default());
         for _ in 0..ATTEMPTS_MAX {
             let mut tx = Tx::begin(&self.store, &self.env.keyring);
             let caller = match &presented {
@@ -105,7 +107,7 @@ impl Deployment {
                         Err(Unidentified::Fault(fault)) => {
                             let caller = unknown_caller(Some(presented));
                             let record = self.unidentified(call, route, hosted, facts, &caller);
-                            return self.refuse_fault(record, route, call, &fault).await;
+                            return self.refuse_fault(record, route, call, fault).await;
                         }
                         Err(Unidentified::Refused(error)) => {
                             let presented = Some(presented);
@@ -130,11 +132,11 @@ impl Deployment {
                 additional: None,
             };
             // Once a call, however often it is run; and before its input is looked at, so that mistakes count as well.
-            if !std::mem::replace(&mut counted, true) {
+            if !std::mem::replace(&mut admitted, true) {
                 match self.admit(call, &caller, hosted, operation) {
-                    Ok(()) => {}
+                    Ok(at_once) => counted = at_once,
                     Err(Throttled::Caller(fault)) => {
-                        return self.refuse_fault(record, route, call, &fault).await.too_soon();
+                        return self.refuse_fault(record, route, call, fault).await;
                     }
                     Err(Throttled::Stranger) => return self.throttle(call, route.protocol, route.service),
                 }
@@ -154,6 +156,9 @@ impl Deployment {
                 None => match decode(bound, route, parts, body) {
                     Ok(request) => request,
                     Err(rejection) => {
+                        if let Some(fault) = self.admit_mistake(call, &caller, hosted, operation) {
+                            return self.refuse_fault(record, route, call, fault).await;
+                        }
                         record.error = Some((rejection.code(), rejection.message()));
                         let answer = error_answer(route, call, &rejection.answer());
                         let reply = Reply::new(answer, Outcome::ClientError);
@@ -163,17 +168,23 @@ impl Deployment {
             };
             record.request = Some(request.input());
             if let Err(fault) = hosted.service.admit(route.operation.name, &caller) {
-                return self.refuse_fault(record, route, call, &fault).await;
+                return self.refuse_fault(record, route, call, fault).await;
             }
-            match self.attempt(tx, call, &caller, request.as_ref(), record, facts, route).await {
+            match self.attempt(tx, call, &caller, request.as_ref(), record, facts, route, &mut counted).await
+            {
                 Ok(reply) => return reply,
                 Err(fault) if fault.blame() == Blame::Conflict => decoded = Some(request),
-                Err(fault) => return self.refuse_fault(record, route, call, &fault).await,
+                Err(fault) => {
+                    let unknown = counted.is_empty() && fault.blame() != Blame::Throttled;
+                    let mistake = unknown.then(|| self.admit_mistake(call, &caller, hosted, operation));
+                    let fault = mistake.flatten().unwrap_or(fault);
+                    return self.refuse_fault(record, route, call, fault).await;
+                }
             }
         }
         let caller = unknown_caller(presented.as_ref());
         let record = self.unidentified(call, route, hosted, facts, &caller);
-        self.refuse_fault(record, route, call, &Fault::unavailable("too many conflicting changes")).await
+        self.refuse_fault(record, route, call, Fault::unavailable("too many conflicting changes")).await
     }
 
     /// Runs the operation once: all of it takes effect and is recorded, or nothing.
@@ -187,13 +198,16 @@ impl Deployment {
         mut record: Record<'_>,
         facts: TrailFacts,
         route: &Route,
+        counted: &mut Counted,
     ) -> Result<Reply, Fault> {
         let (txn, output) = {
-            let mut cx = Cx::new(tx, &self.env, call, caller);
+            let meter = self.meter(call, caller);
+            let mut cx = Cx::new(tx, &self.env, call, caller).metered(&meter, std::mem::take(counted));
             // A defect in a handler must not end the call without an answer and a record.
             let result = catch_unwind(AssertUnwindSafe(|| request.run(&mut cx)))
                 .unwrap_or_else(|_| Err(Fault::bug("the operation panicked")));
             let (told, failed) = (cx.take_told(), cx.take_failed());
+            *counted = cx.take_counted();
             let (authorized, resources, events, mut tx) = cx.finish();
             let output = match result {
                 Ok(output) if authorized && failed.is_empty() => output,
@@ -261,7 +275,7 @@ impl Deployment {
         Reply { commit, ..reply }
     }
 
-    async fn refuse_fault(&self, mut record: Record<'_>, route: &Route, call: &Call, fault: &Fault) -> Reply {
+    async fn refuse_fault(&self, mut record: Record<'_>, route: &Route, call: &Call, fault: Fault) -> Reply {
         if matches!(fault.blame(), Blame::Bug | Blame::Unavailable) {
             tracing::error!(
                 request_id = call.request_id,
@@ -271,6 +285,7 @@ impl Deployment {
                 "the call failed through no fault of the caller"
             );
         }
+        let fault = &self.named(route, fault);
         record.error = Some(fault.recorded());
         record.resources = fault.touched();
         record.additional = fault.told();
@@ -289,6 +304,15 @@ impl Deployment {
             }
         };
         Reply { commit, ..reply }
+    }
+
+    /// A defect goes by the name that the service has for it, where the operation documents that.
+    fn named(&self, route: &Route, fault: Fault) -> Fault {
+        let own = self.hosted(route.service.name).and_then(|hosted| hosted.service.internal_error());
+        match own.filter(|(code, _)| fault.blame() == Blame::Bug && route.operation.error(code).is_some()) {
+            Some((code, message)) => fault.named(code, message),
+            None => fault,
+        }
     }
 
     async fn refuse_signature(

@@ -17,21 +17,13 @@ impl Reply {
     pub(crate) fn new(answer: Answer, outcome: Outcome) -> Self {
         Self { answer, outcome, commit: None }
     }
-
-    /// The refusal of a call that is at fault in nothing but that it came too soon.
-    pub(crate) fn too_soon(self) -> Self {
-        match self.outcome {
-            Outcome::ClientError => Self { outcome: Outcome::Throttled, ..self },
-            // It could not be recorded.
-            _ => self,
-        }
-    }
 }
 
 /// How a call that ends with this fault ended.
 pub(crate) fn outcome(fault: &Fault) -> Outcome {
     match fault.blame() {
         Blame::Denied => Outcome::Denied,
+        Blame::Throttled => Outcome::Throttled,
         Blame::Sender => Outcome::ClientError,
         Blame::Conflict | Blame::Unavailable | Blame::Bug => Outcome::ServerError,
     }

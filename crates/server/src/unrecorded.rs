@@ -9,7 +9,7 @@ use crate::deployment::{Deployment, Hosted, HostedOperation};
 use crate::limits::Unrecorded;
 use crate::reply::Reply;
 use crate::seen::what;
-use platform::{Call, Caller, Fault};
+use platform::{Call, Caller, Counted, Fault, Meter, Whose};
 use std::net::{IpAddr, Ipv4Addr};
 use telemetry::{Begun, Outcome};
 use wire::{Answer, ErrorAnswer, Protocol, ServiceModel};
@@ -22,25 +22,73 @@ pub(crate) enum Throttled {
     Stranger,
 }
 
+/// Counts one call while it is served.
+#[derive(Debug)]
+pub(crate) struct CallMeter<'a> {
+    deployment: &'a Deployment,
+    call: &'a Call,
+    account: &'a str,
+}
+
+impl Meter for CallMeter<'_> {
+    fn take(&self, service: &str, quota: &str, whose: Whose<'_>, calls: u32) -> bool {
+        // Unknown means no.
+        let place = self.deployment.hosted(service).and_then(|hosted| hosted.place(quota));
+        let place = place.unwrap_or(usize::MAX);
+        let (limits, region, now) = (&self.deployment.limits, &self.call.region, self.call.now.0);
+        match whose {
+            Whose::Caller => limits.admits_several(self.account, region, place, calls, now),
+            Whose::Region(region) => limits.admits_several(self.account, region, place, calls, now),
+            Whose::Resource(name) => limits.admits_about(name, region, place, calls, now),
+        }
+    }
+}
+
 impl Deployment {
-    /// Counts a call against its quota.
+    /// Counts a call against its quota, unless it depends on what it is about.
     pub(crate) fn admit(
         &self,
         call: &Call,
         caller: &Caller,
         hosted: &Hosted,
         operation: Option<&HostedOperation>,
-    ) -> Result<(), Throttled> {
+    ) -> Result<Counted, Throttled> {
         let account = caller.principal.account();
         if account.is_empty() {
-            return if self.records_stranger(call) { Ok(()) } else { Err(Throttled::Stranger) };
+            return if self.records_stranger(call) {
+                Ok(Counted::default())
+            } else {
+                Err(Throttled::Stranger)
+            };
         }
         // The router finds operations of the model only, so that each has a quota.
-        let quota = operation.map_or(usize::MAX, |operation| operation.quota);
-        if self.limits.admits(account, &call.region, quota, call.now.0) {
-            return Ok(());
+        let refused = || Throttled::Caller(Fault::throttled(hosted.quotas));
+        let operation = operation.ok_or_else(refused)?;
+        if operation.counts_itself {
+            return Ok(Counted::default());
         }
-        Err(Throttled::Caller(Fault::new(hosted.quotas.code, hosted.quotas.message)))
+        let admitted = self.limits.admits(account, &call.region, operation.quota, call.now.0);
+        admitted.then(|| Counted::once(operation.quota_name)).ok_or_else(refused)
+    }
+
+    /// Counts a call that ended before it was known what it is about. What it is refused with, if that was too soon.
+    pub(crate) fn admit_mistake(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        hosted: &Hosted,
+        operation: Option<&HostedOperation>,
+    ) -> Option<Fault> {
+        let (account, operation) =
+            (caller.principal.account(), operation.filter(|operation| operation.counts_itself)?);
+        let admitted =
+            account.is_empty() || self.limits.admits(account, &call.region, operation.quota, call.now.0);
+        (!admitted).then(|| Fault::throttled(hosted.quotas))
+    }
+
+    /// What counts a call while it is served.
+    pub(crate) fn meter<'a>(&'a self, call: &'a Call, caller: &'a Caller) -> CallMeter<'a> {
+        CallMeter { deployment: self, call, account: caller.principal.account() }
     }
 
     /// Whether a refusal of a caller who is not known gets a record of its own; if not, it is counted.

@@ -1,10 +1,11 @@
 //! What clients ask for.
 
 use crate::model::kms::GRANTED;
-use crate::model::policy::{self, Document, Party, policy_arn, role_arn};
+use crate::model::policy::{self, Document, Party, place, policy_arn, role_arn, twin};
 use crate::request::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use primitives::{EncryptionAlgorithm, PairSpec, PublicKey};
 use serde_json::{Value, json};
 
 /// One call, with all that the model needs to know of it.
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
     reason = "each is the operation of its name, with its parameters in the order of the API's"
 )]
 pub enum Action {
-    CreateKey(Option<Document>, bool),
+    CreateKey(Kind, Option<Document>, bool),
     DescribeKey(KeyName),
     EnableKey(String),
     DisableKey(String),
@@ -26,13 +27,43 @@ pub enum Action {
     TagResource(String, String, String),
     UntagResource(String, String),
     PutKeyPolicy(String, Document, bool),
-    CreateGrant { key: String, grantee: Party, retiring: Option<Party>, operations: Vec<usize> },
+    CreateGrant {
+        key: String,
+        grantee: Party,
+        retiring: Option<Party>,
+        operations: Vec<usize>,
+    },
     RevokeGrant(String, String),
     RetireGrant(String, String),
     Encrypt(KeyName, Vec<u8>, Option<String>),
     GenerateDataKey(KeyName, Option<String>),
-    Decrypt { blob: Blob, key: Option<KeyName>, app: Option<String>, tampering: Tampering },
-    ReEncrypt { blob: Blob, app: Option<String>, to: KeyName, to_app: Option<String> },
+    Decrypt {
+        blob: Blob,
+        key: Option<KeyName>,
+        app: Option<String>,
+        tampering: Tampering,
+    },
+    ReEncrypt {
+        blob: Blob,
+        app: Option<String>,
+        to: KeyName,
+        to_app: Option<String>,
+    },
+    Sign(KeyName),
+    Verify(Proof, KeyName, Tampering),
+    GenerateMac(KeyName),
+    VerifyMac(Proof, KeyName, Tampering),
+    GetParametersForImport(String),
+    ImportKeyMaterial {
+        key: String,
+        parameters: Parameters,
+        material: u8,
+        valid_to: Option<i64>,
+        new: Option<bool>,
+    },
+    DeleteImportedKeyMaterial(String),
+    ReplicateKey(String),
+    UpdatePrimaryRegion(String, &'static str),
     EnableKeyRotation(String, i64),
     DisableKeyRotation(String),
     RotateKeyOnDemand(String),
@@ -52,6 +83,46 @@ pub enum Action {
     AssumeRole(String),
     WhoAmI,
 }
+
+/// What kind of key is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// That encrypts.
+    Symmetric,
+    /// The same, with imported material.
+    Imported,
+    /// The same, to be replicated to the other region.
+    MultiRegion,
+    /// A key pair that signs.
+    Signing,
+    /// That makes codes of HMAC.
+    Mac,
+}
+
+/// A signature or a code of a message that is always the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The name of its key.
+    pub key: String,
+    /// What proves it.
+    pub bytes: Vec<u8>,
+}
+
+/// What a client was given to wrap material with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// The name of the key to import into.
+    pub key: String,
+    /// The token.
+    pub token: Vec<u8>,
+    /// The public key that wraps.
+    pub public_key: Vec<u8>,
+    /// Until when they can be used, in milliseconds since the epoch.
+    pub valid_to: i64,
+}
+
+/// What is signed.
+const MESSAGE: &[u8] = b"message";
 
 /// How a request names a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,8 +147,10 @@ pub enum Holder {
 /// A ciphertext that a client was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blob {
-    /// The id of its key.
+    /// The name of its key, or of a related one.
     pub key: String,
+    /// How many materials the key had when it was made, of a key with imported material.
+    pub materials: usize,
     /// The value of `app` in its encryption context.
     pub app: Option<String>,
     /// What it holds.
@@ -121,10 +194,25 @@ pub enum Signature {
 impl KeyName {
     fn text(&self) -> String {
         match self {
-            Self::Id(id) => id.clone(),
+            Self::Id(id) => place(id).0.to_owned(),
             Self::Arn(id) => policy::key_arn(id),
             Self::Alias(alias) => alias.clone(),
         }
+    }
+}
+
+impl KeyName {
+    /// The name of the key, or one that has its region.
+    fn place(&self) -> &str {
+        match self {
+            Self::Id(name) | Self::Arn(name) => name,
+            Self::Alias(_) => "",
+        }
+    }
+
+    /// Whether a request can name it beside this key: whether they are in one region.
+    pub fn is_beside(&self, key: &str) -> bool {
+        place(self.place()).1 == place(key).1
     }
 }
 
@@ -177,13 +265,49 @@ impl Action {
         if self.is_of_kms() { self.kms() } else { self.iam() }
     }
 
+    /// A key that is in the region of the call.
+    fn place(&self) -> &str {
+        match self {
+            Self::DescribeKey(name)
+            | Self::Encrypt(name, ..)
+            | Self::GenerateDataKey(name, _)
+            | Self::Sign(name)
+            | Self::Verify(_, name, _)
+            | Self::GenerateMac(name)
+            | Self::VerifyMac(_, name, _) => name.place(),
+            Self::Decrypt { blob, .. } | Self::ReEncrypt { blob, .. } => &blob.key,
+            Self::EnableKey(key)
+            | Self::DisableKey(key)
+            | Self::ScheduleKeyDeletion(key, _)
+            | Self::CancelKeyDeletion(key)
+            | Self::TagResource(key, ..)
+            | Self::UntagResource(key, _)
+            | Self::PutKeyPolicy(key, ..)
+            | Self::CreateGrant { key, .. }
+            | Self::RevokeGrant(key, _)
+            | Self::RetireGrant(key, _)
+            | Self::GetParametersForImport(key)
+            | Self::ImportKeyMaterial { key, .. }
+            | Self::DeleteImportedKeyMaterial(key)
+            | Self::ReplicateKey(key)
+            | Self::UpdatePrimaryRegion(key, _)
+            | Self::EnableKeyRotation(key, _)
+            | Self::DisableKeyRotation(key)
+            | Self::RotateKeyOnDemand(key) => key,
+            _ => "",
+        }
+    }
+
     fn kms(&self) -> Request {
-        let (operation, input) = match self {
-            Self::CreateKey(None, _) => ("CreateKey", json!({})),
-            Self::CreateKey(Some(document), bypass) => (
-                "CreateKey",
-                json!({"Policy": policy::text(document), "BypassPolicyLockoutSafetyCheck": bypass}),
-            ),
+        let (operation, mut input) = match self {
+            Self::CreateKey(kind, document, bypass) => {
+                let mut input = kind.input();
+                if let Some(document) = document {
+                    input["Policy"] = json!(policy::text(document));
+                    input["BypassPolicyLockoutSafetyCheck"] = json!(bypass);
+                }
+                ("CreateKey", input)
+            }
             Self::DescribeKey(name) => ("DescribeKey", json!({"KeyId": name.text()})),
             Self::EnableKey(id) => ("EnableKey", json!({"KeyId": id})),
             Self::DisableKey(id) => ("DisableKey", json!({"KeyId": id})),
@@ -238,6 +362,42 @@ impl Action {
                 let input = in_context(input, "SourceEncryptionContext", app);
                 ("ReEncrypt", in_context(input, "DestinationEncryptionContext", to_app))
             }
+            Self::Sign(name) => ("Sign", signing(name)),
+            Self::Verify(proof, name, tampering) => {
+                ("Verify", proof.given(signing(name), "Signature", *tampering))
+            }
+            Self::GenerateMac(name) => ("GenerateMac", coding(name)),
+            Self::VerifyMac(proof, name, tampering) => {
+                ("VerifyMac", proof.given(coding(name), "Mac", *tampering))
+            }
+            Self::GetParametersForImport(id) => (
+                "GetParametersForImport",
+                json!({"KeyId": id, "WrappingAlgorithm": "SM2PKE", "WrappingKeySpec": "SM2"}),
+            ),
+            Self::ImportKeyMaterial { key, parameters, material, valid_to, new } => {
+                let mut input = json!({
+                    "KeyId": key,
+                    "ImportToken": STANDARD.encode(&parameters.token),
+                    "EncryptedKeyMaterial": STANDARD.encode(parameters.wrap(*material)),
+                    "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+                });
+                if let Some(valid_to) = valid_to {
+                    input["ExpirationModel"] = json!("KEY_MATERIAL_EXPIRES");
+                    input["ValidTo"] = json!(valid_to / 1000);
+                }
+                if let Some(new) = new {
+                    input["ImportType"] =
+                        json!(if *new { "NEW_KEY_MATERIAL" } else { "EXISTING_KEY_MATERIAL" });
+                }
+                ("ImportKeyMaterial", input)
+            }
+            Self::DeleteImportedKeyMaterial(id) => ("DeleteImportedKeyMaterial", json!({"KeyId": id})),
+            Self::ReplicateKey(id) => {
+                ("ReplicateKey", json!({"KeyId": id, "ReplicaRegion": place(&twin(id)).1}))
+            }
+            Self::UpdatePrimaryRegion(id, region) => {
+                ("UpdatePrimaryRegion", json!({"KeyId": id, "PrimaryRegion": region}))
+            }
             Self::EnableKeyRotation(id, days) => {
                 ("EnableKeyRotation", json!({"KeyId": id, "RotationPeriodInDays": days}))
             }
@@ -245,7 +405,12 @@ impl Action {
             Self::RotateKeyOnDemand(id) => ("RotateKeyOnDemand", json!({"KeyId": id})),
             other => unreachable!("{other:?} is not of KMS"),
         };
-        Request::kms(operation, &input)
+        for member in ["KeyId", "TargetKeyId"] {
+            if let Some(name) = input[member].as_str() {
+                input[member] = json!(place(name).0);
+            }
+        }
+        Request::kms(operation, &input).at(self.place())
     }
 
     fn iam(&self) -> Request {
@@ -305,6 +470,46 @@ impl Action {
             other => unreachable!("{other:?} is of KMS"),
         }
     }
+}
+
+impl Kind {
+    /// Whether keys of the kind encrypt.
+    pub fn encrypts(self) -> bool {
+        matches!(self, Self::Symmetric | Self::Imported | Self::MultiRegion)
+    }
+
+    fn input(self) -> Value {
+        match self {
+            Self::Symmetric => json!({}),
+            Self::Imported => json!({"Origin": "EXTERNAL"}),
+            Self::MultiRegion => json!({"MultiRegion": true}),
+            Self::Signing => json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}),
+            Self::Mac => json!({"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}),
+        }
+    }
+}
+
+impl Parameters {
+    /// Material that is this byte throughout, wrapped.
+    fn wrap(&self, material: u8) -> Vec<u8> {
+        let key = PublicKey::from_spki(PairSpec::Sm2, self.public_key.clone()).unwrap();
+        key.encrypt(EncryptionAlgorithm::Sm2Pke, &[material; 32]).unwrap()
+    }
+}
+
+impl Proof {
+    fn given(&self, mut input: Value, member: &str, tampering: Tampering) -> Value {
+        input[member] = json!(STANDARD.encode(tampering.apply(&self.bytes)));
+        input
+    }
+}
+
+fn signing(name: &KeyName) -> Value {
+    json!({"KeyId": name.text(), "Message": STANDARD.encode(MESSAGE), "SigningAlgorithm": "ECDSA_SHA_256"})
+}
+
+fn coding(name: &KeyName) -> Value {
+    json!({"KeyId": name.text(), "Message": STANDARD.encode(MESSAGE), "MacAlgorithm": "HMAC_SHA_256"})
 }
 
 impl Tampering {

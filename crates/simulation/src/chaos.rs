@@ -149,7 +149,7 @@ impl Chaos {
         let mark = format!("call-{}", self.made);
         let random = &mut self.random;
         let mut dice = |bound: usize| random.below(bound.max(1) as u64) as usize;
-        let action = self.clients.action(&mut dice);
+        let action = self.clients.action(&mut dice, self.world.now().0);
         let (by, credentials) = self.clients.caller(&action, &mut dice);
         let request = action.request();
         let (call, parts, body) = if dice(8) == 7 {
@@ -221,7 +221,10 @@ impl Chaos {
     }
 
     fn answered(&mut self, mark: &str, answer: &Answer) {
-        (mark, answer.status, &answer.body).hash(&mut self.trace);
+        (mark, answer.status).hash(&mut self.trace);
+        if !self.ledger.is_by_chance(mark) {
+            answer.body.hash(&mut self.trace);
+        }
         let text = String::from_utf8_lossy(&answer.body);
         assert_ne!(answer.status, 500, "{mark}: {text}");
         if answer.status == 503 {
@@ -310,10 +313,10 @@ impl Chaos {
         self.world.pass(400 * 86_400);
         self.server().run_timers();
         self.read();
-        assert_eq!(self.ledger.model.due(self.world.now().0), (vec![], vec![]), "a timer did not go off");
+        assert_eq!(self.ledger.model.due(self.world.now().0), [], "a timer did not go off");
         let server = self.server.as_mut().unwrap();
         look::look(&self.world, server).assert_is(&self.ledger.model);
-        look::decrypt_all(&self.world, server, &self.ledger.model, &self.clients);
+        look::use_all(&self.world, server, &self.ledger.model, &self.clients);
         let mut recorded = BTreeMap::<String, usize>::new();
         for entry in server.trail(0) {
             let record: serde_json::Value = serde_json::from_slice(&entry.bytes).unwrap();

@@ -1,17 +1,26 @@
 //! What clients know, and what they think of asking.
 
-use crate::action::{Action, Blob, Holder, KeyName, Signature, Tampering};
+use crate::action::{Action, Blob, Holder, KeyName, Kind, Parameters, Proof, Signature, Tampering};
 use crate::model::Model;
-use crate::model::kms::GRANTED;
-use crate::model::policy::{self, Document, Party, Statement};
+use crate::model::kms::{GRANTED, GRANTED_FOR_ENCRYPTION};
+use crate::model::policy::{self, Document, Party, Statement, name_of, place, twin};
 use crate::request::{element, json};
-use crate::world::Credentials;
+use crate::world::{AWAY, Credentials, REGION};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wire::Answer;
 
 /// How long the sessions of roles last, in milliseconds.
 const SESSION_MS: i64 = 3_600_000;
+
+/// How long an import token is good for, in milliseconds.
+const TOKEN_MS: i64 = 86_400_000;
+
+/// For how long material is imported, in seconds.
+const IMPORTED: [i64; 3] = [1200, 7200, 8 * 86_400];
+
+/// How many different materials are imported.
+const MATERIALS: usize = 3;
 
 /// How many things of each kind have names.
 const NAMES: usize = 3;
@@ -27,18 +36,38 @@ pub type Dice<'d> = dyn FnMut(usize) -> usize + 'd;
 pub struct Clients {
     /// Signatures that may be good.
     pub signatures: Vec<(Signature, Credentials)>,
-    /// Ids of keys that were made.
-    keys: Vec<String>,
-    /// Grants: ids of key and grant.
+    /// Names of keys that were made.
+    keys: Vec<(String, Kind)>,
+    /// Grants: names of keys and ids of grants.
     grants: Vec<(String, String)>,
     /// Ciphertexts.
     pub blobs: Vec<Blob>,
+    /// Signatures that keys have made.
+    pub signed: Vec<Proof>,
+    /// Codes that keys have made.
+    pub coded: Vec<Proof>,
+    /// What wraps material for import.
+    parameters: Vec<Parameters>,
+    /// Keys that were replicated.
+    replicated: Vec<String>,
+    /// Keys that were to be deleted.
+    scheduled: Vec<String>,
 }
 
 impl Default for Clients {
     fn default() -> Self {
         let signatures = vec![(Signature::Root, Credentials::root())];
-        Self { signatures, keys: Vec::new(), grants: Vec::new(), blobs: Vec::new() }
+        Self {
+            signatures,
+            keys: Vec::new(),
+            grants: Vec::new(),
+            blobs: Vec::new(),
+            signed: Vec::new(),
+            coded: Vec::new(),
+            parameters: Vec::new(),
+            replicated: Vec::new(),
+            scheduled: Vec::new(),
+        }
     }
 }
 
@@ -54,21 +83,23 @@ impl Clients {
         self.signatures[self.signatures.len() - 1 - dice(newest)].clone()
     }
 
-    /// Something that might be asked.
-    pub fn action(&self, dice: &mut Dice<'_>) -> Action {
+    /// Something that might be asked at this time.
+    pub fn action(&self, dice: &mut Dice<'_>, now: i64) -> Action {
         // Until there is a key and a user, little else makes sense.
         if self.keys.is_empty() && dice(2) == 0 {
-            return Action::CreateKey(None, false);
+            return Action::CreateKey(Kind::Symmetric, None, false);
         }
-        match dice(66) {
-            0..2 => Action::CreateKey((dice(2) == 0).then(|| self.key_policy(dice)), dice(2) == 0),
+        match dice(89) {
+            0..2 => {
+                Action::CreateKey(kind(dice), (dice(2) == 0).then(|| self.key_policy(dice)), dice(2) == 0)
+            }
             2..5 => Action::DescribeKey(self.key_name(dice)),
             5..8 => Action::EnableKey(self.key(dice)),
             8 => Action::DisableKey(self.key(dice)),
             9 => Action::ScheduleKeyDeletion(self.key(dice), [7, 8, 30, 6][dice(4)]),
             10..12 => Action::CancelKeyDeletion(self.key(dice)),
-            12..14 => Action::CreateAlias(alias(dice), self.key(dice)),
-            14 => Action::UpdateAlias(alias(dice), self.key(dice)),
+            12..14 => Action::CreateAlias(alias(dice), self.key_at_home(dice)),
+            14 => Action::UpdateAlias(alias(dice), self.key_at_home(dice)),
             15 => Action::DeleteAlias(alias(dice)),
             16 => Action::TagResource(self.key(dice), name("t", dice), name("v", dice)),
             17 => Action::UntagResource(self.key(dice), name("t", dice)),
@@ -88,7 +119,8 @@ impl Clients {
                 Some(blob) => {
                     let right = blob.app.clone();
                     let from = if dice(4) == 0 { app(dice) } else { right };
-                    Action::ReEncrypt { blob, app: from, to: self.key_name(dice), to_app: app(dice) }
+                    let to = self.name_beside(&blob.key, dice).unwrap_or(KeyName::Id(blob.key.clone()));
+                    Action::ReEncrypt { blob, app: from, to, to_app: app(dice) }
                 }
                 None => Action::WhoAmI,
             },
@@ -110,7 +142,24 @@ impl Clients {
             58 => Action::DeleteAccessKey(name("u", dice), self.access_key(dice)),
             59..63 => Action::AssumeRole(name("r", dice)),
             63..65 => Action::CreateRole(name("r", dice), trusted_party(dice)),
-            _ => Action::WhoAmI,
+            65 => Action::WhoAmI,
+            66..68 => Action::CreateKey(kind(dice), None, false),
+            68..70 => Action::Sign(self.name_of_kind(Kind::Signing, dice)),
+            70 => proven(&self.signed, self.name_of_kind(Kind::Signing, dice), dice, Action::Verify),
+            71..73 => Action::GenerateMac(self.name_of_kind(Kind::Mac, dice)),
+            73 => proven(&self.coded, self.name_of_kind(Kind::Mac, dice), dice, Action::VerifyMac),
+            74..76 => Action::GetParametersForImport(self.key_of(Kind::Imported, dice)),
+            76..80 => self.import(dice, now),
+            80 => Action::DeleteImportedKeyMaterial(self.key_of(Kind::Imported, dice)),
+            81 => Action::RotateKeyOnDemand(self.key_of(Kind::Imported, dice)),
+            82..84 => Action::ReplicateKey(self.key_of(Kind::MultiRegion, dice)),
+            84..86 => {
+                let key = self.one_of(&self.replicated, dice);
+                let key = if dice(2) == 0 { twin(&key) } else { key };
+                Action::UpdatePrimaryRegion(key, [REGION, AWAY][dice(2)])
+            }
+            86 => Action::ScheduleKeyDeletion(self.one_of(&self.replicated, dice), 7),
+            _ => Action::CancelKeyDeletion(self.one_of(&self.scheduled, dice)),
         }
     }
 
@@ -119,30 +168,36 @@ impl Clients {
         let body = json(answer);
         let text = |member: &str| body[member].as_str().map(str::to_owned).unwrap();
         let bytes = |member: &str| STANDARD.decode(body[member].as_str().unwrap()).unwrap();
-        let of_arn = |arn: String| arn.rsplit('/').next().unwrap().to_owned();
+        let key_of = |name: &KeyName| match name {
+            KeyName::Id(name) | KeyName::Arn(name) => name.clone(),
+            KeyName::Alias(alias) => model.aliases[alias].clone(),
+        };
+        let sealed = |app: &Option<String>, plaintext: Vec<u8>| {
+            let key = name_of(&text("KeyId"));
+            let materials = model.keys[&key].imported.len();
+            Blob { key, materials, app: app.clone(), plaintext, bytes: bytes("CiphertextBlob") }
+        };
         match action {
-            Action::CreateKey(..) => {
-                self.keys.push(body["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned());
+            Action::CreateKey(kind, ..) => {
+                self.keys.push((body["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned(), *kind));
             }
+            Action::ReplicateKey(key) => {
+                self.keys.push((twin(key), Kind::MultiRegion));
+                self.replicated.push(key.clone());
+            }
+            Action::ScheduleKeyDeletion(key, _) => self.scheduled.push(key.clone()),
+            Action::Sign(name) => self.signed.push(Proof { key: key_of(name), bytes: bytes("Signature") }),
+            Action::GenerateMac(name) => self.coded.push(Proof { key: key_of(name), bytes: bytes("Mac") }),
+            Action::GetParametersForImport(key) => self.parameters.push(Parameters {
+                key: key.clone(),
+                token: bytes("ImportToken"),
+                public_key: bytes("PublicKey"),
+                valid_to: now + TOKEN_MS,
+            }),
             Action::CreateGrant { key, .. } => self.grants.push((key.clone(), text("GrantId"))),
-            Action::Encrypt(_, plaintext, app) => self.blobs.push(Blob {
-                key: of_arn(text("KeyId")),
-                app: app.clone(),
-                plaintext: plaintext.clone(),
-                bytes: bytes("CiphertextBlob"),
-            }),
-            Action::GenerateDataKey(_, app) => self.blobs.push(Blob {
-                key: of_arn(text("KeyId")),
-                app: app.clone(),
-                plaintext: bytes("Plaintext"),
-                bytes: bytes("CiphertextBlob"),
-            }),
-            Action::ReEncrypt { blob, to_app, .. } => self.blobs.push(Blob {
-                key: of_arn(text("KeyId")),
-                app: to_app.clone(),
-                plaintext: blob.plaintext.clone(),
-                bytes: bytes("CiphertextBlob"),
-            }),
+            Action::Encrypt(_, plaintext, app) => self.blobs.push(sealed(app, plaintext.clone())),
+            Action::GenerateDataKey(_, app) => self.blobs.push(sealed(app, bytes("Plaintext"))),
+            Action::ReEncrypt { blob, to_app, .. } => self.blobs.push(sealed(to_app, blob.plaintext.clone())),
             Action::CreateAccessKey(_) => {
                 let part = |name| element(answer, name).unwrap();
                 let credentials =
@@ -177,7 +232,7 @@ impl Clients {
                     KeyName::Alias(alias) => &model.aliases[alias],
                 };
                 let metadata = &body["KeyMetadata"];
-                assert_eq!(metadata["KeyId"].as_str().unwrap(), id);
+                assert_eq!(name_of(metadata["Arn"].as_str().unwrap()), *id);
                 assert_eq!(metadata["KeyState"].as_str().unwrap(), model.keys[id].state.name());
             }
             _ => {}
@@ -190,8 +245,56 @@ impl Clients {
         match dice(recent + 1) {
             // Of the right form, but nobody's.
             0 if recent == 0 || dice(8) == 7 => "00000000-0000-4000-8000-000000000000".to_owned(),
-            0 => self.keys[self.keys.len() - 1].clone(),
-            back => self.keys[self.keys.len() - back].clone(),
+            0 => self.keys[self.keys.len() - 1].0.clone(),
+            back => self.keys[self.keys.len() - back].0.clone(),
+        }
+    }
+
+    /// A key, mostly one of a kind.
+    fn key_of(&self, kind: Kind, dice: &mut Dice<'_>) -> String {
+        let of_kind: Vec<_> = self.keys.iter().filter(|key| key.1 == kind).rev().take(RECENT).collect();
+        if of_kind.is_empty() || dice(8) == 7 {
+            self.key(dice)
+        } else {
+            of_kind[dice(of_kind.len())].0.clone()
+        }
+    }
+
+    fn name_of_kind(&self, kind: Kind, dice: &mut Dice<'_>) -> KeyName {
+        let key = self.key_of(kind, dice);
+        if dice(2) == 0 { KeyName::Arn(key) } else { KeyName::Id(key) }
+    }
+
+    /// One of the newest of these keys, or any.
+    fn one_of(&self, keys: &[String], dice: &mut Dice<'_>) -> String {
+        let newest = keys.len().min(2);
+        if newest == 0 || dice(8) == 7 { self.key(dice) } else { keys[keys.len() - 1 - dice(newest)].clone() }
+    }
+
+    fn key_at_home(&self, dice: &mut Dice<'_>) -> String {
+        place(&self.key(dice)).0.to_owned()
+    }
+
+    /// A key in the region of another, if that is what comes to mind.
+    fn name_beside(&self, key: &str, dice: &mut Dice<'_>) -> Option<KeyName> {
+        Some(self.key_name(dice)).filter(|name| name.is_beside(key))
+    }
+
+    fn import(&self, dice: &mut Dice<'_>, now: i64) -> Action {
+        let newest = self.parameters.len().min(RECENT);
+        if newest == 0 {
+            return Action::GetParametersForImport(self.key_of(Kind::Imported, dice));
+        }
+        let parameters = self.parameters[self.parameters.len() - 1 - dice(newest)].clone();
+        let key = if dice(8) == 7 { self.key(dice) } else { parameters.key.clone() };
+        let valid_to = (dice(3) == 0).then(|| now + IMPORTED[dice(IMPORTED.len())] * 1000);
+        let material = u8::try_from(dice(MATERIALS)).unwrap();
+        Action::ImportKeyMaterial {
+            key,
+            parameters,
+            material,
+            valid_to,
+            new: [None, Some(true), Some(false)][dice(3)],
         }
     }
 
@@ -217,24 +320,24 @@ impl Clients {
         action(key, grant)
     }
 
+    /// A ciphertext, to be opened where it was made or by a related key.
     fn blob(&self, dice: &mut Dice<'_>) -> Option<Blob> {
-        (!self.blobs.is_empty()).then(|| self.blobs[dice(self.blobs.len())].clone())
+        let mut blob = (!self.blobs.is_empty()).then(|| self.blobs[dice(self.blobs.len())].clone())?;
+        if blob.key.starts_with("mrk-") && dice(2) == 0 {
+            blob.key = twin(&blob.key);
+        }
+        Some(blob)
     }
 
     fn decrypt(&self, dice: &mut Dice<'_>) -> Action {
         let Some(blob) = self.blob(dice) else { return Action::WhoAmI };
         let key = match dice(4) {
-            0 => Some(self.key_name(dice)),
+            0 => self.name_beside(&blob.key, dice),
             1 => Some(KeyName::Id(blob.key.clone())),
             _ => None,
         };
         let app = if dice(5) == 0 { app(dice) } else { blob.app.clone() };
-        let tampering = match dice(10) {
-            8 => Tampering::Header,
-            9 => Tampering::Envelope,
-            _ => Tampering::None,
-        };
-        Action::Decrypt { blob, key, app, tampering }
+        Action::Decrypt { blob, key, app, tampering: tampering(dice) }
     }
 
     fn document(&self, dice: &mut Dice<'_>) -> Document {
@@ -273,6 +376,39 @@ impl Clients {
         let app = (dice(6) == 0).then(|| ["a", "b"][dice(2)].to_owned());
         Statement { allow: dice(5) != 4, party, actions: dice(13) % 10, resource, app }
     }
+}
+
+fn kind(dice: &mut Dice<'_>) -> Kind {
+    match dice(8) {
+        0..3 => Kind::Symmetric,
+        3 => Kind::Signing,
+        4 => Kind::Mac,
+        5 => Kind::Imported,
+        _ => Kind::MultiRegion,
+    }
+}
+
+fn tampering(dice: &mut Dice<'_>) -> Tampering {
+    match dice(10) {
+        8 => Tampering::Header,
+        9 => Tampering::Envelope,
+        _ => Tampering::None,
+    }
+}
+
+/// A proof is shown, mostly to the key that made it.
+fn proven(
+    proofs: &[Proof],
+    other: KeyName,
+    dice: &mut Dice<'_>,
+    action: fn(Proof, KeyName, Tampering) -> Action,
+) -> Action {
+    if proofs.is_empty() {
+        return Action::WhoAmI;
+    }
+    let proof = proofs[dice(proofs.len())].clone();
+    let name = if dice(4) == 0 { other } else { KeyName::Id(proof.key.clone()) };
+    action(proof, name, tampering(dice))
 }
 
 fn name(prefix: &str, dice: &mut Dice<'_>) -> String {
@@ -315,7 +451,8 @@ fn trusted_party(dice: &mut Dice<'_>) -> Party {
 }
 
 fn operations(dice: &mut Dice<'_>) -> Vec<usize> {
-    let mut operations: Vec<usize> = (0..1 + dice(4)).map(|_| dice(GRANTED.len())).collect();
+    let all = if dice(4) == 0 { GRANTED.len() } else { GRANTED_FOR_ENCRYPTION };
+    let mut operations: Vec<usize> = (0..1 + dice(4)).map(|_| dice(all)).collect();
     operations.sort_unstable();
     operations.dedup();
     operations

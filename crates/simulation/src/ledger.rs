@@ -4,7 +4,9 @@
 //! from its beginning, with the model beside it, has to explain every answer and every state that is ever seen. A refusal changes
 //! nothing and its record is written on its own: it must be what the model says at some moment while the call was under way.
 
-use crate::model::{Call, Model};
+use crate::action::Action;
+use crate::model::policy::name_of;
+use crate::model::{Call, Due, Model};
 use crate::request::plain;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -37,7 +39,7 @@ pub(crate) struct Ledger {
     /// The length of the trail that was read.
     pub(crate) read: u64,
     /// What services did by themselves in the transaction of the last record, yet to be read.
-    expected: usize,
+    expected: VecDeque<&'static str>,
     /// Marks of all acknowledged calls.
     pub(crate) acknowledged: Vec<String>,
 }
@@ -50,7 +52,7 @@ impl Default for Ledger {
             model,
             made: BTreeMap::new(),
             read: 0,
-            expected: 0,
+            expected: VecDeque::new(),
             acknowledged: Vec::new(),
         }
     }
@@ -70,7 +72,7 @@ impl Ledger {
         if record["eventType"] == "AwsServiceEvent" {
             self.read_event(record);
         } else {
-            assert_eq!(self.expected, 0, "before {record} there should be another event");
+            assert!(self.expected.is_empty(), "before {record} there should be {:?}", self.expected);
             if mark != LOOK {
                 self.read_call(position, mark, record);
             }
@@ -93,9 +95,7 @@ impl Ledger {
             (Some(call), None) => {
                 assert_eq!(self.model.predict(call), Ok(()), "{call:?} succeeded: {record}");
                 let mut model = Model::clone(&self.model);
-                let before = rotations(&model);
-                model.apply(call, &record["responseElements"]);
-                self.expected = rotations(&model) - before;
+                self.expected = model.apply(call, &record["responseElements"]).into();
                 self.model = Rc::new(model);
             }
             (Some(call), Some(error)) => {
@@ -115,26 +115,25 @@ impl Ledger {
 
     /// A service did something by itself: within the last call, or because a timer was due.
     fn read_event(&mut self, record: &Value) {
-        let id = record["serviceEventDetails"]["keyId"].as_str().unwrap();
-        let time = Timestamp::parse_rfc3339(record["eventTime"].as_str().unwrap()).unwrap().0;
-        if self.expected > 0 {
-            assert_eq!(record["eventName"], "RotateKey", "{record}");
-            self.expected -= 1;
+        let event = record["eventName"].as_str().unwrap();
+        if let Some(expected) = self.expected.pop_front() {
+            assert_eq!(event, expected, "{record}");
             return;
         }
+        let name = name_of(record["resources"][0]["ARN"].as_str().unwrap());
+        let time = Timestamp::parse_rfc3339(record["eventTime"].as_str().unwrap()).unwrap().0;
         let mut model = Model::clone(&self.model);
-        let (gone, rotated) = model.due(time);
-        match record["eventName"].as_str().unwrap() {
-            "DeleteKey" => {
-                assert!(gone.iter().any(|due| due == id), "{id} was deleted before its time");
-                model.delete_key(id);
-            }
-            "RotateKey" => {
-                assert!(rotated.iter().any(|due| due == id), "{id} was rotated before its time");
-                model.rotate_key(id, time);
+        let done = match event {
+            "DeleteKey" => Due::Delete(name),
+            "RotateKey" => Due::Rotate(name),
+            "DeleteExpiredKeyMaterial" => {
+                Due::Expire(name, record["serviceEventDetails"]["keyMaterialId"].as_str().unwrap().to_owned())
             }
             other => panic!("{other}: {record}"),
-        }
+        };
+        assert!(model.due(time).contains(&done), "{done:?} was before its time");
+        self.expected = model.go_off(&done, time).into();
+        assert_eq!(self.expected.pop_front(), Some(event));
         self.model = Rc::new(model);
     }
 
@@ -148,6 +147,12 @@ impl Ledger {
         (made.call, before)
     }
 
+    /// Whether chance that is not the run's decides what a call is answered.
+    pub(crate) fn is_by_chance(&self, mark: &str) -> bool {
+        let call = self.made.get(mark).and_then(|made| made.call.as_ref());
+        call.is_some_and(|call| matches!(call.action, Action::Sign(_) | Action::GetParametersForImport(_)))
+    }
+
     /// A call was answered with "unavailable": it may have happened or not.
     pub(crate) fn unanswered(&mut self, mark: &str) {
         // Its record may be on the disk, to be found when the store is opened again.
@@ -158,10 +163,6 @@ impl Ledger {
     pub(crate) fn restarted(&mut self) {
         self.made.clear();
         self.history = VecDeque::from([(self.read, Rc::clone(&self.model))]);
-        assert_eq!(self.expected, 0, "a transaction is on the disk in part");
+        assert!(self.expected.is_empty(), "a transaction is on the disk in part");
     }
-}
-
-fn rotations(model: &Model) -> usize {
-    model.keys.values().map(|key| key.rotated).sum()
 }

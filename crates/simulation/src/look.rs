@@ -1,10 +1,11 @@
 //! The state of a deployment as its root user sees it, through the API.
 
-use crate::action::{Action, KeyName, Tampering};
+use crate::action::{Action, Blob, KeyName, Proof, Tampering};
 use crate::clients::Clients;
+use crate::model::policy::twin;
 use crate::model::{Model, State};
 use crate::request::{Request, error, json};
-use crate::world::{Credentials, Server, World};
+use crate::world::{AWAY, Credentials, Server, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -49,7 +50,11 @@ pub(crate) fn look<E: Engine>(world: &World, server: &mut Server<E>) -> Seen {
         let items = answer[list].as_array().unwrap();
         items.iter().map(|item| item[member].as_str().unwrap().to_owned()).collect()
     };
-    let keys = json(&ask(Request::kms("ListKeys", &json!({"Limit": 1000}))));
+    let mut keys = BTreeSet::new();
+    for place in ["", &format!("@{AWAY}")] {
+        let found = json(&ask(Request::kms("ListKeys", &json!({"Limit": 1000})).at(place)));
+        keys.extend(list(&found, "Keys", "KeyId").into_iter().map(|id| id + place));
+    }
     let aliases = json(&ask(Request::kms("ListAliases", &json!({"Limit": 100}))));
     // Those that AWS has predefined have no key.
     let pair = |item: &Value| {
@@ -70,7 +75,7 @@ pub(crate) fn look<E: Engine>(world: &World, server: &mut Server<E>) -> Seen {
         access_keys.extend(xml("ListAccessKeys", &[("UserName", user)], "AccessKeyId"));
     }
     Seen {
-        keys: list(&keys, "Keys", "KeyId").into_iter().collect(),
+        keys,
         aliases,
         roles: xml("ListRoles", &[("MaxItems", "1000")], "RoleName"),
         policies: xml("ListPolicies", &[("Scope", "Local"), ("MaxItems", "1000")], "PolicyName"),
@@ -79,30 +84,38 @@ pub(crate) fn look<E: Engine>(world: &World, server: &mut Server<E>) -> Seen {
     }
 }
 
-/// Requires that every ciphertext ever given can be decrypted by the root user wherever the model says so, and not elsewhere.
-pub(crate) fn decrypt_all<E: Engine>(
-    world: &World,
-    server: &mut Server<E>,
-    model: &Model,
-    clients: &Clients,
-) {
-    for blob in &clients.blobs {
-        let action = Action::Decrypt {
-            blob: blob.clone(),
-            key: Some(KeyName::Arn(blob.key.clone())),
-            app: blob.app.clone(),
-            tampering: Tampering::None,
-        };
+/// Requires that the root user can open every ciphertext ever given, and verify every signature and code, wherever the model says so, and
+/// not elsewhere.
+pub(crate) fn use_all<E: Engine>(world: &World, server: &mut Server<E>, model: &Model, clients: &Clients) {
+    let mut succeeds = |key: &str, action: Action| {
         let (parts, body) = action.request().sign(&Credentials::root(), world.now(), "look");
         let answer = server.call(parts, body);
-        let usable = model.keys.get(&blob.key).is_some_and(|key| key.state == State::Enabled);
+        let usable = model.keys.get(key).is_some_and(|key| key.state == State::Enabled);
         let code = error(&answer);
         // A key policy can shut out the root user.
         let shut_out = code.as_deref() == Some("AccessDenied");
-        assert_eq!(code.is_none(), usable && !shut_out, "{code:?} for a ciphertext of {}", blob.key);
-        if code.is_none() {
-            let plaintext = STANDARD.decode(json(&answer)["Plaintext"].as_str().unwrap()).unwrap();
-            assert_eq!(plaintext, blob.plaintext);
+        assert_eq!(code.is_none(), usable && !shut_out, "{code:?} for what {key} made: {action:?}");
+        code.is_none().then(|| json(&answer))
+    };
+    for blob in &clients.blobs {
+        for key in [blob.key.clone(), twin(&blob.key)] {
+            let action = Action::Decrypt {
+                blob: Blob { key: key.clone(), ..blob.clone() },
+                key: Some(KeyName::Arn(key.clone())),
+                app: blob.app.clone(),
+                tampering: Tampering::None,
+            };
+            if let Some(answer) = succeeds(&key, action) {
+                assert_eq!(STANDARD.decode(answer["Plaintext"].as_str().unwrap()).unwrap(), blob.plaintext);
+            }
+        }
+    }
+    type Verify = fn(Proof, KeyName, Tampering) -> Action;
+    for (proofs, verify) in [(&clients.signed, Action::Verify as Verify), (&clients.coded, Action::VerifyMac)]
+    {
+        for proof in proofs {
+            let name = KeyName::Arn(proof.key.clone());
+            succeeds(&proof.key, verify(proof.clone(), name, Tampering::None));
         }
     }
 }

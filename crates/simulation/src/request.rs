@@ -1,5 +1,6 @@
 //! Requests as clients send them, and what their answers say.
 
+use crate::model::policy::place;
 use crate::world::{Credentials, REGION};
 use http::request::Parts;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -11,6 +12,7 @@ use wire::{Answer, Timestamp};
 #[derive(Clone, Debug)]
 pub struct Request {
     service: &'static str,
+    region: String,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
 }
@@ -22,7 +24,13 @@ impl Request {
             ("content-type", "application/x-amz-json-1.1".to_owned()),
             ("x-amz-target", format!("TrentService.{operation}")),
         ];
-        Self { service: "kms", headers, body: input.to_string().into_bytes() }
+        Self { service: "kms", region: REGION.to_owned(), headers, body: input.to_string().into_bytes() }
+    }
+
+    /// The same call where the key of this name is.
+    pub fn at(mut self, key: &str) -> Self {
+        place(key).1.clone_into(&mut self.region);
+        self
     }
 
     /// A call of IAM.
@@ -41,7 +49,7 @@ impl Request {
             form.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
         }
         let headers = vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())];
-        Self { service, headers, body: form.into_bytes() }
+        Self { service, region: REGION.to_owned(), headers, body: form.into_bytes() }
     }
 
     /// Replaces the body.
@@ -62,7 +70,7 @@ impl Request {
             builder = builder.header(*name, value);
         }
         let (mut parts, ()) = builder.body(()).unwrap().into_parts();
-        let scope = Scope::at(at, REGION, self.service);
+        let scope = Scope::at(at, &self.region, self.service);
         let key = SigningKey::derive(by.secret.as_bytes(), &scope);
         let signer =
             Signer { access_key_id: &by.id, session_token: by.token.as_deref(), scope: &scope, key: &key };

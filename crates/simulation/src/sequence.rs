@@ -43,7 +43,7 @@ impl Sequence {
             self.pass(PASSES[dice(PASSES.len())]);
             return;
         }
-        let action = self.clients.action(dice);
+        let action = self.clients.action(dice, self.world.now().0);
         let (by, credentials) = self.clients.caller(&action, dice);
         let call = Call { action, by, now: self.world.now().0 };
         let predicted = self.model.predict(&call);
@@ -77,16 +77,15 @@ impl Sequence {
         }
         self.clients.check(&call.action, &self.model, &answer);
         self.clients.learn(&call.action, &self.model, call.now, &answer);
-        let before: usize = self.rotations();
-        self.model.apply(&call, &record["responseElements"]);
-        assert_eq!(names(events), vec!["RotateKey"; self.rotations() - before], "{call:?}");
+        let expected = self.model.apply(&call, &record["responseElements"]);
+        assert_eq!(names(events), expected, "{call:?}");
     }
 
     /// Requires that what can be seen through the API is what the model says.
     pub fn compare(&mut self) {
         let seen = crate::look::look(&self.world, &mut self.server);
         seen.assert_is(&self.model);
-        crate::look::decrypt_all(&self.world, &mut self.server, &self.model, &self.clients);
+        crate::look::use_all(&self.world, &mut self.server, &self.model, &self.clients);
     }
 
     fn pass(&mut self, seconds: i64) {
@@ -94,21 +93,15 @@ impl Sequence {
         let now = self.world.now().0;
         let end = self.server.trail_end();
         self.server.run_timers();
-        let (gone, rotated) = self.model.due(now);
-        gone.iter().for_each(|id| self.model.delete_key(id));
-        rotated.iter().for_each(|id| self.model.rotate_key(id, now));
-        let mut expected = vec!["DeleteKey"; gone.len()];
-        expected.extend(vec!["RotateKey"; rotated.len()]);
+        let mut expected: Vec<_> =
+            self.model.due(now).iter().flat_map(|due| self.model.go_off(due, now)).collect();
         let records = self.records(end);
         let mut found = names(&records);
         found.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(found, expected);
         let expired = |signature: &Signature| matches!(signature, Signature::Session { expires, .. } if expires + 3_600_000 < now);
         self.clients.signatures.retain(|(signature, _)| !expired(signature));
-    }
-
-    fn rotations(&self) -> usize {
-        self.model.keys.values().map(|key| key.rotated).sum()
     }
 
     fn records(&self, from: u64) -> Vec<Value> {

@@ -15,8 +15,11 @@ use wire::{Answer, Timestamp};
 /// The only account.
 pub const ACCOUNT: &str = "111122223333";
 
-/// The only region that is called.
+/// The region that is called, but for keys that are named to be in the other.
 pub const REGION: &str = "us-east-1";
+
+/// The region to which multi-Region keys are replicated.
+pub const AWAY: &str = "eu-west-1";
 
 /// When worlds begin: 2026-11-21T23:07:43Z. Time moves by whole seconds, which is as exactly as records tell it.
 const START_MS: i64 = 1_795_302_463_000;

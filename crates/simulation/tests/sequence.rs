@@ -31,10 +31,10 @@ proptest! {
 }
 
 /// The operations that clients ask for; each succeeds sometimes.
-const OPERATIONS: usize = 37;
+const OPERATIONS: usize = 46;
 
 /// How many outcomes of operations a few thousand calls come upon at the least.
-const OUTCOMES: usize = 165;
+const OUTCOMES: usize = 240;
 
 /// Which outcomes of which operations long runs come upon: the test above would be worth little if they were few.
 #[test]
@@ -43,7 +43,7 @@ fn runs_reach_most_outcomes() {
     for seed in 0..4 {
         let mut random = simdisk::Random(seed);
         let mut sequence = Sequence::new(seed);
-        for _ in 0..600 {
+        for _ in 0..900 {
             sequence.step(&mut |bound| usize::try_from(random.below(bound.max(1) as u64)).unwrap());
         }
         sequence.compare();

@@ -76,6 +76,8 @@ struct Pending {
     bytes: usize,
     /// The accepted transactions, to be answered when the group is durable.
     accepted: Vec<(Reply, Committed)>,
+    /// Those that lost to one of the group: they can see why once it is visible, and would lose again before.
+    refused: Vec<Reply>,
     /// Rows that the group writes, for the cache, in commit order.
     rows: Vec<(Bytes, Option<Decoded>, usize)>,
 }
@@ -163,7 +165,7 @@ impl<E: Engine> Committer<E> {
             }
             if recent.conflicts(&intent.reads, intent.at.version) {
                 shared.counts.conflicts.fetch_add(1, Ordering::Relaxed);
-                answer(reply, Err(CommitError::Conflict));
+                pending.refused.push(reply);
                 continue;
             }
             self.version += 1;
@@ -206,6 +208,7 @@ impl<E: Engine> Committer<E> {
     fn finish(&mut self, pending: Pending, others: usize) {
         if pending.accepted.is_empty() {
             self.shared.counts.take(others);
+            refuse(pending.refused);
             return;
         }
         let oldest = self.oldest();
@@ -220,6 +223,7 @@ impl<E: Engine> Committer<E> {
             for (reply, _) in pending.accepted {
                 answer(reply, Err(CommitError::Failed(error.clone())));
             }
+            refuse(pending.refused);
             return;
         }
         for (key, decoded, size) in pending.rows {
@@ -232,6 +236,7 @@ impl<E: Engine> Committer<E> {
         let previous = std::mem::replace(&mut *current, published);
         drop(current);
         drop(previous);
+        refuse(pending.refused);
         let mut accepted = pending.accepted.into_iter();
         if let Some((first, committed)) = accepted.next() {
             // It comes back, and with it the others, if the caller went away.
@@ -243,6 +248,12 @@ impl<E: Engine> Committer<E> {
     fn oldest(&mut self) -> u64 {
         while self.live.len() > 1 && self.live.pop_front_if(|(_, at)| at.strong_count() == 0).is_some() {}
         self.live.front().map_or(self.version, |(version, _)| *version)
+    }
+}
+
+fn refuse(replies: Vec<Reply>) {
+    for reply in replies {
+        answer(reply, Err(CommitError::Conflict));
     }
 }
 

@@ -29,19 +29,21 @@ impl Accounts {
         Self { entries: quotas.iter().cloned().collect(), accounts: ArcSwap::default() }
     }
 
-    /// Whether an account may make one more call that counts against a quota, and counts it.
-    pub(super) fn take(&self, account: &str, region: &str, quota: usize, now_ms: i64) -> bool {
+    /// Whether an account may make a call that counts as so many against a quota, and counts it.
+    pub(super) fn take(&self, account: &str, region: &str, quota: usize, calls: u32, now_ms: i64) -> bool {
         // Unknown means no.
         let Some(account) = number(account) else { return false };
         let accounts = self.accounts.load();
         if let Ok(at) = accounts.binary_search_by_key(&account, |(number, _)| *number) {
-            return accounts.get(at).is_some_and(|(_, known)| self.take_of(known, region, quota, now_ms));
+            return accounts
+                .get(at)
+                .is_some_and(|(_, known)| self.take_of(known, region, quota, calls, now_ms));
         }
         drop(accounts);
         self.add(account);
         let accounts = self.accounts.load();
         let known = accounts.iter().find(|(number, _)| *number == account);
-        known.is_some_and(|(_, known)| self.take_of(known, region, quota, now_ms))
+        known.is_some_and(|(_, known)| self.take_of(known, region, quota, calls, now_ms))
     }
 
     fn add(&self, account: u128) {
@@ -54,14 +56,14 @@ impl Accounts {
         });
     }
 
-    fn take_of(&self, account: &Account, region: &str, quota: usize, now_ms: i64) -> bool {
+    fn take_of(&self, account: &Account, region: &str, quota: usize, calls: u32, now_ms: i64) -> bool {
         let place = place(region);
         let Some(buckets) = account.regions.get(place) else { return false };
         let buckets = buckets.get_or_init(|| {
             let region = REGIONS.get(place).copied().unwrap_or_default();
             self.entries.iter().map(|entry| Bucket::new(entry.per_second(region))).collect()
         });
-        buckets.get(quota).is_some_and(|bucket| bucket.take(now_ms))
+        buckets.get(quota).is_some_and(|bucket| bucket.take_several(calls, now_ms))
     }
 }
 

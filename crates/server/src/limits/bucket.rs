@@ -33,16 +33,27 @@ impl Bucket {
 
     /// Takes one call out, if there is one. `now_ms` is in milliseconds since 1970.
     pub(crate) fn take(&self, now_ms: i64) -> bool {
+        self.take_several(1, now_ms)
+    }
+
+    /// Takes so many calls out at once, if they are there. A bucket that never holds as many gives all it has.
+    pub(crate) fn take_several(&self, calls: u32, now_ms: i64) -> bool {
         let now = now_ms.saturating_mul(1_000_000);
-        let burst = BURST_NS.max(self.interval_ns);
+        let taken_ns = self.interval_ns.saturating_mul(calls.into());
+        let burst = BURST_NS.max(taken_ns);
         let taken = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
             let ahead = full_at.saturating_sub(now);
             // Only a clock that was set back leaves it further ahead than a bucket can be; callers that run a little late don't.
             let start = if ahead > burst.saturating_mul(2) { now } else { full_at.max(now) };
-            let next = start.saturating_add(self.interval_ns);
+            let next = start.saturating_add(taken_ns);
             (next.saturating_sub(now) <= burst).then_some(next)
         });
         taken.is_ok()
+    }
+
+    /// Whether nothing is missing from it.
+    pub(crate) fn is_full(&self, now_ms: i64) -> bool {
+        self.full_at.load(Ordering::Relaxed) <= now_ms.saturating_mul(1_000_000)
     }
 }
 
@@ -69,6 +80,17 @@ mod tests {
             assert_eq!(passed(&bucket, soon, 3), 1, "{per_second}: one more");
             assert_eq!(passed(&bucket, soon + 60_000, burst + 10), burst, "{per_second}: no more than full");
         }
+    }
+
+    #[test]
+    fn several_at_once() {
+        let bucket = Bucket::new(5.0);
+        let several = |calls, now_ms| bucket.take_several(calls, now_ms);
+        assert_eq!([2, 2, 2, 1, 1].map(|calls| several(calls, START)), [true, true, false, true, false]);
+        assert!(!several(2, START + 200) && several(2, START + 400));
+        let slow = Bucket::new(0.5);
+        assert!(slow.take_several(2, START) && !slow.take_several(1, START + 1_999));
+        assert!(slow.take_several(2, START + 4_000), "all that it ever holds");
     }
 
     #[test]

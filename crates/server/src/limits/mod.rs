@@ -6,6 +6,7 @@ mod bucket;
 mod load;
 mod quotas;
 mod regions;
+mod resources;
 mod short;
 mod strangers;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 use accounts::Accounts;
 use load::Load;
+use resources::Resources;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +28,7 @@ pub use quotas::{Entry, QuotaError, Quotas};
 #[derive(Debug)]
 pub(crate) struct Limits {
     accounts: Accounts,
+    resources: Resources,
     strangers: Strangers,
     load: Load,
     unidentified: AtomicU64,
@@ -46,6 +49,7 @@ impl Limits {
         let (per_source, all) = quotas.unidentified();
         Self {
             accounts: Accounts::new(quotas),
+            resources: Resources::new(quotas),
             strangers: Strangers::new(per_source, all),
             load: Load::new(calls_max),
             unidentified: AtomicU64::new(0),
@@ -64,7 +68,31 @@ impl Limits {
 
     /// Whether an account may make one more call that counts against a quota, and counts it.
     pub(crate) fn admits(&self, account: &str, region: &str, quota: usize, now_ms: i64) -> bool {
-        self.accounts.take(account, region, quota, now_ms)
+        self.admits_several(account, region, quota, 1, now_ms)
+    }
+
+    /// The same for a call that counts as several.
+    pub(crate) fn admits_several(
+        &self,
+        account: &str,
+        region: &str,
+        quota: usize,
+        calls: u32,
+        now_ms: i64,
+    ) -> bool {
+        self.accounts.take(account, region, quota, calls, now_ms)
+    }
+
+    /// Whether a call about a resource may be made that counts as so many against a quota of the resource's, and counts it.
+    pub(crate) fn admits_about(
+        &self,
+        resource: &str,
+        region: &str,
+        quota: usize,
+        calls: u32,
+        now_ms: i64,
+    ) -> bool {
+        self.resources.take(resource, region, quota, calls, now_ms)
     }
 
     /// Whether the refusal of an unidentified caller at this address gets a record of its own; if not, it is counted.

@@ -18,7 +18,7 @@ const UNIDENTIFIED: &str = "unidentified";
 pub struct Entry {
     /// As in `kms:CreateKey`.
     pub name: String,
-    /// The operations that count against it.
+    /// The operations whose calls count against it, all or some.
     pub operations: Vec<&'static str>,
     /// What AWS publishes.
     pub quota: Quota,
@@ -116,7 +116,7 @@ impl Quotas {
 fn of(service: &dyn Service) -> Vec<Entry> {
     let (model, quotas) = (service.model(), service.quotas());
     let entry = |(at, quota): (usize, &Quota)| {
-        let counts = |name: &str| quotas.index(name, service.trail(name).read_only) == at;
+        let counts = |name: &str| quotas.may_count(at, name, service.trail(name).read_only);
         let operations = model.operations.iter().map(|operation| operation.name).filter(|name| counts(name));
         Entry::new(model.name, quota, operations.collect())
     };

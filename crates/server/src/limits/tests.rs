@@ -67,6 +67,22 @@ fn accounts_regions_and_quotas_are_counted_apart() {
 }
 
 #[test]
+fn resources_have_their_own_whoever_calls() {
+    let limits = Limits::new(&quotas(), None);
+    let passed = |resource: &str, now_ms| {
+        (0..100).filter(|_| limits.admits_about(resource, "us-east-1", 0, 1, now_ms)).count()
+    };
+    assert_eq!(passed("one", START), 3);
+    assert_eq!(passed("other", START), 3);
+    assert_eq!(passed("one", START), 0);
+    for resource in 0..2_000 {
+        assert_eq!(passed(&resource.to_string(), START + 500), 3);
+    }
+    assert_eq!(passed("0", START + 500), 0, "nothing is forgotten that is missing something");
+    assert!(!limits.admits_about("one", "us-east-1", 1000, 1, START), "unknown means no");
+}
+
+#[test]
 fn made_up_regions_share_one_quota() {
     let limits = Limits::new(&quotas(), None);
     let all: usize = (0..50)

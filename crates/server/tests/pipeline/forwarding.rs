@@ -38,7 +38,7 @@ static MODEL: ServiceModel = ServiceModel {
 };
 
 /// Keeps something under the key that AWS manages for Secrets Manager, or under another service's, or under one that is not there; and pretends to have kept it.
-pub(crate) static KEEPER: Made = Made { model: &MODEL, quotas: &QUOTAS, run: keeper };
+pub(crate) static KEEPER: Made = Made { model: &MODEL, quotas: &QUOTAS, internal: None, run: keeper };
 
 const PRINCIPAL: &str = "secretsmanager.amazonaws.com";
 

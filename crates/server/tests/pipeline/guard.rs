@@ -5,11 +5,11 @@ use crate::world::World;
 use platform::{Cx, Fault, Quota, ServiceQuotas};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use wire::{OperationModel, Protocol, ServiceModel, ValidationStyle};
+use wire::{ErrorModel, OperationModel, Protocol, ServiceModel, ValidationStyle};
 
 static OPERATIONS: [OperationModel; 4] = [
     OperationModel::new("Forget"),
-    OperationModel::new("Panic"),
+    OperationModel { errors: &[ErrorModel::new("RogueException", 500)], ..OperationModel::new("Panic") },
     OperationModel::new("Conflict"),
     OperationModel::new("Hold"),
 ];
@@ -41,7 +41,8 @@ static MODEL: ServiceModel = ServiceModel {
 };
 
 /// Changes something without asking whether it may, at once or later, panics, or conflicts without end.
-pub(crate) static ROGUE: Made = Made { model: &MODEL, quotas: &QUOTAS, run: rogue };
+pub(crate) static ROGUE: Made =
+    Made { model: &MODEL, quotas: &QUOTAS, internal: Some(("RogueException", "Oh dear.")), run: rogue };
 
 /// What `Forget` writes.
 const ROWS: platform::Table<String> = platform::Table::new("rogue/rows");
@@ -61,13 +62,38 @@ fn rogue(operation: &str, cx: &mut Cx<'_>) -> Result<(), Fault> {
 #[tokio::test]
 async fn what_did_not_authorize_has_no_effect_and_is_recorded() {
     let world = World::new();
-    for operation in ["Forget", "Panic"] {
+    // A defect goes by the name that the operation documents.
+    for (operation, code) in [("Forget", "InternalFailure"), ("Panic", "RogueException")] {
         let target = format!("Rogue.{operation}");
         let (status, body) = world.json(&world.root, "rogue", &target, "{}").await;
         assert_eq!(status, 500);
-        assert!(body.contains("InternalFailure") && !body.contains("meant to"), "{body}");
+        assert!(body.contains(code) && !body.contains("meant to"), "{body}");
         let records = world.records(operation).await;
-        assert_eq!(records[0]["errorCode"], "InternalFailure");
+        assert_eq!(records[0]["errorCode"], code);
     }
     assert!(world.read(|tx| ROWS.get(tx, &["row"])).unwrap().is_none());
+}
+
+/// All operations of KMS document it.
+#[tokio::test]
+async fn a_defect_of_kms_is_an_internal_exception() {
+    let world = World::new();
+    let id = "00000000-0000-4000-8000-000000000000";
+    // A row that is none.
+    world.write(|tx| {
+        let rows: platform::Table<String> = platform::Table::new("kms/keys");
+        rows.put(tx, &["111122223333", "us-east-1", id], &String::new()).unwrap();
+    });
+    let body = format!(r#"{{"KeyId":"{id}"}}"#);
+    let (status, body) = world.json(&world.root, "kms", "TrentService.DescribeKey", &body).await;
+    assert_eq!(status, 500);
+    let message =
+        "The request was rejected because an internal exception occurred. The request can be retried.";
+    assert!(body.contains(r#""__type":"KMSInternalException""#) && body.contains(message), "{body}");
+    let records = world.records("DescribeKey").await;
+    assert_eq!(records[0]["errorCode"], "KMSInternalException");
+    assert_eq!(records[0]["errorMessage"], message);
+    for operation in kms::api::MODEL.operations {
+        assert!(operation.error("KMSInternalException").is_some(), "{}", operation.name);
+    }
 }

@@ -65,6 +65,36 @@ async fn what_is_malformed_or_not_implemented_counts_too() {
     }
 }
 
+/// The key decides; what ends before it is known counts as the first of the operation's quotas.
+#[tokio::test]
+async fn uses_of_keys_count_by_their_kind_and_mistakes_as_one_of_them() {
+    let chosen = [LOOKUPS, ("kms:rsa", 2.0), ("kms:ecc", 3.0), ("kms:symmetric", 2.0)];
+    let world = World::with_quotas(&chosen, None);
+    let create = r#"{"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"}"#;
+    let (status, body) = world.json(&world.root, "kms", CREATE, create).await;
+    assert_eq!(status, 200, "{body}");
+    let made: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let key = made["KeyMetadata"]["KeyId"].as_str().unwrap();
+    let sign =
+        |key: &str| format!(r#"{{"KeyId":"{key}","Message":"eA==","SigningAlgorithm":"ECDSA_SHA_256"}}"#);
+    assert_eq!(served(&world, "TrentService.Sign", &sign(key), 5).await, 3);
+    let mut answers = Vec::new();
+    for body in [r#"{"KeyId":7}"#, &sign("00000000-0000-4000-8000-000000000000"), "{}", "{}"] {
+        let (status, body) = world.json(&world.root, "kms", "TrentService.Sign", body).await;
+        assert_eq!(status, 400);
+        answers.push(body.contains("ThrottlingException"));
+    }
+    assert_eq!(answers, [false, false, true, true]);
+    // Neither has anything to do with what else there is.
+    let random = r#"{"NumberOfBytes":1}"#;
+    assert_eq!(served(&world, "TrentService.GenerateRandom", random, 5).await, 2);
+    world.pass(1_000);
+    assert_eq!(served(&world, "TrentService.Sign", &sign(key), 5).await, 3);
+    let records = world.records("Sign").await;
+    let throttled = records.iter().filter(|record| record["errorCode"] == "ThrottlingException").count();
+    assert_eq!(throttled, 2 + 2 + 2);
+}
+
 #[tokio::test]
 async fn a_call_that_is_run_again_counts_once() {
     let world = World::with_quotas(&[], None);

@@ -9,6 +9,8 @@ use wire::{OperationModel, Protocol, Rejection, ServiceModel, Unit};
 pub(crate) struct Made {
     pub(crate) model: &'static ServiceModel,
     pub(crate) quotas: &'static ServiceQuotas,
+    /// What it calls a defect, and says of it.
+    pub(crate) internal: Option<(&'static str, &'static str)>,
     pub(crate) run: fn(&str, &mut Cx<'_>) -> Result<(), Fault>,
 }
 
@@ -27,6 +29,10 @@ impl Service for Made {
 
     fn quotas(&self) -> &'static ServiceQuotas {
         self.quotas
+    }
+
+    fn internal_error(&self) -> Option<(&'static str, &'static str)> {
+        self.internal
     }
 }
 

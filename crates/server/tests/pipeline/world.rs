@@ -108,6 +108,13 @@ impl World {
         read(&mut Tx::begin(&self.store, &self.keyring))
     }
 
+    /// Writes what no call wrote.
+    pub(crate) fn write(&self, write: impl FnOnce(&mut Tx<'_>)) {
+        let mut tx = Tx::begin(&self.store, &self.keyring);
+        write(&mut tx);
+        self.store.commit_blocking(tx.into_txn()).unwrap();
+    }
+
     pub(crate) fn pass(&self, ms: i64) {
         self.time.fetch_add(ms, Ordering::Relaxed);
     }

@@ -5,18 +5,20 @@ use crate::cluster::{Claim, Cluster};
 use crate::errors::{self, invalid};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hsm::{HsmError, Identity, PublicKey, Token};
+use hsm::{HsmError, Identity, PublicKey, SETUP_MAX, Token};
 use platform::{Cx, Fault};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm,
     SigningKey, date_time_ymd,
 };
+use std::sync::Arc;
 use std::time::Duration;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
+use zeroize::Zeroizing;
 
 /// The longest certificate that InitializeCluster takes, in characters.
 const CERTIFICATE_CHARS_MAX: usize = 5000;
@@ -62,8 +64,10 @@ pub(crate) fn issue(
     params.distinguished_name = name;
     params.not_before = epoch + now;
     params.not_after = epoch + now + VALID;
-    let issued = cx.aside(|| {
-        token.with_identity(so_pin, |identity| {
+    let module = Arc::clone(token.module());
+    let (token, so_pin) = (token.clone(), Zeroizing::new(so_pin.to_owned()));
+    let work = move || {
+        token.with_identity(&so_pin, |identity| {
             let signer = Signer { identity, public: rsa_public_key(identity.public()) };
             let request =
                 params.serialize_request(&signer).map(|request| block("CERTIFICATE REQUEST", request.der()));
@@ -73,7 +77,8 @@ pub(crate) fn issue(
                 _ => Err(HsmError::Nonsense),
             }
         })
-    })?;
+    };
+    let issued = cx.aside(|| module.within(SETUP_MAX, work))?;
     issued.map_err(|error| errors::device(&error))
 }
 
@@ -185,8 +190,10 @@ pub(crate) fn keep(cx: &Cx<'_>, cluster: &Cluster) -> Result<(), Fault> {
     let pem = pem("SignedCert", &claim.certificate)?;
     let subject = certificate("SignedCert", &pem)?.subject().as_raw().to_vec();
     let pin = device.so_pin(cx)?;
-    let token = device.token();
-    let kept = cx.aside(|| token.keep_certificate(&pin, &subject, &pem.contents))?;
+    let (token, certificate) = (device.token(), pem.contents);
+    let module = Arc::clone(token.module());
+    let work = move || token.keep_certificate(&pin, &subject, &certificate);
+    let kept = cx.aside(|| module.within(SETUP_MAX, work))?;
     kept.map_err(|error| errors::device(&error))
 }
 

@@ -1,7 +1,7 @@
 //! The devices that the operator gives, and the tokens in them.
 
 use crate::errors;
-use hsm::{HsmError, Module, Token};
+use hsm::{HsmError, Module, SETUP_MAX, Token, USE_MAX};
 use platform::{Cx, Fault, SealedSecret, Table, ids};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -94,12 +94,17 @@ pub(crate) fn take(
     let found = cx.aside(|| {
         for device in devices {
             let module = Module::at(&device.module);
-            // Run again, it finds the token that it made; its label is the cluster's id.
-            let token = match Token::labelled(&module, cluster)? {
-                Some(token) => Some(token),
-                None => Token::initialize(&module, &device.slots, cluster, &pin)?,
-            };
-            module.rest();
+            let (asked, slots) = (Arc::clone(&module), device.slots.clone());
+            let (cluster, pin) = (cluster.to_owned(), pin.clone());
+            let token = module.within(SETUP_MAX, move || {
+                // Run again, it finds the token that it made; its label is the cluster's id.
+                let token = match Token::labelled(&asked, &cluster)? {
+                    Some(token) => Some(token),
+                    None => Token::initialize(&asked, &slots, &cluster, &pin)?,
+                };
+                asked.rest();
+                Ok(token)
+            })?;
             if token.is_some() {
                 return Ok(token);
             }
@@ -118,8 +123,12 @@ pub(crate) fn any_free(cx: &mut Cx<'_>, devices: &[DeviceSettings]) -> Result<bo
     let free = cx.aside(|| {
         devices.iter().any(|device| {
             let module = Module::at(&device.module);
-            let free = Token::any_free(&module, &device.slots);
-            module.rest();
+            let (asked, slots) = (Arc::clone(&module), device.slots.clone());
+            let free = module.within(USE_MAX, move || {
+                let free = Token::any_free(&asked, &slots);
+                asked.rest();
+                free
+            });
             free.unwrap_or(false)
         })
     })?;
@@ -131,7 +140,9 @@ pub(crate) fn any_free(cx: &mut Cx<'_>, devices: &[DeviceSettings]) -> Result<bo
 pub(crate) fn give_back(cx: &mut Cx<'_>, device: &Device) -> Result<(), Fault> {
     let pin = device.so_pin(cx)?;
     let token = device.token();
-    if cx.aside(|| token.erase(&pin, FREE_LABEL))?.is_ok() {
+    let module = Arc::clone(token.module());
+    let erased = cx.aside(|| module.within(SETUP_MAX, move || token.erase(&pin, FREE_LABEL)))?;
+    if erased.is_ok() {
         let free = Free { module: device.module.clone(), so_pin: Arc::clone(&device.so_pin) };
         FREE.put(&mut cx.tx, &[&device.serial], &free)?;
     }

@@ -3,6 +3,9 @@
 use hsm::HsmError;
 use platform::Fault;
 
+/// Something failed that the caller can do nothing about.
+pub(crate) const INTERNAL: &str = "CloudHsmInternalFailureException";
+
 pub(crate) fn invalid(message: impl Into<String>) -> Fault {
     Fault::new("CloudHsmInvalidRequestException", message)
 }
@@ -23,5 +26,5 @@ pub(crate) fn service(message: impl Into<String>) -> Fault {
 /// A device failed. The caller learns only that it did.
 pub(crate) fn device(error: &HsmError) -> Fault {
     let message = "The hardware security module failed. The request can be retried.";
-    Fault::new("CloudHsmInternalFailureException", message).context(error.to_string())
+    Fault::new(INTERNAL, message).context(error.to_string())
 }

@@ -5,7 +5,9 @@ use crate::api::{ClusterState, HsmState, InitializeClusterRequest, InitializeClu
 use crate::cluster::{Cluster, find, wrong_state};
 use crate::errors::invalid;
 use crate::{CloudHsm, certificates, settle};
+use hsm::USE_MAX;
 use platform::{Cx, Fault, Handle};
+use std::sync::Arc;
 
 impl Handle<ops::InitializeCluster> for CloudHsm {
     fn handle(
@@ -38,12 +40,14 @@ pub(crate) fn look(cx: &mut Cx<'_>, cluster: &mut Cluster) -> Result<(), Fault> 
     }
     let token = device.token();
     // A device that does not answer now tells nothing: the cluster stays as it is.
-    let has_user = cx.aside(|| {
-        let flags = token.flags(true);
-        token.module().rest();
-        flags.is_ok_and(|flags| flags.has_user)
+    let flags = cx.aside(|| {
+        Arc::clone(token.module()).within(USE_MAX, move || {
+            let flags = token.flags(true);
+            token.module().rest();
+            flags
+        })
     })?;
-    if has_user {
+    if flags.is_ok_and(|flags| flags.has_user) {
         cluster.state = ClusterState::Active;
         cluster.put(cx)?;
     }

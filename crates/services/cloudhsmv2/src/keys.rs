@@ -4,7 +4,7 @@ use crate::CloudHsm;
 use crate::api::ClusterState;
 use crate::cluster::get;
 use crate::initialize::look;
-use hsm::{HsmError, Token};
+use hsm::{HsmError, Token, USE_MAX};
 use platform::{
     Absent, Cluster, Clusters, Cx, DeviceError, Fault, Home, KeyDevice, KeyUse, SealedSecret, Trouble,
 };
@@ -45,7 +45,7 @@ impl Clusters for CloudHsm {
 }
 
 /// The keys in a token.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Keys {
     token: Token,
     password: SealedSecret,
@@ -61,6 +61,15 @@ impl Keys {
         self.password.open().map_err(|fault| HsmError::Pin(fault.for_operator()))
     }
 
+    /// Asks the token, which gets its own copy of what is asked: it may still be at it when nobody waits any more.
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, HsmError> + Send + 'static,
+    ) -> Result<T, DeviceError> {
+        let keys = self.clone();
+        self.told(self.token.module().within(USE_MAX, move || work(&keys)))
+    }
+
     fn told<T>(&self, result: Result<T, HsmError>) -> Result<T, DeviceError> {
         result.map_err(|error| {
             let trouble = match &error {
@@ -74,6 +83,7 @@ impl Keys {
                 HsmError::NoUser => Trouble::UserNotFound,
                 HsmError::NoKey(_) => Trouble::KeyNotFound,
                 HsmError::Refused => Trouble::InvalidCiphertext,
+                HsmError::TimedOut => Trouble::TimedOut,
                 other if other.is_out_of_reach() => Trouble::NotReachable,
                 _ => Trouble::Internal,
             };
@@ -85,22 +95,30 @@ impl Keys {
 impl KeyDevice for Keys {
     fn connect(&self, _: &KeyUse<'_>) -> Result<(), DeviceError> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(self.password.sealed());
-        self.token.log_out();
-        // What its owner changed by other means is seen from here on.
-        let connected = self.token.flags(true).and_then(|_| self.token.log_in(&|| self.pin()));
-        self.told(connected)
+        self.ask(|keys| {
+            keys.token.log_out();
+            // What its owner changed by other means is seen from here on.
+            keys.token.flags(true)?;
+            keys.token.log_in(&|| keys.pin())
+        })
     }
 
     fn disconnect(&self) {
-        self.token.log_out();
+        // One that does not answer logs out when it does again.
+        let _done = self.ask(|keys| {
+            keys.token.log_out();
+            Ok(())
+        });
     }
 
     fn add_key(&self, _: &KeyUse<'_>, key: &str) -> Result<(), DeviceError> {
-        self.told(self.token.add_key(&|| self.pin(), key))
+        let key = key.to_owned();
+        self.ask(move |keys| keys.token.add_key(&|| keys.pin(), &key))
     }
 
     fn remove_key(&self, _: &KeyUse<'_>, key: &str) -> Result<(), DeviceError> {
-        self.told(self.token.remove_key(&|| self.pin(), key))
+        let key = key.to_owned();
+        self.ask(move |keys| keys.token.remove_key(&|| keys.pin(), &key))
     }
 
     fn encrypt(
@@ -110,7 +128,8 @@ impl KeyDevice for Keys {
         aad: &[u8],
         plaintext: &[u8],
     ) -> Result<Vec<u8>, DeviceError> {
-        self.told(self.token.encrypt(&|| self.pin(), key, aad, plaintext))
+        let (key, aad, plaintext) = (key.to_owned(), aad.to_vec(), Zeroizing::new(plaintext.to_vec()));
+        self.ask(move |keys| keys.token.encrypt(&|| keys.pin(), &key, &aad, &plaintext))
     }
 
     fn decrypt(
@@ -120,10 +139,14 @@ impl KeyDevice for Keys {
         aad: &[u8],
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, DeviceError> {
-        self.told(self.token.decrypt(&|| self.pin(), key, aad, ciphertext))
+        let (key, aad, ciphertext) = (key.to_owned(), aad.to_vec(), ciphertext.to_vec());
+        self.ask(move |keys| keys.token.decrypt(&|| keys.pin(), &key, &aad, &ciphertext))
     }
 
     fn random(&self, _: &KeyUse<'_>, out: &mut [u8]) -> Result<(), DeviceError> {
-        self.told(self.token.random(&|| self.pin(), out))
+        let mut bytes = Zeroizing::new(vec![0; out.len()]);
+        let drawn = self.ask(move |keys| keys.token.random(&|| keys.pin(), &mut bytes).map(|()| bytes))?;
+        out.copy_from_slice(&drawn);
+        Ok(())
     }
 }

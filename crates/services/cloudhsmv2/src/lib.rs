@@ -83,6 +83,10 @@ impl Service for CloudHsm {
         &quotas::QUOTAS
     }
 
+    fn internal_error(&self) -> Option<(&'static str, &'static str)> {
+        Some((errors::INTERNAL, "An internal failure occurred. The request can be retried."))
+    }
+
     fn due(&self, cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
         match timer.task.as_str() {
             settle::TASK => self.settle(cx, timer),

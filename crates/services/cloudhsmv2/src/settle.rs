@@ -7,8 +7,10 @@ use crate::certificates;
 use crate::cluster::{CLUSTERS, Cluster};
 use crate::devices::{self, Device};
 use crate::errors;
+use hsm::USE_MAX;
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Timer};
+use std::sync::Arc;
 
 /// The task of the timers that bring a cluster from one state to the next.
 pub(crate) const TASK: &str = "settle-cluster";
@@ -110,7 +112,8 @@ impl CloudHsm {
     fn prepare(&self, cx: &mut Cx<'_>, cluster: &mut Cluster) -> Result<(), Fault> {
         if let Some(device) = &cluster.device {
             let token = device.token();
-            let answer = cx.aside(|| token.flags(false))?;
+            let module = Arc::clone(token.module());
+            let answer = cx.aside(|| module.within(USE_MAX, move || token.flags(false)))?;
             return answer.map(drop).map_err(|error| errors::device(&error));
         }
         let officer = cluster.officer.clone();

@@ -165,4 +165,10 @@ impl Service for Iam {
     fn quotas(&self) -> &'static ServiceQuotas {
         &quotas::QUOTAS
     }
+
+    fn internal_error(&self) -> Option<(&'static str, &'static str)> {
+        // API Reference, "Errors" of most operations.
+        let message = "The request processing has failed because of an unknown error, exception or failure.";
+        Some(("ServiceFailureException", message))
+    }
 }

@@ -71,8 +71,10 @@ impl Handle<ops::UpdateAlias> for Kms {
         state::LABEL.require(&found.key)?;
         let (account, region, now) = (cx.account(), cx.region(), cx.now().0);
         if old.id != found.key.id {
-            if old.usage != found.key.usage {
-                return Err(validation("The current and the new KMS key must have the same key usage."));
+            if old.usage != found.key.usage || old.is_pair() != found.key.is_pair() {
+                return Err(validation(
+                    "The current and the new KMS key must have the same type and key usage.",
+                ));
             }
             let mut old = (*old).clone();
             old.aliases.retain(|other| other != name);

@@ -10,7 +10,7 @@ use crate::context::{NO_PAIRS, Pairs};
 use crate::cryptographic::{Operation, Request, unexpected};
 use crate::errors::{dry_run, unsupported};
 use crate::recipient::{Recipient, Secret};
-use crate::{ciphertext, kinds};
+use crate::{ciphertext, kinds, quotas};
 use keyring::MaterialSpec;
 use platform::{Cx, Fault, Handle};
 use primitives::KeyPair;
@@ -37,6 +37,7 @@ struct Made {
 impl Wanted<'_> {
     fn make(&self, cx: &mut Cx<'_>, recipient: Option<&Recipient>) -> Result<Made, Fault> {
         let (spec, pairs) = (self.spec, self.pairs.unwrap_or(&NO_PAIRS));
+        quotas::count_pair(cx, spec)?;
         let algorithm = EncryptionAlgorithmSpec::SymmetricDefault;
         let request = Request {
             key_id: self.key_id,

@@ -5,7 +5,7 @@ use crate::api::{
     MacAlgorithmSpec, SigningAlgorithmSpec,
 };
 use crate::key::Key;
-use crate::{last_usage, state};
+use crate::{last_usage, quotas, state};
 use keyring::MaterialSpec;
 use platform::{Cx, Fault};
 use primitives::{EncryptionAlgorithm, Hash, MacSpec, PairSpec, SignatureAlgorithm};
@@ -205,6 +205,7 @@ impl Key {
         operation: &str,
         algorithm: A,
     ) -> Result<(), Fault> {
+        quotas::count_use(cx, self, operation)?;
         state::USE.require(self)?;
         let (usage, spec) = (self.usage.0, self.spec.0);
         let message = if usage != A::USAGE {

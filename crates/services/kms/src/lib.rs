@@ -18,6 +18,7 @@
 //! kms/closed-shreds [shred]
 //! kms/stores       [account, region, store id]                      the custom key store
 //! kms/stored-keys  [account, region, store id, name in the store]   the KMS key that lies there
+//! kms/orphans      [account, region, store id, name in the store]   what is to be removed there
 //! ```
 //!
 //! `CIPHERTEXT.md` describes the ciphertexts byte by byte.
@@ -159,6 +160,13 @@ impl Service for Kms {
         &quotas::QUOTAS
     }
 
+    fn internal_error(&self) -> Option<(&'static str, &'static str)> {
+        // API Reference, "Errors" of every operation.
+        let message =
+            "The request was rejected because an internal exception occurred. The request can be retried.";
+        Some(("KMSInternalException", message))
+    }
+
     /// Cryptographic operations are read-only events, and KMS records response elements of changes only (KMS Developer Guide,
     /// "Examples of AWS KMS log entries").
     fn trail(&self, operation: &str) -> TrailFacts {
@@ -188,6 +196,7 @@ impl Service for Kms {
         match timer.task.as_str() {
             stores::CONNECT => stores::connect_due(cx, timer),
             deletion::TASK => deletion::due(cx, timer),
+            stores::orphans::TASK => stores::orphans::due(cx, timer),
             stores::DISCONNECT => stores::disconnect_due(cx, timer),
             rotation::TASK => rotation::due(cx, timer),
             import::TASK => import::due(cx, timer),

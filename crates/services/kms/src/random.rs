@@ -4,7 +4,7 @@ use crate::api::{GenerateRandomRequest, GenerateRandomResponse, ops};
 use crate::authorize::access;
 use crate::errors::validation;
 use crate::recipient::Secret;
-use crate::{Kms, stores};
+use crate::{Kms, quotas, stores};
 use platform::{Cx, Fault, Handle};
 use wire::Blob;
 
@@ -20,6 +20,7 @@ impl Handle<ops::GenerateRandom> for Kms {
             Some(recipient) => recipient.add_to(access),
             None => access,
         })?;
+        quotas::count_random(cx)?;
         let number = input.number_of_bytes.and_then(|number| usize::try_from(number).ok());
         let number = number.ok_or_else(|| validation("NumberOfBytes is required."))?;
         let mut plaintext = Blob(vec![0; number]);

@@ -15,7 +15,7 @@ use crate::keys::New;
 use crate::limits::RELATED_KEYS;
 use crate::material::Material;
 use crate::names::{Takes, find, key_arn};
-use crate::{Kms, deletion, rotation, state, tags};
+use crate::{Kms, deletion, quotas, rotation, state, tags};
 use platform::trail::{Resource, ServiceEvent};
 use platform::{Cx, Fault, Handle};
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,7 @@ impl Handle<ops::ReplicateKey> for Kms {
             tags: input.tags.as_deref().unwrap_or_default(),
         };
         new.authorize(cx)?;
+        quotas::count_elsewhere(cx, "CreateKey", region, 2)?;
         let arn = key_arn(region, &primary.account, &primary.id);
         if *region == regions.primary || !regions.replicas.insert(region.clone()) {
             return Err(Fault::new("AlreadyExistsException", format!("Key {arn} already exists")));
@@ -140,6 +141,7 @@ impl Handle<ops::UpdatePrimaryRegion> for Kms {
         }
         let mut new = related(cx, &old, region)?;
         Use::of_key(&new, ACTION).with("kms:PrimaryRegion", region.as_str()).authorize(cx)?;
+        quotas::count_elsewhere(cx, "UpdatePrimaryRegion", region, 1)?;
         state::UPDATE_PRIMARY.require(&new)?;
         regions.replicas.insert(std::mem::replace(&mut regions.primary, region.clone()));
         rotation::pause(cx, &old);

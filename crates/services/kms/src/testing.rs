@@ -10,8 +10,8 @@ use crate::key::{KEYS, Key, State};
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::trail::ServiceEvent;
 use platform::{
-    AccessKey, Call, Caller, Cx, Directory, Env, Fault, Handle, Permissions, Principal, Role, Service as _,
-    Session, Timer, Tx,
+    AccessKey, Call, Caller, Counted, Cx, Directory, Env, Fault, Handle, Meter, Permissions, Principal, Role,
+    Service as _, Session, Timer, Tx, Whose,
 };
 use policy::{Policy, PolicyKind};
 use primitives::{EncryptionAlgorithm, PairSpec, PublicKey};
@@ -37,7 +37,27 @@ pub(crate) struct World {
     events: RefCell<Vec<ServiceEvent>>,
     source: RefCell<Option<String>>,
     via: Cell<Option<&'static str>>,
+    pub(crate) tally: Tally,
     _directory: tempfile::TempDir,
+}
+
+/// What calls were counted against; one quota may be used up.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) taken: Mutex<Vec<String>>,
+    pub(crate) used_up: Mutex<&'static str>,
+}
+
+impl Meter for Tally {
+    fn take(&self, service: &str, quota: &str, whose: Whose<'_>, calls: u32) -> bool {
+        assert_eq!(service, "kms");
+        let of = match whose {
+            Whose::Caller => String::new(),
+            Whose::Region(name) | Whose::Resource(name) => format!(" of {name}"),
+        };
+        self.taken.lock().unwrap().push(format!("{quota}{of} {calls}"));
+        *self.used_up.lock().unwrap() != quota
+    }
 }
 
 /// IAM, as far as KMS sees it: principals by ARN.
@@ -79,6 +99,7 @@ impl World {
             events: RefCell::default(),
             source: RefCell::default(),
             via: Cell::default(),
+            tally: Tally::default(),
             _directory: directory,
         }
     }
@@ -178,7 +199,7 @@ impl World {
     {
         let call = self.call_facts();
         let tx = Tx::begin(&self.store, &self.env.keyring);
-        let mut cx = Cx::new(tx, &self.env, &call, caller);
+        let mut cx = Cx::new(tx, &self.env, &call, caller).metered(&self.tally, Counted::default());
         if let Some(arn) = &*self.source.borrow() {
             cx.set_source_arn(arn);
         }

@@ -7,7 +7,7 @@ mod iam;
 pub mod kms;
 pub mod policy;
 
-pub use kms::{Key, State};
+pub use kms::{Due, Key, State};
 
 use crate::action::{Action, Signature};
 use policy::{Document, Party};
@@ -90,12 +90,14 @@ impl Model {
         if call.action.is_of_kms() { self.predict_kms(&who, call) } else { self.predict_iam(&who, call) }
     }
 
-    /// Takes over the effect of a call that succeeded. `response` is the record's `responseElements`.
-    pub fn apply(&mut self, call: &Call, response: &Value) {
+    /// Takes over the effect of a call that succeeded. `response` is the record's `responseElements`. Gives the names of the events
+    /// that the service records beside the call.
+    pub fn apply(&mut self, call: &Call, response: &Value) -> Vec<&'static str> {
         if call.action.is_of_kms() {
-            self.apply_kms(call, response);
+            self.apply_kms(call, response)
         } else {
             self.apply_iam(call, response);
+            Vec::new()
         }
     }
 

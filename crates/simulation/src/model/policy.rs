@@ -1,6 +1,6 @@
 //! Policies as the model knows them: a list of statements, gone through one by one.
 
-use crate::world::{ACCOUNT, REGION};
+use crate::world::{ACCOUNT, AWAY, REGION};
 use serde_json::{Value, json};
 
 /// Sets of actions that statements name.
@@ -11,10 +11,10 @@ const ACTIONS: [&[&str]; 10] = [
     &["kms:Describe*", "kms:List*", "kms:Get*"],
     &["kms:CreateKey", "kms:*Alias", "kms:TagResource", "KMS:putkeypolicy"],
     &["kms:CreateGrant", "kms:Re?okeGrant", "kms:RetireGrant"],
-    &["kms:Decrypt"],
+    &["kms:Decrypt", "kms:Sign", "kms:*Mac", "kms:ReplicateKey"],
     &["iam:*"],
     &["iam:*AccessKey", "iam:CreateUser", "iam:PutUserPolicy"],
-    &["sts:*", "kms:EnableKey*", "kms:*Deletion"],
+    &["sts:*", "kms:EnableKey*", "kms:*Deletion", "kms:*Import*", "kms:UpdatePrimaryRegion"],
 ];
 
 /// Whom a statement of a key policy, a trust policy or a grant names.
@@ -121,8 +121,28 @@ pub fn policy_arn(name: &str) -> String {
 }
 
 /// A key's ARN.
-pub fn key_arn(id: &str) -> String {
-    format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}")
+pub fn key_arn(name: &str) -> String {
+    let (id, region) = place(name);
+    format!("arn:aws:kms:{region}:{ACCOUNT}:key/{id}")
+}
+
+/// The id of a key, and its region: a key that is not in [`REGION`] is named `id@region` throughout.
+pub fn place(name: &str) -> (&str, &str) {
+    name.split_once('@').unwrap_or((name, REGION))
+}
+
+/// The name of the key of this ARN.
+pub fn name_of(arn: &str) -> String {
+    let id = arn.rsplit('/').next().unwrap_or_default();
+    if arn.contains(AWAY) { format!("{id}@{AWAY}") } else { id.to_owned() }
+}
+
+/// The name of the key of the same id in the other region.
+pub fn twin(name: &str) -> String {
+    match place(name) {
+        (id, REGION) => format!("{id}@{AWAY}"),
+        (id, _) => id.to_owned(),
+    }
 }
 
 /// The ARN of an alias, `alias/…`.

@@ -7,6 +7,8 @@ mod crash;
 mod damage;
 mod forge;
 mod image;
+
+mod losers;
 mod notes;
 mod parallel;
 mod stats;

@@ -1,7 +1,7 @@
 //! ConnectCustomKeyStore and DisconnectCustomKeyStore, and what they set timers for.
 
 use super::create::{require_active, require_zones};
-use super::{Backing, Connection, STORES, Store, find, trouble, use_of};
+use super::{Backing, Connection, STORES, Store, find, orphans, trouble, use_of};
 use crate::Kms;
 use crate::api::{
     ConnectCustomKeyStoreRequest, ConnectCustomKeyStoreResponse, DisconnectCustomKeyStoreRequest,
@@ -88,6 +88,9 @@ pub(crate) fn connect_due(cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
         Ok(()) => Connection::Connected,
         Err(error) => Connection::Failed(Text(trouble::of_connection(&error, store.kind()))),
     };
+    if state == Connection::Connected {
+        orphans::resume(cx, &store)?;
+    }
     settle(cx, &store, state, "ConnectCustomKeyStore")
 }
 

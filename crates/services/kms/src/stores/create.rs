@@ -2,7 +2,7 @@
 
 use super::keys::has_keys;
 use super::proxy::{self, Uri};
-use super::{Backing, Connection, STORES, Store, all, find, misfit, trouble, use_of};
+use super::{Backing, Connection, STORES, Store, all, find, misfit, orphans, trouble, use_of};
 use crate::Kms;
 use crate::api::{
     CreateCustomKeyStoreRequest, CreateCustomKeyStoreResponse, CustomKeyStoreType,
@@ -212,6 +212,7 @@ impl Handle<ops::DeleteCustomKeyStore> for Kms {
             let message = format!("The custom key store {} contains KMS keys.", store.id);
             return Err(Fault::new("CustomKeyStoreHasCMKsException", message));
         }
+        orphans::forget(cx, &store)?;
         STORES.delete(&mut cx.tx, &[&store.account, &store.region, &store.id]);
         Ok(DeleteCustomKeyStoreResponse {})
     }

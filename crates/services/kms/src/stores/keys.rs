@@ -1,6 +1,6 @@
 //! KMS keys in custom key stores.
 
-use super::{Connection, STORES, Store, find, trouble, use_of};
+use super::{Connection, STORES, Store, find, orphans, trouble, use_of};
 use crate::api::{CreateKeyRequest, CustomKeyStoreType, KeySpec, OriginType};
 use crate::errors::{unsupported, validation};
 use crate::key::Key;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// `[account, region, store id, name in the store]`: which KMS key it is.
-const STORED: Table<String> = Table::new("kms/stored-keys");
+pub(super) const STORED: Table<String> = Table::new("kms/stored-keys");
 
 /// Where a key lies outside of KMS.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ pub(crate) fn place(
 }
 
 /// Has a new key made where it belongs, and gives the key the way to it. This is the last that CreateKey does, as a device does not take it
-/// back; run again, it finds the key that it made.
+/// back; run again, it finds the key that it made. If the call fails for good, the key is an orphan.
 pub(crate) fn take_place(cx: &mut Cx<'_>, key: Key) -> Result<Key, Fault> {
     let Some(placed) = &key.placed else { return Ok(key) };
     let store = store_of(cx, &key, placed)?;
@@ -122,6 +122,10 @@ pub(crate) fn take_place(cx: &mut Cx<'_>, key: Key) -> Result<Key, Fault> {
     }
     let path = [key.account.as_str(), &key.region, &placed.store, &placed.name];
     STORED.put(&mut cx.tx, &path, &key.id)?;
+    if store.cluster().is_some() {
+        orphans::expect(cx, &store, &placed.name)?;
+        orphans::adopt(cx, &store, &placed.name);
+    }
     let principal = cx.caller().principal.arn();
     let of = use_of(cx, "CreateKey", &principal, Some(&key.arn));
     cx.aside(|| device.add_key(&of, &placed.name))?
@@ -136,19 +140,15 @@ pub(crate) fn take_place(cx: &mut Cx<'_>, key: Key) -> Result<Key, Fault> {
     })
 }
 
-/// Removes a key that is deleted from its store: at AWS as here that is tried, and a key that a device keeps is an orphan there.
+/// Takes a key that is deleted out of its store. What a device keeps is removed when it can be.
 pub(crate) fn remove(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
     let Some(placed) = &key.placed else { return Ok(()) };
     STORED.delete(&mut cx.tx, &[&key.account, &key.region, &placed.store, &placed.name]);
     let store = store_of(cx, key, placed)?;
-    if store.kind() != CustomKeyStoreType::AwsCloudhsm || store.state != Connection::Connected {
-        return Ok(());
+    match store.cluster() {
+        Some(_) => orphans::leave(cx, &store, &placed.name),
+        None => Ok(()),
     }
-    let device = store.device(cx)?;
-    let principal = cx.caller().principal.arn();
-    let of = use_of(cx, "DeleteKey", &principal, Some(&key.arn));
-    let _orphaned = cx.aside(|| device.remove_key(&of, &placed.name))?;
-    Ok(())
 }
 
 pub(super) fn has_keys(cx: &mut Cx<'_>, store: &Store) -> Result<bool, Fault> {

@@ -7,6 +7,7 @@ mod connect;
 mod create;
 mod describe;
 mod keys;
+pub(crate) mod orphans;
 mod proxy;
 mod trouble;
 mod update;
@@ -18,6 +19,7 @@ use crate::api::{
     ConnectionErrorCodeType, ConnectionStateType, CustomKeyStoreType, XksProxyConnectivityType,
 };
 use crate::errors::validation;
+use crate::quotas;
 use crate::text::Text;
 use platform::{Cx, Fault, Home, KeyDevice, KeyUse, Proxy, SealedSecret, Table};
 use serde::{Deserialize, Serialize};
@@ -177,6 +179,7 @@ pub(crate) fn random(cx: &mut Cx<'_>, id: &str, out: &mut [u8]) -> Result<(), Fa
         let message = format!("{id} is an external key store, which is not valid for GenerateRandom.");
         return Err(crate::errors::unsupported(message));
     }
+    quotas::count_store(cx, id)?;
     let device = store.connected(cx)?;
     let principal = cx.caller().principal.arn();
     let of = use_of(cx, "GenerateRandom", &principal, None);

@@ -82,6 +82,9 @@ pub(super) fn of_random(error: &DeviceError) -> Fault {
 pub(super) fn of_use(error: &DeviceError, kind: CustomKeyStoreType) -> Fault {
     match (error.trouble, kind) {
         (Trouble::InvalidCiphertext, CustomKeyStoreType::AwsCloudhsm) => invalid_ciphertext(),
+        (Trouble::TimedOut, CustomKeyStoreType::AwsCloudhsm) => {
+            told("DependencyTimeoutException", error, kind)
+        }
         _ => told("KMSInvalidStateException", error, kind),
     }
 }

@@ -1,6 +1,7 @@
 use super::{denied, refused};
 use crate::api::{
-    CreateAliasRequest, DeleteAliasRequest, DescribeKeyRequest, ListAliasesRequest, UpdateAliasRequest, ops,
+    CreateAliasRequest, DeleteAliasRequest, DescribeKeyRequest, KeySpec, KeyUsageType, ListAliasesRequest,
+    UpdateAliasRequest, ops,
 };
 use crate::testing::{ACCOUNT, OTHER, REGION, START, World, allow};
 use platform::{Caller, Fault};
@@ -52,6 +53,24 @@ fn an_alias_moves_from_key_to_key() {
     refused(world.call::<ops::DeleteAlias>(&root, delete), "NotFoundException", &gone);
     let update = UpdateAliasRequest { alias_name: "alias/x".to_owned(), target_key_id: b };
     refused(world.call::<ops::UpdateAlias>(&root, update), "NotFoundException", &gone);
+}
+
+/// API Reference, UpdateAlias: a key of another type or usage needs a new alias.
+#[test]
+fn an_alias_stays_with_its_kind_of_key() {
+    let world = World::new();
+    let root = world.root();
+    let (symmetric, signing) = (world.key(), world.key_of(KeySpec::EccNistP256, KeyUsageType::SignVerify));
+    let encrypting = world.key_of(KeySpec::Sm2, KeyUsageType::EncryptDecrypt);
+    create(&world, &root, "alias/x", &symmetric).unwrap();
+    for other in [signing, encrypting] {
+        let update = UpdateAliasRequest { alias_name: "alias/x".to_owned(), target_key_id: other };
+        refused(
+            world.call::<ops::UpdateAlias>(&root, update),
+            "ValidationException",
+            "The current and the new KMS key must have the same type and key usage.",
+        );
+    }
 }
 
 #[test]

@@ -129,7 +129,9 @@ fn reach(operation: &'static str, error: &str) -> Option<Reached> {
             let message = format!("{wrong} origin is AWS_KMS which is not valid for this operation.");
             with(json!({ "KeyId": wrong }), &message)
         }
-        ("UnsupportedOperationException", _) if operation.contains("Rotat") => {
+        ("UnsupportedOperationException", _)
+            if operation.contains("Rotat") && operation != "GetKeyRotationStatus" =>
+        {
             let wrong = scene.world.key_of(KeySpec::EccNistP256, KeyUsageType::SignVerify);
             let message = format!("{wrong} key spec is ECC_NIST_P256 which is not valid for this operation.");
             with(json!({ "KeyId": wrong }), &message)
@@ -187,16 +189,34 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("CustomKeyStoreNameInUseException", ALL, STORES),
     ("CustomKeyStoreNotFoundException", &["CreateKey"], STORES),
     ("CustomKeyStoreNotFoundException", &["GenerateRandom"], include_str!("encryption.rs")),
-    ("DependencyTimeoutException", &["CreateKey", "GenerateRandom"], STORES),
+    (
+        "DependencyTimeoutException",
+        &[
+            "CreateKey",
+            "Decrypt",
+            "Encrypt",
+            "GenerateDataKey",
+            "GenerateDataKeyWithoutPlaintext",
+            "GenerateRandom",
+            "ReEncrypt",
+        ],
+        STORES,
+    ),
     ("IncorrectKeyMaterialException", ALL, include_str!("import.rs")),
     ("IncorrectTrustAnchorException", ALL, STORES),
-    ("KMSInternalException", &["CreateKey", "GenerateRandom"], STORES),
+    ("KMSInternalException", ALL, include_str!("../../../../server/tests/pipeline/guard.rs")),
     ("LimitExceededException", &["CreateCustomKeyStore"], STORES),
     ("LimitExceededException", &["CreateGrant"], include_str!("grants.rs")),
     ("LimitExceededException", &["RotateKeyOnDemand"], include_str!("rotation.rs")),
     (
         "UnsupportedOperationException",
-        &["CreateKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateRandom"],
+        &[
+            "CreateKey",
+            "GenerateDataKeyPair",
+            "GenerateDataKeyPairWithoutPlaintext",
+            "GenerateRandom",
+            "GetKeyRotationStatus",
+        ],
         STORES,
     ),
     ("XksKeyAlreadyInUseException", ALL, STORES),
@@ -219,9 +239,8 @@ const CANNOT: &[(&str, &[&str], &str)] = &[
     (
         "DependencyTimeoutException",
         ALL,
-        "nothing but a key store's device can time out, and its keys are in an invalid state then",
+        "nothing but a key store's device can time out, and others are not asked",
     ),
-    ("KMSInternalException", ALL, "a fault of the service itself is InternalFailure of the wire protocol"),
     (
         "KeyUnavailableException",
         ALL,

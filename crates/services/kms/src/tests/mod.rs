@@ -11,6 +11,7 @@ mod import;
 mod keys;
 mod managed;
 mod policies;
+mod quotas;
 mod regions;
 mod rotation;
 mod scene;

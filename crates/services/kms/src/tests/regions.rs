@@ -253,6 +253,40 @@ fn replicas_rotate_with_their_primary() {
     assert_eq!(decrypt(&world, &there).0, third);
 }
 
+/// The time of a rotation passes while neither the primary nor its replica is enabled: it is the primary that rotates, once it is.
+#[test]
+fn a_replica_that_is_enabled_does_not_rotate_by_itself() {
+    let world = World::new();
+    let root = world.root();
+    let switch = |key: &str, region, on: bool| {
+        world.go_to(region);
+        let key_id = key.to_owned();
+        if on {
+            world.call::<ops::EnableKey>(&root, EnableKeyRequest { key_id }).map(drop).unwrap();
+        } else {
+            world.call::<ops::DisableKey>(&root, DisableKeyRequest { key_id }).map(drop).unwrap();
+        }
+    };
+    let primary = world.multi_region_key();
+    enable_rotation(&world, &primary).unwrap();
+    let replica = world.replicate(&primary, OTHER_REGION);
+    switch(&replica, OTHER_REGION, false);
+    switch(&primary, REGION, false);
+    world.wait(91 * DAY);
+    world.run_timers();
+    world.events();
+    switch(&replica, OTHER_REGION, true);
+    assert!(world.events().is_empty());
+    assert_eq!(materials(&world, &replica).len(), 1);
+    let before = encrypt(&world, &replica);
+    switch(&primary, REGION, true);
+    let at_primary = materials(&world, &primary);
+    assert_eq!(at_primary.len(), 2);
+    assert_eq!(decrypt(&world, &before).1, at_primary[0].0);
+    world.go_to(OTHER_REGION);
+    assert_eq!(materials(&world, &replica), at_primary);
+}
+
 #[test]
 fn another_primary() {
     let world = World::new();

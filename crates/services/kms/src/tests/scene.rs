@@ -5,7 +5,7 @@ use crate::api::{self, CreateKeyRequest, KeySpec, KeyUsageType, MODEL, OriginTyp
 use crate::key::State;
 use crate::testing::{ACCOUNT, OTHER_REGION, World};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use platform::{AnyOperation, Caller, Cx, Fault, Service as _, Tx};
+use platform::{AnyOperation, Caller, Counted, Cx, Fault, Service as _, Tx};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use wire::Protocol;
@@ -211,7 +211,8 @@ impl World {
         let decoded = operation.decode(Protocol::Json11, &MODEL, &parts, body.as_bytes());
         let decoded = decoded.unwrap_or_else(|rejection| panic!("{input}: {}", rejection.answer().message));
         let call = self.call_facts();
-        let mut cx = Cx::new(Tx::begin(&self.store, &self.env.keyring), &self.env, &call, caller);
+        let tx = Tx::begin(&self.store, &self.env.keyring);
+        let mut cx = Cx::new(tx, &self.env, &call, caller).metered(&self.tally, Counted::default());
         let output = decoded.run(&mut cx)?;
         let (authorized, _, _, tx) = cx.finish();
         assert!(authorized, "{} succeeded without authorization", operation.model().name);

@@ -4,11 +4,14 @@ use super::{denied, refused};
 use crate::api::{self, ops};
 use crate::testing::{DAY, OTHER, World, allow};
 use crate::text::WireEnum as _;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use platform::{
     Cluster, Clusters, Cx, DeviceError, Fault, Home, KeyDevice, KeyStores, KeyUse, Proxies, Proxy,
     SealedSecret, Trouble,
 };
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 
@@ -26,6 +29,8 @@ struct Behind {
     sealed: Mutex<BTreeMap<Vec<u8>, Sealed>>,
     uses: Mutex<Vec<String>>,
     passwords: Mutex<Vec<String>>,
+    /// Keys are made, but not in time.
+    slow: AtomicBool,
 }
 
 /// Key, additional data and plaintext.
@@ -88,7 +93,10 @@ impl KeyDevice for Device {
     fn add_key(&self, of: &KeyUse<'_>, key: &str) -> Result<(), DeviceError> {
         self.ask(of)?;
         self.0.keys.lock().unwrap().insert(key.to_owned());
-        Ok(())
+        match self.0.slow.load(Ordering::Relaxed) {
+            true => Err(DeviceError::new(Trouble::TimedOut, "as the test says")),
+            false => Ok(()),
+        }
     }
 
     fn remove_key(&self, of: &KeyUse<'_>, key: &str) -> Result<(), DeviceError> {
@@ -750,6 +758,39 @@ fn clusters_in_trouble() {
     assert_eq!(moved(), "CloudHsmClusterNotActiveException");
 }
 
+/// A cluster that does not answer in time is not one that is away: whoever calls may try again.
+#[test]
+fn uses_of_a_cluster_that_does_not_answer_time_out() {
+    let (world, behind) = world();
+    let id = world.connected(cloudhsm());
+    let key = world.key_in(&id, None).unwrap().key_id;
+    let blob = BASE64_STANDARD.encode(world.encrypt(&key).unwrap());
+    *behind.trouble.lock().unwrap() = Some(Trouble::TimedOut);
+    for (operation, input) in [
+        ("Encrypt", json!({ "KeyId": key, "Plaintext": "eA==" })),
+        ("Decrypt", json!({ "CiphertextBlob": blob })),
+        ("ReEncrypt", json!({ "CiphertextBlob": blob, "DestinationKeyId": key })),
+        ("GenerateDataKey", json!({ "KeyId": key, "KeySpec": "AES_256" })),
+        ("GenerateDataKeyWithoutPlaintext", json!({ "KeyId": key, "KeySpec": "AES_256" })),
+    ] {
+        let message = "The key store did not respond to the request in the time allotted. Retry the request.";
+        refused(world.ask(&world.root(), operation, &input), "DependencyTimeoutException", message);
+    }
+    assert_eq!(world.connection(&id), ("CONNECTED", None), "what it was when it was last asked");
+    assert_eq!(world.key_state(&key), ("Enabled", true));
+    world.disconnect(&id).unwrap();
+    world.run_timers();
+    world.connect(&id).unwrap();
+    world.run_timers();
+    assert_eq!(world.connection(&id), ("FAILED", Some("NETWORK_ERRORS")));
+    world.disconnect(&id).unwrap();
+    world.run_timers();
+    *behind.trouble.lock().unwrap() = None;
+    world.connect(&id).unwrap();
+    world.run_timers();
+    assert!(world.encrypt(&key).is_ok());
+}
+
 /// What a store cannot become: its proxy does not answer there as it should, or another store is there already.
 #[test]
 fn updates_that_a_proxy_or_a_neighbour_refuses() {
@@ -817,4 +858,127 @@ fn updates_that_a_proxy_or_a_neighbour_refuses() {
 
 fn vpc_service(number: u32) -> String {
     format!("com.amazonaws.vpce.eu-central-1.vpce-svc-{number}")
+}
+
+#[test]
+fn uses_of_a_store_count_against_its_own_quota_too() {
+    let (world, _) = world();
+    let (hsm, xks) = (world.connected(cloudhsm()), world.connected(external()));
+    let one = world.key_in(&hsm, None).unwrap().key_id;
+    let other = world.key_in(&xks, Some("key")).unwrap().key_id;
+    world.counted();
+    let blob = world.encrypt(&one).unwrap();
+    assert_eq!(world.counted(), ["symmetric 1".to_owned(), format!("custom-key-store of {hsm} 1")]);
+    let input = api::ReEncryptRequest {
+        ciphertext_blob: Some(blob[..].into()),
+        destination_key_id: other.clone(),
+        ..Default::default()
+    };
+    world.call::<ops::ReEncrypt>(&world.root(), input).unwrap();
+    assert_eq!(
+        world.counted(),
+        [
+            "symmetric 1".to_owned(),
+            format!("custom-key-store of {xks} 1"),
+            format!("custom-key-store of {hsm} 1")
+        ]
+    );
+    let random = |store: &str| {
+        let input = api::GenerateRandomRequest {
+            number_of_bytes: Some(1),
+            custom_key_store_id: Some(store.to_owned()),
+            ..Default::default()
+        };
+        world.call::<ops::GenerateRandom>(&world.root(), input)
+    };
+    random(&hsm).unwrap();
+    assert_eq!(world.counted(), ["symmetric 1".to_owned(), format!("custom-key-store of {hsm} 1")]);
+    random("cks-00000000000000000").unwrap_err();
+    assert_eq!(world.counted(), ["symmetric 1"], "a store that is not there has no quota");
+    *world.tally.used_up.lock().unwrap() = "custom-key-store";
+    assert_eq!(world.encrypt(&one).unwrap_err().code(), "ThrottlingException");
+    world.described(&hsm);
+}
+
+const MINUTE: i64 = 60_000;
+
+fn orphans(world: &World) -> usize {
+    world.rows().iter().filter(|row| row.starts_with("kms/orphans ")).count()
+}
+
+fn keys(behind: &Behind) -> usize {
+    behind.keys.lock().unwrap().len()
+}
+
+#[test]
+fn a_key_that_was_made_for_a_call_that_failed_is_removed() {
+    let (world, behind) = world();
+    let id = world.connected(cloudhsm());
+    world.key_in(&id, None).unwrap();
+    assert_eq!((keys(&behind), orphans(&world)), (1, 0));
+    behind.slow.store(true, Ordering::Relaxed);
+    assert_eq!(world.key_in(&id, None).unwrap_err().code(), "DependencyTimeoutException");
+    behind.slow.store(false, Ordering::Relaxed);
+    assert_eq!((keys(&behind), orphans(&world)), (2, 1));
+    // While the call could be under way still, it is not touched.
+    world.wait(14 * MINUTE);
+    let kept = world.key_in(&id, None).unwrap().key_id;
+    world.run_timers();
+    assert_eq!((keys(&behind), orphans(&world)), (3, 1));
+    world.events();
+    world.wait(2 * MINUTE);
+    world.run_timers();
+    assert_eq!((keys(&behind), orphans(&world)), (2, 0));
+    let [event] = <[_; 1]>::try_from(world.events()).unwrap();
+    assert_eq!(event.name, "RemoveOrphanedKey");
+    assert!(world.encrypt(&kept).is_ok());
+    world.wait(DAY);
+    world.run_timers();
+    assert_eq!(keys(&behind), 2, "keys that are in use stay");
+    assert!(world.encrypt(&kept).is_ok());
+}
+
+#[test]
+fn a_deleted_key_is_removed_when_its_store_is_connected_again() {
+    let (world, behind) = world();
+    let id = world.connected(cloudhsm());
+    let delete = || {
+        let input = api::ScheduleKeyDeletionRequest {
+            key_id: world.key_in(&id, None).unwrap().key_id,
+            pending_window_in_days: Some(7),
+        };
+        world.call::<ops::ScheduleKeyDeletion>(&world.root(), input).unwrap();
+    };
+    for _ in 0..12 {
+        delete();
+    }
+    world.disconnect(&id).unwrap();
+    world.run_timers();
+    world.wait(8 * DAY);
+    world.run_timers();
+    assert!(world.key_arns().is_empty());
+    assert_eq!((keys(&behind), orphans(&world)), (12, 12));
+    world.connect(&id).unwrap();
+    world.run_timers();
+    assert_eq!((keys(&behind), orphans(&world)), (0, 0));
+    // A device that does not do it is asked again later.
+    delete();
+    world.wait(8 * DAY);
+    *behind.trouble.lock().unwrap() = Some(Trouble::TimedOut);
+    world.run_timers();
+    assert_eq!((keys(&behind), orphans(&world)), (1, 1));
+    *behind.trouble.lock().unwrap() = None;
+    world.run_timers();
+    assert_eq!(keys(&behind), 1);
+    world.wait(MINUTE);
+    world.run_timers();
+    assert_eq!((keys(&behind), orphans(&world)), (0, 0));
+    // What lies in a store that is deleted is out of reach.
+    delete();
+    world.disconnect(&id).unwrap();
+    world.wait(8 * DAY);
+    world.run_timers();
+    world.delete(&id).unwrap();
+    assert_eq!((keys(&behind), orphans(&world)), (1, 0));
+    world.run_timers();
 }
