@@ -18,10 +18,13 @@ const MESSAGE_TEXT: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 /// How much a call may take over the primitive, beside what a call takes without one.
 const ADDED_MAX: f64 = 0.1;
 
+/// Measures a primitive: the CPU time of one run, in microseconds.
+type Primitive = fn() -> Result<f64, Failure>;
+
 /// Measures Sign and Decrypt with key pairs, and tells how they compare to the primitive and a symmetric call (`encrypt`).
 pub(crate) async fn measure(run: &Run, bare: &Run, encrypt: &Case) -> Result<(), Failure> {
     let mut kms = Connection::open(&run.target, "kms").await?;
-    let cases: [(Case, fn() -> Result<f64, Failure>); 3] = [
+    let cases: [(Case, Primitive); 3] = [
         (signing(&mut kms, "RSA_2048", "RSASSA_PSS_SHA_256").await?, rsa_signature),
         (signing(&mut kms, "ECC_NIST_P256", "ECDSA_SHA_256").await?, ecdsa_signature),
         (decryption(&mut kms).await?, rsa_decryption),
@@ -44,7 +47,7 @@ pub(crate) async fn measure(run: &Run, bare: &Run, encrypt: &Case) -> Result<(),
 
 /// Measures a primitive on all cores at once, as the server is when 64 callers use it: the mean CPU time, in microseconds.
 #[expect(clippy::cast_precision_loss, reason = "counts of cores are small")]
-fn on_all_cores(primitive: fn() -> Result<f64, Failure>) -> Result<f64, Failure> {
+fn on_all_cores(primitive: Primitive) -> Result<f64, Failure> {
     let cores = std::thread::available_parallelism()?.get();
     let threads: Vec<_> = (0..cores).map(|_| std::thread::spawn(primitive)).collect();
     let mut total = 0.0;

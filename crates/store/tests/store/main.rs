@@ -7,7 +7,6 @@ mod crash;
 mod damage;
 mod forge;
 mod image;
-
 mod losers;
 mod notes;
 mod parallel;
