@@ -1,8 +1,8 @@
 //! What it costs that an account has many keys.
 
 use crate::client::{Connection, Target};
-use crate::report::{line, mb, row};
-use crate::{Case, Failure, Run, encrypt, key_id, process};
+use crate::report::{line, mb, rows};
+use crate::{Case, Failure, Run, encrypt, in_turn, key_id, process};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::task::JoinSet;
@@ -26,15 +26,17 @@ pub(crate) async fn measure(run: &Run, bare: &Run) -> Result<(), Failure> {
         ..Case::kms(name, "TrentService.Encrypt", String::new())
     };
     let one = with("Encrypt, 1 key", &keys);
-    let bare = bare.row(&Case { name: "bare hyper echo".to_owned(), ..one.clone() }).await?;
-    row(&bare, &bare);
-    row(&run.row(&one).await?, &bare);
+    let echoed = Case { name: "bare hyper echo".to_owned(), ..one.clone() };
+    let few = in_turn(&[(bare, &echoed), (&run, &one)]).await?;
+    rows(&few);
     let (before, began) = (process::memory(run.pid)?, Instant::now());
     keys.extend(make(&run.target, KEYS / 2 - 1).await?);
     let made = keys.len() + make(&second, KEYS / 2).await?.len();
     let (after, took) = (process::memory(run.pid)?, began.elapsed());
-    row(&run.row(&Case { name: "Encrypt, 100,000 keys".to_owned(), ..one }).await?, &bare);
-    row(&run.row(&with("Encrypt with each in turn", &keys)).await?, &bare);
+    let one = Case { name: "Encrypt, 100,000 keys".to_owned(), ..one };
+    let many =
+        in_turn(&[(bare, &echoed), (&run, &one), (&run, &with("Encrypt with each in turn", &keys))]).await?;
+    rows(&many);
     line(format_args!(
         "{made} keys, made in {:.1} s: {:.1} MB before, {:.1} MB after, {:.1} MB after their use",
         took.as_secs_f64(),

@@ -14,10 +14,6 @@ pub(crate) struct Cpu {
 }
 
 impl Cpu {
-    pub(crate) fn total(self) -> Duration {
-        self.user + self.kernel
-    }
-
     /// What was used since `before`.
     pub(crate) fn since(self, before: Self) -> Self {
         Self {

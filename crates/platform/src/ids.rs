@@ -67,18 +67,15 @@ impl Uuids {
 fn uuid_of(mut bytes: [u8; 16]) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let mut text = [0; UUID_BYTES];
-    let mut places = text.iter_mut();
+    let mut text = String::with_capacity(36);
     for (i, byte) in bytes.into_iter().enumerate() {
-        let dash = matches!(i, 4 | 6 | 8 | 10).then_some(b'-');
-        let digits = [hex_digit(byte >> 4), hex_digit(byte & 15)];
-        dash.into_iter().chain(digits).zip(&mut places).for_each(|(digit, place)| *place = digit);
+        if matches!(i, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.extend([byte >> 4, byte & 15].map(hex_digit).map(char::from));
     }
-    str::from_utf8(&text).unwrap_or_default().to_owned()
+    text
 }
-
-/// The length of a UUID's text.
-const UUID_BYTES: usize = 36;
 
 /// A 12-digit account id that does not start with zero.
 pub fn account(random: &dyn Random) -> String {

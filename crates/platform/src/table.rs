@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use store::{KeyRange, Order};
+use wire::Timestamp;
 
 /// The most that one read of a log returns, in bytes.
 const LOG_READ_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -120,6 +121,15 @@ pub struct Table<T> {
     row: PhantomData<fn() -> T>,
 }
 
+/// A row that was noted, and when the one that is written was, in milliseconds since the epoch.
+struct Noted<T> {
+    row: T,
+    written: i64,
+}
+
+/// How long noting does without writing, in milliseconds.
+const NOTED_MS: i64 = 1000;
+
 /// A part of a path held the byte that separates parts.
 #[derive(Debug)]
 struct SeparatorInPath;
@@ -157,6 +167,49 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
         let sealed = tx.keyring.seal(&key, &json)?;
         tx.txn.put(&key, sealed);
         Ok(())
+    }
+
+    /// Writes the row at a path, unless that was done less than a second ago: then the row is just noted, for
+    /// [`latest`](Self::latest) to find. So a fact that changes with every call costs a write a second; after a restart it may be as
+    /// much out of date.
+    ///
+    /// # Errors
+    /// Those of [`put`](Self::put).
+    pub fn note(&self, tx: &mut Tx<'_>, path: &[&str], row: T, now: Timestamp) -> Result<(), Fault> {
+        let key = self.key(path).map_err(|_| Fault::bug(format!("NUL in a path of {}", self.name)))?;
+        let noted = tx.txn.noted::<Noted<T>>(&key);
+        let written = match noted.map(|noted| noted.written) {
+            Some(written) if (0..NOTED_MS).contains(&(now.0 - written)) => written,
+            _ => {
+                self.put(tx, path, &row)?;
+                now.0
+            }
+        };
+        tx.txn.note(&key, Some(Arc::new(Noted { row, written })));
+        Ok(())
+    }
+
+    /// The row at a path as it was last written or noted.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring cannot be read.
+    pub fn latest(&self, tx: &mut Tx<'_>, path: &[&str]) -> Result<Option<T>, Fault>
+    where
+        T: Clone,
+    {
+        let noted = self.key(path).ok().and_then(|key| tx.txn.noted::<Noted<T>>(&key));
+        match noted {
+            Some(noted) => Ok(Some(noted.row.clone())),
+            None => Ok(self.get(tx, path)?.map(|row| T::clone(&row))),
+        }
+    }
+
+    /// Removes the row at a path, and what is noted of it.
+    pub fn forget(&self, tx: &mut Tx<'_>, path: &[&str]) {
+        if let Ok(key) = self.key(path) {
+            tx.txn.delete(&key);
+            tx.txn.note(&key, None::<Arc<Noted<T>>>);
+        }
     }
 
     /// Removes the row at a path, if it is there.

@@ -517,9 +517,15 @@ fn decode(
 
 /// Whether a text has the form of a region's name, such as `eu-central-1` or `us-gov-west-1`. A deployment serves every region.
 fn is_region(text: &str) -> bool {
-    let Some((words, number)) = text.rsplit_once('-') else { return false };
-    let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    matches!(number.as_bytes(), [digit] if digit.is_ascii_digit())
-        && words.contains('-')
-        && words.split('-').all(word)
+    let [words @ .., b'-', b'0'..=b'9'] = text.as_bytes() else { return false };
+    let (mut count, mut letters) = (0, 0);
+    // A dash behind the last word ends it.
+    for byte in words.iter().chain(b"-") {
+        match byte {
+            b'a'..=b'z' => letters += 1,
+            b'-' if letters > 0 => (count, letters) = (count + 1, 0),
+            _ => return false,
+        }
+    }
+    count >= 2
 }

@@ -145,6 +145,9 @@ impl Shard {
         bytes_max: usize,
     ) {
         let bytes = key.len() + row_bytes + ENTRY_OVERHEAD_BYTES;
+        if self.entries.get(&hash).is_some_and(|entry| entry.since > since) {
+            return;
+        }
         if bytes > bytes_max / 2 {
             // Too large to keep; what was there is outdated.
             if let Some(entry) = self.entries.get_mut(&hash) {

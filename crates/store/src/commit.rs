@@ -14,8 +14,15 @@ use crate::store::{Published, Shared};
 use crate::txn::Intent;
 use crate::{CommitError, Committed, Engine, Group, Image, Limits, LogId, Op, StoreError};
 
-/// How long a group waits for more transactions when many come: about as long as a disk takes to make one durable.
+/// How long a group waits for more transactions when many come, if it does not have enough before: about as long as a disk takes to
+/// make one durable.
 const LINGER: Duration = Duration::from_millis(1);
+
+/// How long it waits before it looks.
+const STEP: Duration = Duration::from_micros(200);
+
+/// With how many it waits no longer: what each pays for a synchronization is little then, and callers who wait do nothing else.
+const ENOUGH: usize = 16;
 
 /// How many more make that worth it.
 const WORTH_WAITING_FOR: u128 = 4;
@@ -92,8 +99,9 @@ impl<E: Engine> Committer<E> {
             // So many come while the thread waits, if they come as fast as the last group did. One synchronization for them all
             // costs less than several. A few callers never wait.
             let expected = last * LINGER.as_micros() / began.elapsed().as_micros().max(1);
-            if expected >= WORTH_WAITING_FOR {
-                std::thread::sleep(LINGER);
+            let until = Instant::now() + LINGER;
+            while expected >= WORTH_WAITING_FOR && requests.len() < ENOUGH && Instant::now() < until {
+                std::thread::sleep(STEP);
                 while requests.len() < GROUP_TXNS_MAX
                     && let Ok(request) = incoming.try_recv()
                 {

@@ -16,6 +16,9 @@ pub(crate) const GROUP_TXNS_MAX: usize = 256;
 /// A group is closed when its writes reach this many bytes.
 pub(crate) const GROUP_BYTES_MAX: usize = 16 << 20;
 
+/// What a note counts on top of its key.
+pub(crate) const NOTE_BYTES: usize = 256;
+
 /// Sizes that an operator may choose; [`Limits::default`] suits a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -23,6 +26,8 @@ pub struct Limits {
     pub queue_max: usize,
     /// Most bytes the cache of decoded rows may hold, counted by the size of the rows' stored form.
     pub cache_bytes_max: usize,
+    /// Most bytes that notes may take; the least used go first.
+    pub notes_bytes_max: usize,
     /// Most recently written keys kept for finding conflicts. A transaction so old that they no longer reach back
     /// to its snapshot conflicts.
     pub recent_keys_max: usize,
@@ -30,6 +35,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { queue_max: 4096, cache_bytes_max: 64 << 20, recent_keys_max: 1 << 20 }
+        Limits {
+            queue_max: 4096,
+            cache_bytes_max: 64 << 20,
+            notes_bytes_max: 8 << 20,
+            recent_keys_max: 1 << 20,
+        }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cache::Cache;
 use crate::commit::{Committer, Request};
 use crate::counts::Counts;
+use crate::limits::NOTE_BYTES;
 use crate::recent::Recent;
 use crate::stepper::Stepper;
 use crate::{
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) current: RwLock<Arc<Published>>,
     pub(crate) recent: RwLock<Recent>,
     pub(crate) cache: Cache,
+    /// What [`Txn::note`] left, by the versions of its transactions.
+    pub(crate) notes: Cache,
     pub(crate) logs: Arc<dyn Logs>,
     pub(crate) counts: Counts,
     engine_stats: Box<dyn Fn() -> EngineStats + Send + Sync>,
@@ -88,6 +91,7 @@ impl Store {
             current: RwLock::new(current),
             recent: RwLock::new(Recent::new(version)),
             cache: Cache::new(limits.cache_bytes_max),
+            notes: Cache::new(limits.notes_bytes_max),
             logs: engine.logs(),
             counts: Counts::new(),
             engine_stats: engine.stats(),
@@ -109,14 +113,20 @@ impl Store {
     ///
     /// Waits for a place while the queue is full. If the future is dropped while waiting, the transaction may or
     /// may not take effect.
-    pub async fn commit(&self, txn: Txn) -> Result<Committed, CommitError> {
-        let version = txn.version();
-        let Some(intent) = txn.into_intent()? else {
-            return Ok(Committed { version, positions: Vec::new() });
+    pub async fn commit(&self, mut txn: Txn) -> Result<Committed, CommitError> {
+        let (version, notes) = (txn.version(), txn.take_notes());
+        let committed = match txn.into_intent()? {
+            None => Committed { version, positions: Vec::new() },
+            Some(intent) => {
+                let (reply, answer) = oneshot::channel();
+                self.send(Request::Commit(intent, reply)).await?;
+                answer.await.map_err(|_| StoreError::Closed)?.result?
+            }
         };
-        let (reply, answer) = oneshot::channel();
-        self.send(Request::Commit(intent, reply)).await?;
-        answer.await.map_err(|_| StoreError::Closed)?.result
+        for (key, note) in notes {
+            self.inner.shared.notes.offer(&key, committed.version, note, NOTE_BYTES, || true);
+        }
+        Ok(committed)
     }
 
     /// [`commit`](Self::commit) for a thread that may block.

@@ -26,6 +26,7 @@ pub struct Txn {
     writes: BTreeMap<Bytes, Write>,
     records: Vec<(LogId, Bytes)>,
     retain: Vec<(LogId, u64)>,
+    notes: Vec<(Bytes, Option<Decoded>)>,
     /// What the writes and records take.
     bytes: usize,
     /// The first write that was over a limit; reported at commit.
@@ -58,6 +59,7 @@ impl Txn {
             writes: BTreeMap::new(),
             records: Vec::new(),
             retain: Vec::new(),
+            notes: Vec::new(),
             bytes: 0,
             refused: None,
         }
@@ -165,6 +167,24 @@ impl Txn {
         }
         self.reads.range(walked)?;
         Ok(rows)
+    }
+
+    /// Leaves a note under a key: something that is known from the commit on, until a later transaction leaves another (or none
+    /// there), and that may be forgotten at any time. Notes are no rows: they are not durable, no conflict comes of them, and rows of
+    /// the same key are not touched.
+    pub fn note<T: Any + Send + Sync>(&mut self, key: &[u8], note: Option<Arc<T>>) {
+        self.notes.push((Bytes::copy_from_slice(key), note.map(|note| note as Decoded)));
+    }
+
+    /// The newest note under a key, if it is not forgotten.
+    pub fn noted<T: Any + Send + Sync>(&self, key: &[u8]) -> Option<Arc<T>> {
+        let own = self.notes.iter().rev().find(|(noted, _)| noted == key).map(|(_, note)| note.clone());
+        own.or_else(|| self.shared.notes.get(key, u64::MAX)).flatten()?.downcast().ok()
+    }
+
+    /// The notes to be left when the rest is committed.
+    pub(crate) fn take_notes(&mut self) -> Vec<(Bytes, Option<Decoded>)> {
+        std::mem::take(&mut self.notes)
     }
 
     /// Sets a row. A key or value over its limit makes the commit fail.

@@ -111,6 +111,38 @@ fn alice() -> Principal {
 const ROWS: Table<String> = Table::new("test/rows");
 
 #[test]
+fn what_is_noted_is_written_once_a_second() {
+    let world = World::new("");
+    let note = |row: &str, after_ms: i64| {
+        let mut cx = world.cx();
+        ROWS.note(&mut cx.tx, &["1"], row.to_owned(), Timestamp(NOW.0 + after_ms)).unwrap();
+        world.commit(cx);
+    };
+    let found = || {
+        let mut cx = world.cx();
+        let written = ROWS.get(&mut cx.tx, &["1"]).unwrap().map(|row| String::clone(&row));
+        (written, ROWS.latest(&mut cx.tx, &["1"]).unwrap())
+    };
+    let some = |row: &str| Some(row.to_owned());
+    assert_eq!(found(), (None, None));
+    for (row, after_ms, written) in [
+        ("a", 0, "a"),
+        ("b", 999, "a"),
+        ("c", 1000, "c"),
+        ("d", 1500, "c"),
+        ("e", 400, "e"),
+        ("f", 1400, "f"),
+    ] {
+        note(row, after_ms);
+        assert_eq!(found(), (some(written), some(row)), "{row} at {after_ms}");
+    }
+    let mut cx = world.cx();
+    ROWS.forget(&mut cx.tx, &["1"]);
+    world.commit(cx);
+    assert_eq!(found(), (None, None));
+}
+
+#[test]
 fn rows_are_sealed_and_scanned_in_order() {
     let world = World::new("");
     let mut cx = world.cx();

@@ -5,7 +5,7 @@ use crate::authorize::Use;
 use crate::context::{NO_PAIRS, Pairs};
 use crate::grants;
 use crate::key::Key;
-use crate::kinds::{Algorithm, is_slow};
+use crate::kinds::{Algorithm, is_slow_to_use};
 use crate::names::{Found, Takes, find};
 use crate::recipient::Recipient;
 use keyring::Material;
@@ -71,7 +71,7 @@ impl Key {
 
     /// Does work with its private key, aside if that takes long.
     pub(crate) fn work<T>(&self, cx: &Cx<'_>, work: impl FnOnce() -> T) -> Result<T, Fault> {
-        if is_slow(self.spec.0) { cx.aside(work) } else { Ok(work()) }
+        if is_slow_to_use(self.spec.0) { cx.aside(work) } else { Ok(work()) }
     }
 }
 

@@ -58,8 +58,8 @@ impl Wanted<'_> {
         if self.dry_run == Some(true) {
             return Err(dry_run());
         }
-        let kind =
-            KeySpec::from_wire(spec.as_str()).map(|spec| (kinds::material(spec), kinds::is_slow(spec)));
+        let kind = KeySpec::from_wire(spec.as_str())
+            .map(|spec| (kinds::material(spec), kinds::is_slow_to_make(spec)));
         let Some((MaterialSpec::Pair(kind), slow)) = kind else {
             return Err(Fault::bug(format!("{spec} is no spec of key pairs")));
         };

@@ -12,7 +12,8 @@ use platform::{Cx, Fault, Handle, Table};
 use serde::{Deserialize, Serialize};
 use wire::Timestamp;
 
-/// `[account, region, key id]`: a row of its own, which uses of a key write and do not read, so that they never meet each other.
+/// `[account, region, key id]`: a row of its own, which uses of a key write (once a second at most) and do not read, so that they
+/// never meet each other.
 const LAST_USAGES: Table<LastUsage> = Table::new("kms/last-usages");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,12 +35,13 @@ pub(crate) fn note(cx: &mut Cx<'_>, key: &Key, operation: &str) -> Result<(), Fa
         event: event.to_owned(),
         request: request.to_owned(),
     };
-    LAST_USAGES.put(&mut cx.tx, &key.path(), &usage)
+    let now = cx.now();
+    LAST_USAGES.note(&mut cx.tx, &key.path(), usage, now)
 }
 
 /// The key is deleted.
 pub(crate) fn forget(cx: &mut Cx<'_>, key: &Key) {
-    LAST_USAGES.delete(&mut cx.tx, &key.path());
+    LAST_USAGES.forget(&mut cx.tx, &key.path());
 }
 
 impl Handle<ops::GetKeyLastUsage> for Kms {
@@ -52,11 +54,11 @@ impl Handle<ops::GetKeyLastUsage> for Kms {
         Use::of(&found, "kms:GetKeyLastUsage").authorize(cx)?;
         let key = &found.key;
         // An empty object, if the key was never used.
-        let usage = LAST_USAGES.get(&mut cx.tx, &key.path())?.map(|usage| KeyLastUsageData {
+        let usage = LAST_USAGES.latest(&mut cx.tx, &key.path())?.map(|usage| KeyLastUsageData {
             operation: Some(usage.operation.0),
             timestamp: Some(Timestamp(usage.at)),
-            cloud_trail_event_id: Some(usage.event.clone()),
-            kms_request_id: Some(usage.request.clone()),
+            cloud_trail_event_id: Some(usage.event),
+            kms_request_id: Some(usage.request),
         });
         Ok(GetKeyLastUsageResponse {
             key_id: Some(key.id.clone()),

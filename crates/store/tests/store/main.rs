@@ -8,6 +8,7 @@ mod damage;
 mod forge;
 mod image;
 mod losers;
+mod notes;
 mod parallel;
 mod stats;
 mod suite;

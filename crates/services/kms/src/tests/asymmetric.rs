@@ -26,7 +26,7 @@ fn kinds() -> impl Iterator<Item = (KeySpec, KeyUsageType)> {
 
 /// Kinds whose keys are made quickly.
 fn quick() -> impl Iterator<Item = (KeySpec, KeyUsageType)> {
-    kinds().filter(|(spec, _)| !kinds::is_slow(*spec))
+    kinds().filter(|(spec, _)| !kinds::is_slow_to_make(*spec))
 }
 
 fn sign(key: &str, algorithm: SigningAlgorithmSpec, message: &[u8]) -> SignRequest {
