@@ -121,16 +121,20 @@ def disconnect(root, store):
     wait_for(lambda: store_state(root, store) == ("DISCONNECTED", None))
 
 
-@pytest.fixture(scope="module")
-def store(root, owner, cluster):
+def connected_store(root, owner, cluster, password=PASSWORD):
     made = root.kms.create_custom_key_store(
         CustomKeyStoreName="hsm",
         CloudHsmClusterId=cluster,
         TrustAnchorCertificate=owner.anchor,
-        KeyStorePassword=PASSWORD,
+        KeyStorePassword=password,
     )["CustomKeyStoreId"]
     connect(root, made)
     return made
+
+
+@pytest.fixture(scope="module")
+def store(root, owner, cluster):
+    return connected_store(root, owner, cluster)
 
 
 def test_the_certificates_are_those_of_the_tokens_key(root, softhsm, owner, cluster):

@@ -7,8 +7,7 @@ from conftest import Fastness, refused
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from manager import Manager
 from softhsm import SoftHsm
-from test_cloudhsm import Owner, activate, create
-from test_cloudhsm import connect as connect_hsms
+from test_cloudhsm import Owner, activate, connected_store, create
 from test_confined import found
 from test_kms_import import FOREVER, external, parameters, wrap, wrappings
 from test_xks import Kept, of_manager
@@ -103,13 +102,7 @@ def test_nothing_of_any_key_is_found(fastness, manager, softhsm, tmp_path):
     cluster = create(root)
     activate(root, softhsm, owner, cluster, PASSWORD)
     needles["password of the key store"] = PASSWORD.encode()
-    store = root.kms.create_custom_key_store(
-        CustomKeyStoreName="hsm",
-        CloudHsmClusterId=cluster,
-        TrustAnchorCertificate=owner.anchor,
-        KeyStorePassword=PASSWORD,
-    )["CustomKeyStoreId"]
-    connect_hsms(root, store)
+    store = connected_store(root, owner, cluster, PASSWORD)
     inside = root.kms.create_key(Origin="AWS_CLOUDHSM", CustomKeyStoreId=store)["KeyMetadata"]["KeyId"]
     for key in (own, inside):
         pairs.use(root.kms, root.kms, key, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT")
