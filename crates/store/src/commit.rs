@@ -99,14 +99,8 @@ impl<E: Engine> Committer<E> {
             // So many come while the thread waits, if they come as fast as the last group did. One synchronization for them all
             // costs less than several. A few callers never wait.
             let expected = last * LINGER.as_micros() / began.elapsed().as_micros().max(1);
-            let until = Instant::now() + LINGER;
-            while expected >= WORTH_WAITING_FOR && requests.len() < ENOUGH && Instant::now() < until {
-                std::thread::sleep(STEP);
-                while requests.len() < GROUP_TXNS_MAX
-                    && let Ok(request) = incoming.try_recv()
-                {
-                    requests.push(request);
-                }
+            if expected >= WORTH_WAITING_FOR {
+                linger(&mut incoming, &mut requests);
             }
             (last, began) = (requests.len() as u128, Instant::now());
             let mut commits = Vec::with_capacity(requests.len());
@@ -248,6 +242,21 @@ impl<E: Engine> Committer<E> {
     fn oldest(&mut self) -> u64 {
         while self.live.len() > 1 && self.live.pop_front_if(|(_, at)| at.strong_count() == 0).is_some() {}
         self.live.front().map_or(self.version, |(version, _)| *version)
+    }
+}
+
+/// Waits for more, until there are enough, it took too long, or none came in a step: then all who call wait for this group already.
+fn linger(incoming: &mut mpsc::Receiver<Request>, requests: &mut Vec<Request>) {
+    let until = Instant::now() + LINGER;
+    let mut before = 0;
+    while (before + 1..ENOUGH).contains(&requests.len()) && Instant::now() < until {
+        before = requests.len();
+        std::thread::sleep(STEP);
+        while requests.len() < GROUP_TXNS_MAX
+            && let Ok(request) = incoming.try_recv()
+        {
+            requests.push(request);
+        }
     }
 }
 
