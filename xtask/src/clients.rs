@@ -91,7 +91,7 @@ fn installed(
     place: &Path,
     install: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let wanted = fs::read(list)?;
+    let wanted = fs::read(list).map_err(|error| format!("{}: {error}", list.display()))?;
     let stamp = place.join("installed");
     if fs::read(&stamp).is_ok_and(|found| found == wanted) {
         return Ok(());
