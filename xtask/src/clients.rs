@@ -1,15 +1,10 @@
 //! The clients that the tour and the tests use, installed in a cache outside of the checkout.
 
+use crate::files::root;
 use crate::run::{Failure, cargo, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The root of the checkout.
-pub(crate) fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
-}
 
 /// A Python environment with the AWS CLI, boto3 and pytest: the folder of its programs.
 pub(crate) fn python() -> Result<PathBuf, Failure> {

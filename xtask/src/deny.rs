@@ -1,6 +1,7 @@
 //! Looking through what Fastness depends on, with cargo-deny and `deny.toml`.
 
-use crate::clients::{cache, root};
+use crate::clients::cache;
+use crate::files::root;
 use crate::run::{Failure, cargo, run};
 use std::path::PathBuf;
 use std::process::Command;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// What went wrong, told to a developer.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +21,22 @@ pub(crate) enum Error {
 /// The result of every command.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
-/// A path inside the repository.
+/// The checkout that this was called in: what cargo says as it runs this, not what it was built from, as checkouts that share a target folder
+/// share this program.
+static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+    let tools = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let root = tools.as_deref().and_then(Path::parent).map(Path::to_owned);
+    root.or_else(|| std::env::current_dir().ok()).unwrap_or_default()
+});
+
+/// The root of the checkout.
+pub(crate) fn root() -> &'static Path {
+    &ROOT
+}
+
+/// A path inside the checkout.
 pub(crate) fn repository(path: &str) -> PathBuf {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tools.parent().unwrap_or(tools).join(path)
+    root().join(path)
 }
 
 /// The text of a file.

@@ -1,6 +1,6 @@
 //! `cargo xtask package`: the release as it is handed out.
 
-use crate::clients::root;
+use crate::files::root;
 use crate::run::{Failure, cargo, run, target};
 use crate::sbom;
 use std::fs;

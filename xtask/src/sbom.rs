@@ -1,6 +1,6 @@
 //! The bill of materials of the release: which packages are in it, from where, under which licences (CycloneDX 1.6, JSON).
 
-use crate::clients::root;
+use crate::files::root;
 use crate::run::{Failure, cargo};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

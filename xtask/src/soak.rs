@@ -1,8 +1,8 @@
 //! `cargo xtask soak`: what the tests do for seconds, for as long as one likes.
 
-use crate::clients::{self, root};
-use crate::fuzz;
+use crate::files::root;
 use crate::run::{Failure, cargo, release, run};
+use crate::{clients, fuzz};
 use std::process::Command;
 
 /// How many rounds of killing a loaded server a minute of soaking stands for.

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is.
 
 use crate::run::{Failure, cargo, release, run};
-use crate::{clients, clients::root, deny};
+use crate::{clients, deny, files::root};
 use std::process::Command;
 
 /// Installs the clients, checks form, lints and dependencies, and runs all tests: those beside the code, then those over the wire.

@@ -1,7 +1,7 @@
 //! `cargo xtask tour`: the main job, to look at.
 
 use crate::run::{Failure, release, run};
-use crate::{clients, clients::root};
+use crate::{clients, files::root};
 use std::process::Command;
 
 /// Builds Fastness and runs `docs/tour.sh` with it and the AWS CLI.

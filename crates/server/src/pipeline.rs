@@ -479,7 +479,6 @@ fn error_answer(route: &Route, call: &Call, error: &ErrorAnswer<'_>) -> Answer {
     wire::encode_error(route.protocol, route.service, error, &call.request_id)
 }
 
-/// Tells operators of a refusal that could not be recorded.
 /// Appends a record, and before it those of calls that failed while this one was served.
 pub(crate) fn append(tx: &mut Tx<'_>, forwarded: &[Vec<u8>], record: &Record<'_>) -> Result<(), Fault> {
     for entry in forwarded {
@@ -488,6 +487,7 @@ pub(crate) fn append(tx: &mut Tx<'_>, forwarded: &[Vec<u8>], record: &Record<'_>
     tx.append(TRAIL, &record.write())
 }
 
+/// Tells operators of a refusal that could not be recorded.
 fn not_recorded(call: &Call, fault: &Fault) {
     let request_id = &call.request_id;
     tracing::error!(request_id, cause = fault.for_operator(), "a refusal could not be recorded");

@@ -60,7 +60,7 @@ impl Handle<ops::CancelKeyDeletion> for Kms {
         let mut key =
             manage(cx, "kms:CancelKeyDeletion", &input.key_id, &state::CANCEL_DELETION, |asks| asks)?;
         if let State::PendingDeletion { at } = key.state {
-            timer(&key, at).clear(&mut cx.tx);
+            key.timer(TASK, at).clear(&mut cx.tx);
         }
         key.state = if key.lacks_material() { State::PendingImport } else { State::Disabled };
         key.put(cx)?;
@@ -72,7 +72,7 @@ impl Handle<ops::CancelKeyDeletion> for Kms {
 pub(crate) fn wait(cx: &mut Cx<'_>, key: &mut Key, days: i32) -> Result<(), Fault> {
     let at = cx.now().0.saturating_add(i64::from(days) * DAY_MILLIS);
     key.state = State::PendingDeletion { at };
-    timer(key, at).set(&mut cx.tx)
+    key.timer(TASK, at).set(&mut cx.tx)
 }
 
 /// Does what a timer was set for: the key, its aliases and its grants are gone after it, and soon its material in every backup. Of very
@@ -85,7 +85,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
         return Ok(());
     }
     if !grants::delete_some(cx, &key)? {
-        return timer(&key, now).set(&mut cx.tx);
+        return key.timer(TASK, now).set(&mut cx.tx);
     }
     let mut key = (*key).clone();
     for alias in &key.aliases {
@@ -105,15 +105,4 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
         resource: Resource { kind: "AWS::KMS::Key", arn: key.arn, account: key.account },
     });
     Ok(())
-}
-
-fn timer(key: &Key, at: i64) -> Timer {
-    Timer {
-        at,
-        service: crate::api::MODEL.name.to_owned(),
-        account: key.account.clone(),
-        region: key.region.clone(),
-        task: TASK.to_owned(),
-        subject: key.id.clone(),
-    }
 }

@@ -11,7 +11,7 @@ use crate::rotation::Rotation;
 use crate::stores;
 use crate::stores::{Outside, Placed};
 use crate::text::Text;
-use platform::{Cx, Fault, Table};
+use platform::{Cx, Fault, Table, Timer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -117,6 +117,18 @@ impl Key {
 
     pub(crate) fn put(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         KEYS.put(&mut cx.tx, &self.path(), self)
+    }
+
+    /// A timer for one of the tasks of KMS with this key.
+    pub(crate) fn timer(&self, task: &str, at: i64) -> Timer {
+        Timer {
+            at,
+            service: crate::api::MODEL.name.to_owned(),
+            account: self.account.clone(),
+            region: self.region.clone(),
+            task: task.to_owned(),
+            subject: self.id.clone(),
+        }
     }
 
     pub(crate) fn path(&self) -> [&str; 3] {

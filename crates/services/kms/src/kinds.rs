@@ -96,7 +96,7 @@ pub(crate) fn is_slow_to_make(spec: KeySpec) -> bool {
     matches!(spec, KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096)
 }
 
-/// Whether what is done with private keys of a spec takes about a millisecond or more. Setting it aside costs some fifty microseconds.
+/// Whether what is done with private keys of a spec takes about a millisecond or more. Setting it aside costs tens of microseconds.
 pub(crate) fn is_slow_to_use(spec: KeySpec) -> bool {
     matches!(spec, KeySpec::Rsa3072 | KeySpec::Rsa4096)
 }

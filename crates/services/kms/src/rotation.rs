@@ -260,25 +260,14 @@ pub(crate) fn stop(cx: &mut Cx<'_>, key: &mut Key) {
 /// Takes the timer away.
 pub(crate) fn pause(cx: &mut Cx<'_>, key: &Key) {
     if let Some(rotation) = key.rotation {
-        timer(key, rotation).clear(&mut cx.tx);
+        key.timer(TASK, rotation.next).clear(&mut cx.tx);
     }
 }
 
 pub(crate) fn start(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
     match key.rotation {
-        Some(rotation) => timer(key, rotation).set(&mut cx.tx),
+        Some(rotation) => key.timer(TASK, rotation.next).set(&mut cx.tx),
         None => Ok(()),
-    }
-}
-
-fn timer(key: &Key, rotation: Rotation) -> Timer {
-    Timer {
-        at: rotation.next,
-        service: crate::api::MODEL.name.to_owned(),
-        account: key.account.clone(),
-        region: key.region.clone(),
-        task: TASK.to_owned(),
-        subject: key.id.clone(),
     }
 }
 

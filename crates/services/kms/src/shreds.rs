@@ -34,15 +34,8 @@ pub(crate) fn note(cx: &mut Cx<'_>, key_arn: &str, sealed: &[u8]) -> Result<(), 
 
 /// Has the material of a key that was deleted destroyed, once that is committed.
 pub(crate) fn schedule(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
-    let timer = Timer {
-        at: cx.now().0,
-        service: crate::api::MODEL.name.to_owned(),
-        account: key.account.clone(),
-        region: key.region.clone(),
-        task: TASK.to_owned(),
-        subject: key.id.clone(),
-    };
-    timer.set(&mut cx.tx)
+    let now = cx.now().0;
+    key.timer(TASK, now).set(&mut cx.tx)
 }
 
 /// Does what a timer was set for, a step at a time: each can be done again, as the file of the shreds is not part of the

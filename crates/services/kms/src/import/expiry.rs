@@ -18,10 +18,10 @@ pub(super) fn first(key: &Key) -> Option<i64> {
 pub(super) fn reset(cx: &mut Cx<'_>, key: &Key, before: Option<i64>) -> Result<(), Fault> {
     let after = first(key);
     if let Some(at) = before.filter(|_| before != after) {
-        timer(key, at).clear(&mut cx.tx);
+        key.timer(TASK, at).clear(&mut cx.tx);
     }
     match after.filter(|_| before != after) {
-        Some(at) => timer(key, at).set(&mut cx.tx),
+        Some(at) => key.timer(TASK, at).set(&mut cx.tx),
         None => Ok(()),
     }
 }
@@ -29,7 +29,7 @@ pub(super) fn reset(cx: &mut Cx<'_>, key: &Key, before: Option<i64>) -> Result<(
 /// Takes the timer away, with the key.
 pub(crate) fn stop(cx: &mut Cx<'_>, key: &Key) {
     if let Some(at) = first(key) {
-        timer(key, at).clear(&mut cx.tx);
+        key.timer(TASK, at).clear(&mut cx.tx);
     }
 }
 
@@ -52,15 +52,4 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     }
     reset(cx, &key, before)?;
     regions::put(cx, &key)
-}
-
-fn timer(key: &Key, at: i64) -> Timer {
-    Timer {
-        at,
-        service: crate::api::MODEL.name.to_owned(),
-        account: key.account.clone(),
-        region: key.region.clone(),
-        task: TASK.to_owned(),
-        subject: key.id.clone(),
-    }
 }
