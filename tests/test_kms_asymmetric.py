@@ -183,7 +183,7 @@ def test_rsa_encryption(root, keys, spec):
             Plaintext=b"x" * (most + 1),
             **algorithm,
         )
-        refuses("InvalidCiphertextException", "", kms.decrypt, CiphertextBlob=blob[:-1] + b"\0", **algorithm)
+        refuses("InvalidCiphertextException", "", kms.decrypt, CiphertextBlob=blob[:-1] + bytes([blob[-1] ^ 1]), **algorithm)
         refuses("InvalidCiphertextException", "", kms.decrypt, CiphertextBlob=b"short", **algorithm)
 
 

@@ -145,7 +145,7 @@ def test_refusals(root, key):
     elsewhere = Caller(root.fastness, root.key, root.secret, region="eu-west-1")
     for changed, code in (
         ({"ImportToken": b"x"}, "InvalidImportTokenException"),
-        ({"ImportToken": good["ImportToken"][:-1] + b"x"}, "InvalidImportTokenException"),
+        ({"ImportToken": good["ImportToken"][:-1] + bytes([good["ImportToken"][-1] ^ 1])}, "InvalidImportTokenException"),
         ({"KeyId": other}, "InvalidImportTokenException"),
         ({"ImportToken": parameters(root, mine)["ImportToken"]}, "InvalidCiphertextException"),
         ({"EncryptedKeyMaterial": os.urandom(256)}, "InvalidCiphertextException"),
