@@ -311,8 +311,9 @@ def test_an_iam_action(world):
     applier = Applier(root, user="reader")
     found, text = suggested_works(root, applier, user.iam.list_access_keys, UserName="reader")
     in_order(text, "in statement 1 (it has no Sid) of inline policy `inline` of user reader, add to Action: iam:ListAccessKeys")
-    found, _ = suggested_works(root, applier, user.iam.get_user, UserName="none")
-    assert found["resource"].endswith(":user/none")
+    root.user("read")
+    found, _ = suggested_works(root, applier, user.iam.get_user, UserName="read")
+    assert found["resource"].endswith(":user/read")
 
 
 def encoded_of(call, **parameters):

@@ -14,7 +14,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 from conftest import Caller, Fastness, allow, binary, document, events, refused, wait_for
-from softhsm import softhsm
+from softhsm import HangingHsm, softhsm
 
 PIN = "4711-pin-of-the-token"
 
@@ -152,6 +152,24 @@ def test_without_its_token_it_waits(fresh, token, change, words):
     assert again.returncode == 1 and words in again.stderr
     # What is put right is taken up without a new start.
     token.configure(fresh)
+    command(fresh, "unseal")
+    fresh.root().kms.list_keys()
+
+
+def test_a_token_that_hangs_is_not_waited_for_for_ever(fresh, token, tmp_path):
+    hung = tmp_path / "hung"
+    hung.mkdir()
+    device = HangingHsm(hung)
+    fresh.environment |= {**device.environment, "SOFTHSM2_CONF": str(token.configuration)}
+    token.configure(fresh, module=device.module)
+    command(fresh, "init")
+    with device.hanging():
+        # It listens meanwhile, as for any other answer that is not there yet.
+        fresh.serve()
+        assert is_sealed(fresh)
+        wait_for(lambda: "the token does not answer within 10 seconds" in fresh.log.read_text(), seconds=30)
+        again = command(fresh, "unseal", check=False)
+        assert again.returncode == 1 and "the token does not answer within" in again.stderr
     command(fresh, "unseal")
     fresh.root().kms.list_keys()
 

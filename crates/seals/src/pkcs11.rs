@@ -16,11 +16,15 @@ use serde::Deserialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// The variable of an environment file that holds the PIN.
 const PIN_VARIABLE: &str = "FASTNESS_PIN";
+
+/// How long the token is waited for, as long as an answer of another KMS: reaching it over a network and logging in takes seconds at most.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Bits of the authentication tag.
 const TAG_BITS: u64 = 128;
@@ -111,6 +115,9 @@ pub enum Pkcs11Error {
     /// A label is too long or has control characters.
     #[error("a label has at most {NAME_BYTES_MAX} bytes and no control characters")]
     Label,
+    /// The device does not answer.
+    #[error("the token does not answer within {} seconds", WAIT_MAX.as_secs())]
+    TimedOut,
     /// The device answers in a way that the standard does not have.
     #[error("the token's answer makes no sense")]
     Nonsense,
@@ -128,6 +135,7 @@ impl From<HsmError> for Pkcs11Error {
             HsmError::Module { path, reason } => Self::Module { path, reason },
             HsmError::SeveralKeys(label) => Self::SeveralKeys(label),
             HsmError::ExposedKey(label) => Self::ExposedKey(label),
+            HsmError::TimedOut => Self::TimedOut,
             HsmError::Device(error) => Self::Device(error),
             _ => Self::Nonsense,
         }
@@ -141,23 +149,23 @@ impl From<Pkcs11Error> for KeyringError {
 }
 
 /// The seal of a hardware security module. The device is used while the root key is wrapped or unwrapped, and let go of after.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pkcs11 {
     settings: Pkcs11Settings,
     /// The token has refused the PIN.
-    refused: AtomicBool,
+    refused: Arc<AtomicBool>,
 }
 
 impl Pkcs11 {
     /// The seal that these settings name; the device is not asked yet.
     pub fn new(settings: Pkcs11Settings) -> Self {
-        Self { settings, refused: AtomicBool::new(false) }
+        Self { settings, refused: Arc::default() }
     }
 
     /// Does work in a session of the token's user.
-    fn with<T>(
+    fn with<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Session, &TokenInfo) -> Result<T, Pkcs11Error>,
+        work: impl FnOnce(&Self, &Session, &TokenInfo) -> Result<T, Pkcs11Error> + Send + 'static,
     ) -> Result<T, Pkcs11Error> {
         if self.refused.load(Ordering::Relaxed) {
             return Err(Pkcs11Error::WrongPin);
@@ -165,18 +173,21 @@ impl Pkcs11 {
         let pin = self.settings.pin.secret(PIN_VARIABLE)?;
         let pin = std::str::from_utf8(&pin).map_err(|_| Pkcs11Error::PinText)?;
         let pin = AuthPin::from(pin);
-        let _one = LIBRARY.lock().unwrap_or_else(PoisonError::into_inner);
         let module = Module::at(&self.settings.module);
-        let result = module.with(|library| self.in_session(library.functions(), &pin, work));
-        module.rest();
-        result
+        let (seal, used) = (self.clone(), Arc::clone(&module));
+        module.within(WAIT_MAX, move || {
+            let _one = LIBRARY.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = used.with(|library| seal.in_session(library.functions(), &pin, work));
+            used.rest();
+            Ok(result)
+        })?
     }
 
     fn in_session<T>(
         &self,
         library: &Functions,
         pin: &AuthPin,
-        work: impl FnOnce(&Session, &TokenInfo) -> Result<T, Pkcs11Error>,
+        work: impl FnOnce(&Self, &Session, &TokenInfo) -> Result<T, Pkcs11Error>,
     ) -> Result<T, Pkcs11Error> {
         let (slot, token) = self.token(library)?;
         if token.user_pin_locked() {
@@ -194,7 +205,7 @@ impl Pkcs11 {
             Error::Pkcs11(RvError::PinLocked, _) => Pkcs11Error::Locked,
             other => other.into(),
         })?;
-        work(&session, &token)
+        work(self, &session, &token)
     }
 
     fn token(&self, library: &Functions) -> Result<(Slot, TokenInfo), Pkcs11Error> {
@@ -218,9 +229,9 @@ impl Pkcs11 {
         &self,
         session: &Session,
         token: &TokenInfo,
-        place: &SlotPlace,
+        place: &[u8],
         root: &Secret,
-        random: &dyn Random,
+        mut nonce: [u8; 12],
     ) -> Result<Wrapping, Pkcs11Error> {
         let label = &self.settings.key;
         let key = match find(session, label)? {
@@ -228,11 +239,8 @@ impl Pkcs11 {
             None => make(session, label)?,
         };
         require_inside(session, key, label)?;
-        let mut nonce = [0; 12];
-        random.fill(&mut nonce);
-        let place = place.bytes();
         let sealed = {
-            let parameters = GcmParams::new(&mut nonce, &place, TAG_BITS.into())?;
+            let parameters = GcmParams::new(&mut nonce, place, TAG_BITS.into())?;
             session.encrypt(&Mechanism::AesGcm(parameters), key, root.bytes())?
         };
         // Some devices draw the nonce themselves and write it back: what stands there now is what was used.
@@ -260,7 +268,10 @@ impl Seal for Pkcs11 {
         if label.is_empty() || label.len() > NAME_BYTES_MAX || label.chars().any(char::is_control) {
             return Err(Pkcs11Error::Label.into());
         }
-        Ok(self.with(|session, token| self.encrypt(session, token, place, root, random))?)
+        let mut nonce = [0; 12];
+        random.fill(&mut nonce);
+        let (place, root) = (place.bytes(), Secret::copy_of(root.bytes()).ok_or(Pkcs11Error::Nonsense)?);
+        Ok(self.with(move |seal, session, token| seal.encrypt(session, token, &place, &root, nonce))?)
     }
 
     fn unwrap(&self, place: &SlotPlace, wrapping: &Wrapping) -> Result<Secret, KeyringError> {
@@ -268,11 +279,12 @@ impl Seal for Pkcs11 {
             return Err(KeyringError::Refused);
         };
         let (nonce, sealed) = wrapped.parts();
-        let (mut nonce, place) = (nonce.to_vec(), place.bytes());
-        let opened = self.with(|session, _| {
-            let key = find(session, label)?.ok_or_else(|| Pkcs11Error::NoKey(label.clone()))?;
+        let (mut nonce, sealed) = (nonce.to_vec(), sealed.to_vec());
+        let (label, place) = (label.clone(), place.bytes());
+        let opened = self.with(move |_, session, _| {
+            let key = find(session, &label)?.ok_or_else(|| Pkcs11Error::NoKey(label.clone()))?;
             let parameters = GcmParams::new(&mut nonce, &place, TAG_BITS.into())?;
-            match session.decrypt(&Mechanism::AesGcm(parameters), key, sealed) {
+            match session.decrypt(&Mechanism::AesGcm(parameters), key, &sealed) {
                 Ok(root) => Ok(Some(Zeroizing::new(root))),
                 Err(error) if is_refusal(&error) => Ok(None),
                 Err(error) => Err(error.into()),
