@@ -232,7 +232,11 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("XksProxyVpcEndpointServiceNotFoundException", ALL, STORES),
 ];
 
-const STORES: &str = include_str!("stores.rs");
+const STORES: &str = concat!(
+    include_str!("stores/keys.rs"),
+    include_str!("stores/lifecycle.rs"),
+    include_str!("stores/orphans.rs")
+);
 
 /// What cannot occur, and why.
 const CANNOT: &[(&str, &[&str], &str)] = &[
