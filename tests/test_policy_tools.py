@@ -176,6 +176,36 @@ def test_lint_knows_every_action_that_is_served_and_the_kind_that_is_given(tool)
     assert tool.run("policy", "lint", "--kind", "key", path, check=False).returncode == 2
 
 
-def test_lint_names_what_it_cannot_read(tool):
-    result = tool.run("policy", "lint", str(tool.directory / "none.json"), check=False)
-    assert result.returncode == 1 and "none.json" in result.stderr
+# In the Service Authorization Reference, and no operations of the models.
+PERMISSIONS = """
+    cloudtrail:GenerateQueryResultsSummary cloudtrail:GetEventDataStoreData iam:GetAccountEmailAddress iam:GetAccountName
+    iam:ListSTSRegionalEndpointsStatus iam:PassRole iam:SetSTSRegionalEndpointStatus iam:UpdateAccountName kms:ReEncryptFrom
+    kms:ReEncryptTo kms:SynchronizeMultiRegionKey sts:GetServiceBearerToken sts:SetContext sts:SetSourceIdentity sts:TagSession
+""".split()
+
+
+def test_lint_knows_actions_and_keys_that_no_operation_is_called_after(tool):
+    keys = {"aws:ChatbotSourceArn": "arn:aws:chatbot::*:*", "kms:GrantConstraintSourceArn": "arn:aws:s3:::b"}
+    path = write(
+        tool, "more.json", statement(Action=PERMISSIONS, Resource="*", Condition={"ArnLike": keys})
+    )
+    (warning,) = tool.run("policy", "lint", path, check=False).stdout.splitlines()
+    assert "PASS_ROLE_WITH_STAR_IN_RESOURCE" in warning
+    path = write(tool, "typo.json", statement(Action=[f"{action}x" for action in PERMISSIONS], Resource="*"))
+    assert tool.run("policy", "lint", path, check=False).stdout.count("INVALID_ACTION") == len(PERMISSIONS)
+
+
+def test_lint_names_what_it_cannot_read_and_goes_on(tool):
+    binary = tool.directory / "binary.json"
+    binary.write_bytes(b"\xff\xfe")
+    unread = [str(tool.directory / "none.json"), str(binary), write(tool, "long.json", " " * (1 << 20))]
+    good = write(tool, "good.json", statement(Action="kms:Decrypt", Resource=KEY))
+    poor = write(tool, "poor.json", statement(Action="kms:Decrypt", Resource="*"))
+    for files in ([path] for path in unread):
+        result = tool.run("policy", "lint", *files, good, check=False)
+        assert result.returncode == 2 and files[0] in result.stderr and not result.stdout
+    result = tool.run("policy", "lint", *unread, poor, check=False)
+    assert result.returncode == 2 and all(path in result.stderr for path in unread)
+    assert "DECRYPT_WITH_STAR_IN_RESOURCE" in result.stdout
+    result = tool.run("policy", "lint", "--json", *unread, poor, check=False)
+    assert result.returncode == 2 and [found["file"] for found in json.loads(result.stdout)] == [poor]
