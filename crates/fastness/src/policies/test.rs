@@ -6,7 +6,7 @@ use crate::Failure;
 use crate::args::PolicyTestArgs;
 use policy::explain::Outcome;
 use policy::{
-    Boundary, Explanation, Mode, Names, Policies, Policy, PolicyKind, PolicyName, Request, explain,
+    Boundary, Explanation, Known, Mode, Names, Policies, Policy, PolicyKind, PolicyName, Request, explain,
 };
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &PolicyTestArgs) -> Result<ExitCode, Failure> {
 
 /// Policies to try cases with.
 struct Tried {
-    names: Names,
+    known: Known,
     identity: Vec<Arc<Policy>>,
     boundary: Option<Arc<Policy>>,
     session: Vec<Arc<Policy>>,
@@ -79,7 +79,7 @@ impl Tried {
             session: session_names,
             resource: resource_name,
         };
-        Self { names, identity, boundary, session, resource }
+        Self { known: Known { names, ..Known::default() }, identity, boundary, session, resource }
     }
 
     /// What is wrong with the decision of a case; none if it is as expected.
@@ -111,7 +111,7 @@ impl Tried {
             Some(PolicyKind::Trust) => Mode::AssumeRole,
             _ => Mode::Standard,
         };
-        let found = explain(&request, &policies, mode, &self.names);
+        let found = explain(&request, &policies, mode, &self.known);
         let fits = match case.expect {
             Expected::Allowed => found.decision == Outcome::Allowed,
             Expected::Denied => found.decision != Outcome::Allowed,
