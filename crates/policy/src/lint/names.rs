@@ -117,8 +117,12 @@ impl Vocabulary {
 /// The nearest of some names, if one is near enough to be what was meant.
 pub(super) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let lower = name.to_ascii_lowercase();
-    let near = names.into_iter().map(|other| (distance(&lower, &other.to_ascii_lowercase()), other));
-    let (distance, found) = near.min_by_key(|(distance, _)| *distance)?;
+    let near = names.into_iter().map(|other| {
+        let folded = other.to_ascii_lowercase();
+        (distance(&lower, &folded), !folded.starts_with(&lower), other)
+    });
+    // Of two that are as near, one that only goes on is the nearer.
+    let (distance, _, found) = near.min_by_key(|(distance, differs, _)| (*distance, *differs))?;
     (distance <= TYPOS_MAX && distance * 2 < name.len()).then_some(found)
 }
 
@@ -162,6 +166,8 @@ mod tests {
             ("Decrpt", Some("Decrypt")),
             ("ReEncryptForm", Some("ReEncryptFrom")),
             ("GetUsers", Some("GetUser")),
+            ("ReEncryptFr", Some("ReEncryptFrom")),
+            ("EncryptX", Some("Encrypt")),
             ("List", None),
             ("x", None),
         ] {
