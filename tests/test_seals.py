@@ -209,6 +209,21 @@ def remote(tmp_path_factory):
     made.fastness.stop()
 
 
+def test_another_fastness_opens_it_by_itself(fresh, remote):
+    configure(fresh, remote.table())
+    assert f"KMS key {remote.arn}" in command(fresh, "init").stdout
+    fresh.serve()
+    seals_and_opens(fresh)
+    identity = json.loads((fresh.data / "keyring.json").read_text())["keyring"]["id"]
+    calls = [e for e in events(remote.root) if e["userIdentity"].get("userName") == "opener"]
+    assert {e["eventName"] for e in calls} == {"Encrypt", "Decrypt"}
+    for event in calls:
+        context = event["requestParameters"]["encryptionContext"]
+        assert context == {"fastness:keyring": identity, "fastness:slot": "0"}
+    assert remote.user.secret not in secrets_of(fresh)
+    assert "RemoteKey" not in (fresh.data / "keyring.json").read_text()
+
+
 class Liar(http.server.BaseHTTPRequestHandler):
     """A key management service that answers Decrypt with some key."""
 
@@ -240,21 +255,6 @@ def test_a_service_that_answers_with_another_key_stands_in_nobodys_way(fresh, re
         fresh.serve().root().kms.list_keys()
         fresh.stop()
         liar.shutdown()
-
-
-def test_another_fastness_opens_it_by_itself(fresh, remote):
-    configure(fresh, remote.table())
-    assert f"KMS key {remote.arn}" in command(fresh, "init").stdout
-    fresh.serve()
-    seals_and_opens(fresh)
-    identity = json.loads((fresh.data / "keyring.json").read_text())["keyring"]["id"]
-    calls = [e for e in events(remote.root) if e["userIdentity"].get("userName") == "opener"]
-    assert {e["eventName"] for e in calls} == {"Encrypt", "Decrypt"}
-    for event in calls:
-        context = event["requestParameters"]["encryptionContext"]
-        assert context == {"fastness:keyring": identity, "fastness:slot": "0"}
-    assert remote.user.secret not in secrets_of(fresh)
-    assert "RemoteKey" not in (fresh.data / "keyring.json").read_text()
 
 
 def test_a_remote_key_that_is_disabled_keeps_it_sealed(fresh, remote):
