@@ -1,8 +1,10 @@
 """Nothing is done for a caller without permission, and everything is recorded: walked over every operation there is."""
 
+import re
+
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Caller, SERVICES, allow, document, record, records, refused
+from conftest import Caller, SERVICES, allow, deny, document, record, records, refused
 from raw import json_call, query_call
 from walk import Resources, coverage, every, method, model
 
@@ -98,6 +100,52 @@ def test_with_permission_each_operation_answers_by_its_model_and_is_recorded(fas
         entry = found[request]
         assert entry["eventName"] == name and entry["userIdentity"]["type"] == "Root"
         assert ("errorCode" in entry) == (error is not None), (entry, error)
+
+
+def tagging(service, operation):
+    """The action that gives tags to what an operation creates."""
+    if service == "sts":
+        return "sts:TagSession"
+    if service == "iam":
+        return re.sub("^Create", "iam:Tag", operation)
+    return f"{signed_as(service)}:TagResource"
+
+
+def test_tags_of_what_is_created_take_the_permission_to_tag(fastness, root, resources):
+    """All is allowed but to tag. Without tags the same call is not refused."""
+    walked = set()
+    # A backup is not there to be copied without a device: tests/test_cloudhsm.py has one.
+    operations = set(every(fastness, implemented=True)) - {("cloudhsmv2", "CopyBackupToRegion")}
+    for service, name in operations:
+        tags = resources.tags(service, name)
+        if not tags:
+            continue
+        action = tagging(service, name)
+        walked.add((name, action))
+        caller = root.user(f"no-{name}")
+        root.iam.put_user_policy(
+            UserName=f"no-{name}", PolicyName="inline", PolicyDocument=document(allow("*"), deny(action))
+        )
+        function, parameters = method(getattr(caller, service), name), resources.input(service, name)
+        found = refused(function, **parameters, **tags)
+        assert found["Code"] in ("AccessDenied", "AccessDeniedException"), found
+        assert f" is not authorized to perform: {action} on resource: " in found["Message"], found
+        assert "with an explicit deny" in found["Message"], found
+        try:
+            function(**parameters)
+        except ClientError as error:
+            assert not error.response["Error"]["Code"].startswith("AccessDenied"), error
+    assert walked == {
+        ("AssumeRole", "sts:TagSession"),
+        ("CreateCluster", "cloudhsm:TagResource"),
+        ("CreateInstanceProfile", "iam:TagInstanceProfile"),
+        ("CreateKey", "kms:TagResource"),
+        ("CreatePolicy", "iam:TagPolicy"),
+        ("CreateRole", "iam:TagRole"),
+        ("CreateUser", "iam:TagUser"),
+        ("GetFederationToken", "sts:TagSession"),
+        ("ReplicateKey", "kms:TagResource"),
+    }
 
 
 def test_what_is_not_implemented_says_so_and_is_recorded(fastness, root, resources):

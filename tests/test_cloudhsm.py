@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from botocore.exceptions import ClientError
 from certificates import openssl
-from conftest import Caller, Fastness, allow, document, events, refused, wait_for
+from conftest import Caller, Fastness, allow, deny, document, events, refused, wait_for
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from softhsm import SoftHsm
@@ -368,6 +368,13 @@ def test_backups_copied_deleted_restored(root, cluster):
     copied = hsms.copy_backup_to_region(DestinationRegion="eu-west-1", BackupId=backup)["DestinationBackup"]
     assert (copied["SourceRegion"], copied["SourceBackup"], copied["SourceCluster"]) == ("us-east-1", backup, cluster)
     there = Caller(root.fastness, root.key, root.secret, region="eu-west-1").cloudhsmv2
+    tagless = root.user("tagless", allow("*"))
+    root.iam.put_user_policy(
+        UserName="tagless", PolicyName="no", PolicyDocument=document(deny("cloudhsm:TagResource"))
+    )
+    tagged = {"DestinationRegion": "eu-west-1", "BackupId": backup, "TagList": [{"Key": "team", "Value": "red"}]}
+    error = refused(tagless.cloudhsmv2.copy_backup_to_region, **tagged)
+    assert error["Code"] == "AccessDeniedException" and "cloudhsm:TagResource" in error["Message"]
     (copy,) = there.describe_backups(Filters={"sourceBackupIds": [backup]})["Backups"]
     assert copy["SourceRegion"] == "us-east-1" and copy["BackupState"] == "READY" and "CopyTimestamp" in copy
     deleted = there.delete_backup(BackupId=copy["BackupId"])["Backup"]

@@ -56,7 +56,9 @@ class Applier:
             )
         if "arn" in name:
             arn = name["arn"]
-            held = iam.get_policy_version(PolicyArn=arn, VersionId=name["version"])["PolicyVersion"]["Document"]
+            # The version that the change before made.
+            version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            held = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
             return held, lambda text: iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
         policy = name["name"].split("`")[1]
         place = {"UserName": self.user, "PolicyName": policy}
@@ -64,8 +66,11 @@ class Applier:
             **place, PolicyDocument=text
         )
 
-    def make(self, change):
+    def make(self, change, parameters):
         what = change["change"]
+        if what == "call":
+            self.call(change, parameters)
+            return
         if what == "new-policy":
             assert change["kind"] == "identity"
             self.root.iam.put_user_policy(
@@ -97,13 +102,26 @@ class Applier:
         put(json.dumps(held))
 
 
+    @staticmethod
+    def call(change, parameters):
+        """Changes the parameters of the call."""
+        pair = "kms:EncryptionContext:"
+        context = dict(parameters.get("EncryptionContext", {}))
+        for chosen in change.get("with", []):
+            assert chosen["key"].startswith(pair), change
+            context[chosen["key"].removeprefix(pair)] = chosen["value"]
+        for key in change.get("without", []):
+            del context[key.removeprefix(pair)]
+        parameters["EncryptionContext"] = context
+
+
 def suggested_works(root, applier, call, **parameters):
     """Refuses a call, makes what is suggested, and requires that it succeeds then. Gives the explanation."""
     error = refused(call, **parameters)
     found = explained(root, error["RequestId"])
     assert found["explanation"]["change"], found
     for change in found["explanation"]["change"]:
-        applier.make(change)
+        applier.make(change, parameters)
     call(**parameters)
     return found, why(root, error["RequestId"])
 
@@ -260,6 +278,81 @@ def test_a_boundary(world):
     in_order(text, "DENIED by statement `NoKeys` of permissions boundary managed policy limit (v3) of user bounded")
 
 
+def test_a_boundary_is_loosened_before_it_is_taken_away(world):
+    root, key = world["root"], world["key"]
+    user = root.user("guarded", allow("*"))
+    guard = document(allow(["iam:*", "s3:*"]), deny("kms:Encrypt", Sid="BDeny"))
+    limit = root.iam.create_policy(PolicyName="guard", PolicyDocument=guard)["Policy"]["Arn"]
+    root.iam.put_user_permissions_boundary(UserName="guarded", PermissionsBoundary=limit)
+    found, text = suggested_works(root, Applier(root, user="guarded"), user.kms.encrypt, KeyId=key, Plaintext=b"x")
+    assert [change["change"] for change in found["explanation"]["change"]] == ["remove-statement", "add-statement"]
+    name = "permissions boundary managed policy guard (v1) of user guarded"
+    in_order(text, f"1. remove statement `BDeny` of {name}", f"2. add to {name}", '"Action":"kms:Encrypt"', key)
+    assert root.iam.get_user(UserName="guarded")["User"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == limit
+    # Nothing else has come through.
+    refused(user.kms.decrypt, KeyId=key, CiphertextBlob=root.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"])
+
+
+def test_what_nobody_can_do_is_not_suggested(world):
+    root, key = world["root"], world["key"]
+    user = root.user("factors", allow("kms:*", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}))
+    found, text = suggested_works(root, Applier(root, user="factors"), user.kms.list_keys)
+    in_order(text, "Condition Bool aws:MultiFactorAuthPresent", "policy   true", "request  absent", "1. add to inline policy")
+    # DescribeKey takes no encryption context.
+    user = root.user("pairs", allow("kms:*", Condition={"StringEquals": {"kms:EncryptionContext:app": "prod"}}))
+    suggested_works(root, Applier(root, user="pairs"), user.kms.describe_key, KeyId=key)
+
+
+def test_one_call_with_all_that_the_caller_chooses(world):
+    root, key = world["root"], world["key"]
+    both = {"StringEquals": {"kms:EncryptionContext:a": "1", "kms:EncryptionContext:b": "2"}}
+    user = root.user("chooser", allow("kms:*", Condition=both))
+    applier = Applier(root, user="chooser")
+    for context in ({}, {"a": "1"}, {"a": "2", "b": "3"}):
+        found, text = suggested_works(
+            root, applier, user.kms.encrypt, KeyId=key, Plaintext=b"x", EncryptionContext=context
+        )
+        [change] = found["explanation"]["change"]
+        assert change["change"] == "call"
+    in_order(text, "1. make the call with kms:EncryptionContext:a = 1 and kms:EncryptionContext:b = 2\n")
+    # A ciphertext has the context that it was made with.
+    blob = root.kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"a": "1", "b": "2"})["CiphertextBlob"]
+    _, text = suggested_works(root, applier, user.kms.decrypt, CiphertextBlob=blob)
+    in_order(text, "kms:EncryptionContext:b = 2, if the ciphertext was made with it")
+    other = {"a": "2"}
+    blob = root.kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=other)["CiphertextBlob"]
+    suggested_works(root, applier, user.kms.decrypt, CiphertextBlob=blob, EncryptionContext=other)
+
+
+def test_the_conditions_of_a_statement_that_denies(world):
+    root, key = world["root"], world["key"]
+    conditions = {
+        "BoolIfExists": {"aws:MultiFactorAuthPresent": "false"},
+        "StringNotEquals": {"kms:EncryptionContext:app": ["prod", "test"]},
+        "NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"},
+    }
+    user = root.user("conditions", deny("kms:Encrypt", Sid="No", Condition=conditions))
+    root.iam.put_user_policy(UserName="conditions", PolicyName="all", PolicyDocument=document(allow("kms:*")))
+    found, text = suggested_works(root, Applier(root, user="conditions"), user.kms.encrypt, KeyId=key, Plaintext=b"x")
+    told = found["explanation"]["statement"]["conditions"]
+    assert [(item["operator"], item["key"], item["policy"], item["request"]) for item in told] == [
+        ("BoolIfExists", "aws:MultiFactorAuthPresent", ["false"], None),
+        ("StringNotEquals", "kms:EncryptionContext:app", ["prod", "test"], None),
+        ("NotIpAddress", "aws:SourceIp", ["203.0.113.0/24"], ["127.0.0.1"]),
+    ]
+    in_order(
+        text,
+        "DENIED by statement `No`",
+        "Condition BoolIfExists aws:MultiFactorAuthPresent",
+        "policy   false",
+        "request  absent",
+        "Condition NotIpAddress aws:SourceIp",
+        "policy   203.0.113.0/24",
+        "request  127.0.0.1",
+        "least change",
+    )
+
+
 def test_a_session(world, trust):
     root, key = world["root"], world["key"]
     role = root.iam.create_role(RoleName="app", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -299,7 +392,7 @@ def test_a_trust_policy(world):
         "DENIED: no role trust policy allows it",
         f"the trust policy of {role}",
         "Condition StringEquals sts:ExternalId",
-        "request  has no such key",
+        "request  absent",
         "1. make the call with sts:ExternalId = agreed",
     )
     user.sts.assume_role(RoleArn=role, RoleSessionName="ses", ExternalId="agreed")

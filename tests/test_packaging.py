@@ -44,12 +44,15 @@ def free_port():
         return listening.getsockname()[1]
 
 
-def serves(command, environment, fastness, healthcheck):
-    """Starts the command, asks its health, and stops it."""
+def serves(command, environment, fastness, healthcheck, sealed=None):
+    """Starts the command, asks its health, also once `sealed` was run, and stops it."""
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         fastness.endpoint = process.stdout.readline().split()[-1]
         wait_for(lambda: subprocess.run(healthcheck, env=environment, capture_output=True, check=False).returncode == 0)
+        if sealed:
+            subprocess.run(sealed, env=environment, check=True, capture_output=True)
+            wait_for(lambda: "sealed    yes" in subprocess.run(healthcheck, env=environment, capture_output=True, text=True, check=True).stdout)
     finally:
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=30)
@@ -87,7 +90,9 @@ def test_what_the_container_runs_serves(tmp_path):
     words = json.loads(recipe["ENTRYPOINT"][0]) + json.loads(recipe["CMD"][0])
     command = [word.replace("/usr/bin/fastness", binary()).replace(":4566", f":{free_port()}") for word in words]
     health = json.loads(recipe["HEALTHCHECK"][0].split("CMD", 1)[1])
-    serves(command, environment, fastness, [word.replace("/usr/bin/fastness", binary()) for word in health])
+    health = [word.replace("/usr/bin/fastness", binary()) for word in health]
+    serves(command, environment, fastness, health, sealed=[binary(), "seal"])
+    assert subprocess.run(health, env=environment, capture_output=True, check=False).returncode != 0, "nobody serves"
     # Volumes hold all that lasts, so that the rest can be read-only.
     for volume in json.loads(recipe["VOLUME"][0]):
         assert list((tmp_path / volume.lstrip("/")).iterdir())

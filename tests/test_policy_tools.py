@@ -116,18 +116,60 @@ def test_every_kind_of_policy_takes_part(tool, kind):
         ("s.yaml", "cases: []\ncases: []\n", "s.yaml:2:"),
         ("s.json", '{"cases": [\n  {"name": 1}]}', "s.json:2:"),
         ("s.yaml", "cases: []\npolicies: {identity: [{file: none.json}]}", "none.json"),
-        ("s.yaml", "cases: []\npolicies: {identity: [{}]}", "policies.identity[0] needs either `file` or `document`"),
+        ("s.yaml", "cases: []\npolicies: {identity: [{}]}", "s.yaml:2:23: policies.identity[0] needs either `file` or `document`"),
         ("s.yaml", "cases: []\npolicies: {identity: [{file: bad.json}]}", "bad.json:3:15: Syntax errors in policy."),
-        ("s.yaml", "cases: []\npolicies: {identity: [{document: {Statement: []}}]}", "policies.identity[0]: Syntax errors"),
-        ("s.yaml", "cases:\n  - {name: c, principal: alice, action: 'a:b', expect: denied}", "`alice` is no principal"),
+        (
+            "s.yaml",
+            "cases: []\npolicies:\n  identity:\n    - {file: good.json}\n    - document: {Statement: []}",
+            "s.yaml:5:7: policies.identity[1]: Syntax errors",
+        ),
+        (
+            "s.yaml",
+            "cases: []\npolicies:\n  resource: {file: owned.json}\n  trust: {file: owned.json}",
+            "s.yaml:4:10: a request has one resource",
+        ),
+        ("s.yaml", "policies: {}\ncases: []\n", "s.yaml:2:8: there are no cases"),
+        ("s.json", '{"policies": {},\n\t"cases": []}', "s.json:2:11: there are no cases"),
         ("s.yaml", "cases:\n  - {name: c, principal: anonymous, action: 'a:b', expect: refused}", "s.yaml:2:"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_its_line(tool, name, text, message):
     write(tool, "bad.json", '{\n "Version": "2012-10-17",\n "Statement": 3\n}')
+    write(tool, "good.json", statement(Action="*", Resource="*"))
+    write(tool, "owned.json", statement(Action="*", Resource="*", Principal="*"))
     result = tool.run("policy", "test", write(tool, name, text), check=False)
     assert result.returncode == 2
     assert message in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "message"),
+    [
+        ("principal", "bob", "`bob` is no principal"),
+        ("action", "Decrypt", "`Decrypt` is no action: give one as `kms:Decrypt`"),
+        ("action", "kms:Dec*", "`kms:Dec*` is no action: give one as `kms:Decrypt`"),
+        ("action", "kms:Decript", "kms has no action Decript; did you mean kms:Decrypt?"),
+        ("action", "kns:Decrypt", "there is no service kns; did you mean kms:Decrypt?"),
+        ("action", "kms:ReEncrypt", "kms has no action ReEncrypt; did you mean kms:ReEncryptTo?"),
+        ("resource", "nonsense", "`nonsense` is no resource: give an ARN or `*`"),
+        ("resource", "arn:aws:kms:key/k", "`arn:aws:kms:key/k` is no resource: give an ARN or `*`"),
+        ("context", {"aws:SourcIp": "203.0.113.1"}, "there is no condition key aws:SourcIp; did you mean aws:SourceIp?"),
+        ("context", {"aws:SourceIp": {}}, "aws:SourceIp needs a text or a list of texts"),
+    ],
+)
+def test_a_case_that_names_what_is_not_there_is_refused_with_its_line(tool, member, value, message):
+    """Whatever the policies say such a request would be denied, so that the case would pass."""
+    good = {**CASE, "name": "good", "resource": KEY, "expect": "denied", "by": "\N{SMILING FACE WITH OPEN MOUTH}"}
+    text = json.dumps({"cases": [good, {**good, "name": "typo", member: value}]}, indent="\t")
+    path = write(tool, "s.json", text)
+    result = tool.run("policy", "test", path, check=False)
+    assert result.returncode == 2 and result.stdout == "0 passed, 0 failed\n"
+    place, _, told = result.stderr.removeprefix(f"fastness: {path}:").partition(": ")
+    assert told.startswith(f"case `typo`: {message}"), result.stderr
+    # A member is at its value; what is wrong with the context is at the case.
+    line, column = (int(number) for number in place.split(":"))
+    wanted = json.dumps(value) if isinstance(value, str) else "{"
+    assert text.splitlines()[line - 1][column - 1 :].startswith(wanted)
 
 
 def test_lint_tells_place_level_and_code_and_exits_by_the_worst(tool):
@@ -176,6 +218,36 @@ def test_lint_knows_every_action_that_is_served_and_the_kind_that_is_given(tool)
     assert tool.run("policy", "lint", "--kind", "key", path, check=False).returncode == 2
 
 
-def test_lint_names_what_it_cannot_read(tool):
-    result = tool.run("policy", "lint", str(tool.directory / "none.json"), check=False)
-    assert result.returncode == 1 and "none.json" in result.stderr
+# In the Service Authorization Reference, and no operations of the models.
+PERMISSIONS = """
+    cloudtrail:GenerateQueryResultsSummary cloudtrail:GetEventDataStoreData iam:GetAccountEmailAddress iam:GetAccountName
+    iam:ListSTSRegionalEndpointsStatus iam:PassRole iam:SetSTSRegionalEndpointStatus iam:UpdateAccountName kms:ReEncryptFrom
+    kms:ReEncryptTo kms:SynchronizeMultiRegionKey sts:GetServiceBearerToken sts:SetContext sts:SetSourceIdentity sts:TagSession
+""".split()
+
+
+def test_lint_knows_actions_and_keys_that_no_operation_is_called_after(tool):
+    keys = {"aws:ChatbotSourceArn": "arn:aws:chatbot::*:*", "kms:GrantConstraintSourceArn": "arn:aws:s3:::b"}
+    path = write(
+        tool, "more.json", statement(Action=PERMISSIONS, Resource="*", Condition={"ArnLike": keys})
+    )
+    (warning,) = tool.run("policy", "lint", path, check=False).stdout.splitlines()
+    assert "PASS_ROLE_WITH_STAR_IN_RESOURCE" in warning
+    path = write(tool, "typo.json", statement(Action=[f"{action}x" for action in PERMISSIONS], Resource="*"))
+    assert tool.run("policy", "lint", path, check=False).stdout.count("INVALID_ACTION") == len(PERMISSIONS)
+
+
+def test_lint_names_what_it_cannot_read_and_goes_on(tool):
+    binary = tool.directory / "binary.json"
+    binary.write_bytes(b"\xff\xfe")
+    unread = [str(tool.directory / "none.json"), str(binary), write(tool, "long.json", " " * (1 << 20))]
+    good = write(tool, "good.json", statement(Action="kms:Decrypt", Resource=KEY))
+    poor = write(tool, "poor.json", statement(Action="kms:Decrypt", Resource="*"))
+    for files in ([path] for path in unread):
+        result = tool.run("policy", "lint", *files, good, check=False)
+        assert result.returncode == 2 and files[0] in result.stderr and not result.stdout
+    result = tool.run("policy", "lint", *unread, poor, check=False)
+    assert result.returncode == 2 and all(path in result.stderr for path in unread)
+    assert "DECRYPT_WITH_STAR_IN_RESOURCE" in result.stdout
+    result = tool.run("policy", "lint", "--json", *unread, poor, check=False)
+    assert result.returncode == 2 and [found["file"] for found in json.loads(result.stdout)] == [poor]

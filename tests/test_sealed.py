@@ -87,6 +87,16 @@ def test_a_stop_while_sealed_loses_nothing(served):
     assert served.root().kms.describe_key(KeyId=key)["KeyMetadata"]["KeyId"] == key
 
 
+def test_what_needs_it_open_says_that_it_is_sealed(served, tmp_path):
+    operator(served, "seal")
+    for command in (["why", "some-request"], ["verify"], ["backup", "--to", str(tmp_path / "b")], ["xks", "list"]):
+        told = operator(served, *command, check=False)
+        assert (told.returncode, told.stderr) == (1, "fastness: it is sealed: unseal it first\n"), command
+    again = operator(served, "seal", check=False)
+    assert (again.returncode, again.stderr) == (1, "fastness: it is sealed already\n")
+    operator(served, "unseal")
+
+
 def test_one_server_a_directory_even_while_sealed(served):
     operator(served, "seal")
     second = served.run("serve", "--data", str(served.data), "--listen", "127.0.0.1:0", check=False)

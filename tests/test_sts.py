@@ -57,6 +57,32 @@ def test_session_tags_decide(root, account, key):
             assert refused(caller.kms.describe_key, KeyId=key)["Code"] == "AccessDeniedException"
 
 
+def test_a_role_that_inherits_session_tags_has_to_let_itself_be_tagged(root, account):
+    admin = root.user("chain-admin", allow("sts:*"))
+    roles = {}
+    for name, actions in (("chain-first", "sts:*"), ("chain-open", "sts:*"), ("chain-closed", "sts:AssumeRole")):
+        trust = document({"Effect": "Allow", "Principal": {"AWS": account}, "Action": actions})
+        roles[name] = {
+            "RoleArn": root.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"],
+            "RoleSessionName": "chain",
+        }
+        root.iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(allow("sts:AssumeRole")))
+    tags = {"Tags": [{"Key": "team", "Value": "blue"}]}
+    for transitive, open_role in (({}, True), ({"TransitiveTagKeys": ["team"]}, False)):
+        first = admin.sts.assume_role(**roles["chain-first"], **tags, **transitive)["Credentials"]
+        first = Caller.of(root.fastness, first)
+        # The trust policy names the account, so that the caller has to be allowed as well, and is not allowed to tag.
+        for name in ("chain-open", "chain-closed"):
+            if open_role:
+                first.sts.assume_role(**roles[name])
+            else:
+                message = f"is not authorized to perform: sts:TagSession on resource: {roles[name]['RoleArn']}"
+                refuses("AccessDenied", message, first.sts.assume_role, **roles[name])
+    root.iam.put_role_policy(RoleName="chain-first", PolicyName="p", PolicyDocument=document(allow("sts:*")))
+    first.sts.assume_role(**roles["chain-open"])
+    assert refused(first.sts.assume_role, **roles["chain-closed"])["Code"] == "AccessDenied"
+
+
 def test_what_sessions_may_not_call(root, account):
     """The restrictions that the STS API reference lists under GetSessionToken and GetFederationToken."""
     admin = root.user("issuer", allow("*"))

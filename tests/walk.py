@@ -68,7 +68,8 @@ class Resources:
         of_kind = {
             kind: kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["Arn"] for kind, (spec, usage) in kinds.items()
         }
-        self.key_arns = [self.key_arn, *of_kind.values()]
+        self.primary = kms.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+        self.key_arns = [self.key_arn, self.primary, *of_kind.values()]
         signature = kms.sign(KeyId=of_kind["signing"], Message=b"x", SigningAlgorithm="ECDSA_SHA_256")["Signature"]
         mac = kms.generate_mac(KeyId=of_kind["mac"], Message=b"x", MacAlgorithm="HMAC_SHA_256")["Mac"]
         public_key = kms.get_public_key(KeyId=of_kind["agreement"])["PublicKey"]
@@ -148,6 +149,7 @@ class Resources:
             ("kms", "Encapsulate", "KeyId"): of_kind["encapsulation"],
             ("kms", "GenerateMac", "KeyId"): of_kind["mac"],
             ("kms", "GetPublicKey", "KeyId"): of_kind["signing"],
+            ("kms", "ReplicateKey", "KeyId"): self.primary,
             ("kms", "Sign", "KeyId"): of_kind["signing"],
             ("kms", "Verify", "KeyId"): of_kind["signing"],
             ("kms", "VerifyMac", "KeyId"): of_kind["mac"],
@@ -160,6 +162,12 @@ class Resources:
             return {}
         names = [*shape.required_members, *ALSO.get(service, {}).get(operation, [])]
         return {name: self.value(shape.members[name], service, operation, name) for name in names}
+
+    def tags(self, service, operation):
+        """The parameter that gives what an operation creates its tags, with one tag; none if it has no such parameter."""
+        shape = model(service).operation_model(operation).input_shape
+        optional = set(shape.members) - set(shape.required_members) if shape else set()
+        return {name: self.value(shape.members[name], service, operation, name) for name in optional & {"Tags", "TagList"}}
 
     def value(self, shape, service, operation, name):
         if (service, operation, name) in self.others:

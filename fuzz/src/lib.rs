@@ -20,6 +20,7 @@ mod heads;
 mod history;
 mod language;
 mod material;
+mod operator;
 mod proxied;
 mod sealed;
 mod serving;
@@ -54,6 +55,12 @@ pub const TARGETS: &[Target] = &[
         seeds: attested::seeds,
     },
     Target {
+        name: "backup",
+        doc: "backup files, altered and made up: what is read is written again alike",
+        run: operator::backup,
+        seeds: operator::backup_seeds,
+    },
+    Target {
         name: "cbor",
         doc: "RPC v2 CBOR into the inputs of all operations: what was read is written and read again alike, also as JSON",
         run: codecs::cbor,
@@ -70,6 +77,18 @@ pub const TARGETS: &[Target] = &[
         doc: "condition operators on numbers, dates, addresses, bytes and text: agree with naive ones; a negation is one",
         run: language::condition,
         seeds: language::condition_seeds,
+    },
+    Target {
+        name: "configuration",
+        doc: "configuration files: an error says where",
+        run: operator::configuration,
+        seeds: operator::configuration_seeds,
+    },
+    Target {
+        name: "environment-file",
+        doc: "environment files: a value is one of the file, an error says where",
+        run: operator::environment_file,
+        seeds: operator::environment_file_seeds,
     },
     Target {
         name: "glob",
@@ -144,6 +163,12 @@ pub const TARGETS: &[Target] = &[
         seeds: serving::seeds,
     },
     Target {
+        name: "share",
+        doc: "shares of a root key, typed well and badly: the share is read, or none",
+        run: operator::share,
+        seeds: operator::share_seeds,
+    },
+    Target {
         name: "sigv4",
         doc: "signed heads: no made-up signature holds, every made one does, and none after a change",
         run: signatures::sigv4,
@@ -198,6 +223,24 @@ impl<'d> Choices<'d> {
     fn text(&mut self) -> Option<&'d str> {
         std::str::from_utf8(self.until_zero()).ok()
     }
+}
+
+/// An original and what an input makes of it.
+fn altered(original: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
+    let mut bytes = original.to_vec();
+    match choices.below(4) {
+        // Nothing of the original.
+        0 => return choices.0.to_vec(),
+        1 => bytes.truncate(choices.word() % (bytes.len() + 1)),
+        2 => bytes.extend_from_slice(choices.0),
+        _ => {
+            let start = choices.word() % bytes.len();
+            for (byte, change) in bytes[start..].iter_mut().zip(choices.0) {
+                *byte ^= change;
+            }
+        }
+    }
+    bytes
 }
 
 /// Parts of an input, separated as [`Choices::until_zero`] wants them.

@@ -1,6 +1,6 @@
 //! What the deployment gives out sealed and takes back: ciphertexts, tokens, markers, and the keyring file itself.
 
-use crate::Choices;
+use crate::{Choices, altered};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use keyring::{Access, KeyFile, Keyring};
@@ -20,24 +20,6 @@ use wire::Timestamp;
 
 /// After so many records a server is let go of, so that it does not grow.
 const RECORDS_MAX: u64 = 2000;
-
-/// An original and what an input makes of it.
-fn altered(original: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
-    let mut bytes = original.to_vec();
-    match choices.below(4) {
-        // Nothing of the original.
-        0 => return choices.0.to_vec(),
-        1 => bytes.truncate(choices.word() % (bytes.len() + 1)),
-        2 => bytes.extend_from_slice(choices.0),
-        _ => {
-            let start = choices.word() % bytes.len();
-            for (byte, change) in bytes[start..].iter_mut().zip(choices.0) {
-                *byte ^= change;
-            }
-        }
-    }
-    bytes
-}
 
 struct Kms {
     world: World,

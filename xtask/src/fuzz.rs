@@ -23,7 +23,7 @@ const KEPT_BYTES_MAX: u64 = 2048;
 const KEPT_MAX: usize = 40;
 
 /// About how many targets there are.
-pub(crate) const TARGETS_ABOUT: u32 = 18;
+pub(crate) const TARGETS_ABOUT: u32 = 25;
 
 /// The program with all targets.
 pub(crate) struct Fuzzer {

@@ -137,10 +137,7 @@ impl Commanded {
             Command::Seal {} => self.seal(by).await,
             Command::Backup { to } => self.backup(by, to, file).await,
             Command::Verify { contains } => self.verify(by, contains).await,
-            Command::Why { request_id } => match self.gate.deployment() {
-                Some(deployment) => explain(&deployment, request_id, Some(by)).await,
-                None => Err(SealError::Sealed.into()),
-            },
+            Command::Why { request_id } => explain(&*self.opened()?, request_id, Some(by)).await,
             Command::CreateProxyKey { user } => {
                 proxy_keys::create(&*self.opened()?, &self.opening.description.account, user, said_by(by))
                     .await

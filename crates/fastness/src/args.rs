@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Print shell exports for using a deployment as its root user
     Env(EnvArgs),
-    /// Tell what a data directory holds and whether it is being served
+    /// Tell what a data directory holds and whether it is being served; exits with 3 if it is not, with 4 if it is sealed
     Status(StatusArgs),
     /// Seal the running server: it lets go of all keys, closes the store and refuses every call
     Seal(SealArgs),

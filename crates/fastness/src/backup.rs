@@ -1,6 +1,6 @@
 //! Backups: everything that a deployment is, sealed as it is stored, in one file that proves itself whole.
 
-mod container;
+pub(crate) mod container;
 mod digest;
 mod make;
 mod restore;
@@ -38,7 +38,7 @@ struct Manifest {
 /// A part of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Part {
+pub(crate) struct Part {
     name: String,
     bytes: u64,
     sha256: String,

@@ -2,8 +2,6 @@
 //! must not go unnoticed.
 
 mod attestation;
-#[cfg(test)]
-mod hostile;
 mod limits;
 mod monitor;
 mod quotas;
@@ -153,7 +151,7 @@ impl Config {
         Self::parse(&text, path)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;

@@ -8,7 +8,7 @@ use crate::{Access, Call, Caller, Denial, Fault, KeyStores, Principal, Tx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyring::{Keyring, Random};
-use policy::{Mode, Names, Policies, Policy, PolicyName};
+use policy::{Known, Mode, Names, Policies, Policy, PolicyName};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -463,9 +463,10 @@ impl<'a> Cx<'a> {
             };
             PolicyName::own(format!("the {kind} of {}", access.resource))
         });
+        let known = Known { names, ..Known::default() };
         let (call, caller) = (self.call, self.caller);
         self.asking(access, false, |request, policies, facts| {
-            let explanation = policy::explain(request, policies, access.mode, &names);
+            let explanation = policy::explain(request, policies, access.mode, &known);
             Denial::new(call, caller, request, facts.all(), message, explanation)
         })
     }

@@ -103,10 +103,19 @@ impl Denial {
     fn fit(&mut self) {
         while serde_json::to_vec(self).map_or(0, |json| json.len()) > DENIAL_BYTES_MAX {
             let explanation = &mut self.explanation;
+            if explanation.grants.len() > 1 {
+                explanation.grants.pop();
+                explanation.other_grants += 1;
+                continue;
+            }
             if explanation.policies.pop().is_some() {
                 continue;
             }
-            if explanation.change.take().is_some() {
+            let found = explanation.statement.as_mut().filter(|found| found.conditions.len() > 1);
+            if let Some(found) = found {
+                found.conditions.pop();
+                found.other_conditions += 1;
+            } else if explanation.change.take().is_some() {
                 explanation.no_change = Some("the change found is too long to be kept".to_owned());
             } else if self.conditions.pop_last().is_none() {
                 return;
@@ -128,8 +137,11 @@ impl Denial {
             explanation.statement = None;
             explanation.because = Some("a policy of another account denies it".to_owned());
         }
-        let kinds = explanation.change.iter().flatten().map(policy::explain::Change::kind);
-        if kinds.flatten().any(owners) {
+        explanation.grants.clear();
+        explanation.other_grants = 0;
+        // What call would do can be what the owner's policy or a grant says, too.
+        let mut kinds = explanation.change.iter().flatten().map(policy::explain::Change::kind);
+        if kinds.any(|kind| kind.is_none_or(owners)) {
             explanation.change = None;
             explanation.no_change =
                 Some("the account that owns the resource has to allow it first".to_owned());

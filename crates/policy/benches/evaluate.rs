@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use policy::{
-    Context, Mode, Names, Policies, Policy, PolicyError, PolicyKind, Principal, Request, Values, evaluate,
-    explain,
+    Context, Mode, Policies, Policy, PolicyError, PolicyKind, Principal, Request, Values, evaluate, explain,
 };
 
 /// Decisions timed together.
@@ -131,7 +130,7 @@ fn main() -> Result<(), PolicyError> {
         let mut best = u128::MAX;
         for _ in 0..BATCHES {
             let start = Instant::now();
-            let _ = black_box(explain(black_box(request), &policies, mode, &Names::default()));
+            let _ = black_box(explain(black_box(request), &policies, mode, &policy::Known::default()));
             best = best.min(start.elapsed().as_micros());
         }
         write(&format!("{name:<58} {best:>8} µs\n"));

@@ -7,12 +7,15 @@
 mod amend;
 mod candidates;
 mod change;
+mod chosen;
 mod edit;
+mod grants;
 mod least;
 mod look;
 mod text;
 
-pub use change::{Change, Place, Target};
+pub use change::{Call, Change, Chosen, Place, Target};
+pub use grants::{GrantReport, Grants, LookedAt};
 
 use crate::decision::{Grantor, Reason, StatementRef};
 use crate::document::PolicyKind;
@@ -23,6 +26,8 @@ use serde::{Deserialize, Serialize};
 
 /// Most statements told of one policy; the closest are.
 const STATEMENTS_MAX: usize = 4;
+/// Most conditions told of the statement that decided.
+const CONDITIONS_MAX: usize = 32;
 /// Most values told of one element.
 const VALUES_MAX: usize = 8;
 /// The longest value told whole, in characters.
@@ -68,6 +73,28 @@ pub struct Names {
     pub resource: Option<PolicyName>,
 }
 
+/// What is known of a request beside what decides it.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// What its policies are called.
+    pub names: Names,
+    /// How policies that are to allow it name the resource, if not by its ARN: what is yet to be made may have another at the next call.
+    pub resource: Option<String>,
+    /// The grants that were looked at.
+    pub grants: Grants,
+    /// What the call asks for after this.
+    pub further: Vec<Further>,
+}
+
+/// A permission that a call asks for after the one that is explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Further {
+    /// The action.
+    pub action: String,
+    /// The resource's ARN, or what is known of it.
+    pub resource: String,
+}
+
 /// How a request was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -100,12 +127,21 @@ pub struct Explanation {
     /// How many policies were asked but not looked into, because together they are very long.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unread: usize,
+    /// The caller's grants that were looked at and do not cover the request, the closest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<GrantReport>,
+    /// How many grants were looked at that are not told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub other_grants: usize,
     /// The least change found that would allow the request; none if it is allowed, or if no candidate would.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Vec<Change>>,
     /// Why no change is suggested for a denied request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_change: Option<String>,
+    /// What the call asks for after this, each of which is decided by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Further>,
 }
 
 /// A statement that decided a request.
@@ -123,6 +159,26 @@ pub struct Deciding {
     pub sid: Option<String>,
     /// Its text, cut to a named limit.
     pub text: String,
+    /// Its conditions, which hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Compared>,
+    /// How many conditions are not told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub other_conditions: usize,
+}
+
+/// A condition beside the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Compared {
+    /// The operator.
+    pub operator: String,
+    /// The key.
+    pub key: String,
+    /// What the statement says, cut to named limits.
+    pub policy: Vec<String>,
+    /// What the request has; none if the key is absent.
+    pub request: Option<Vec<String>>,
 }
 
 /// What one policy said.
@@ -185,9 +241,9 @@ impl Failure {
 
 /// Explains one check. The decision is that of [`evaluate`]; for a denied request the least change is looked for.
 #[must_use]
-pub fn explain(request: &Request<'_>, policies: &Policies<'_>, mode: Mode, names: &Names) -> Explanation {
+pub fn explain(request: &Request<'_>, policies: &Policies<'_>, mode: Mode, known: &Known) -> Explanation {
     let decision = evaluate(request, policies, mode);
-    let world = World::new(request, policies, mode, names);
+    let world = World::new(request, policies, mode, known);
     let (reports, unread) = look::reports(&world, &decision);
     let (outcome, kind, because) = match decision.reason {
         Reason::Allowed { by: Grantor::Policy(kind) } => (Outcome::Allowed, Some(kind), None),
@@ -209,8 +265,11 @@ pub fn explain(request: &Request<'_>, policies: &Policies<'_>, mode: Mode, names
         statement: decision.statement.and_then(|found| deciding(&world, found)),
         policies: reports,
         unread,
+        grants: known.grants.looked.iter().map(|grant| grant.report.clone()).collect(),
+        other_grants: known.grants.others,
         change,
         no_change,
+        further: known.further.clone(),
     }
 }
 
@@ -220,12 +279,10 @@ pub fn allowed_after(
     request: &Request<'_>,
     policies: &Policies<'_>,
     mode: Mode,
-    names: &Names,
+    known: &Known,
     changes: &[Change],
 ) -> bool {
-    let world = World::new(request, policies, mode, names);
-    let amended = changes.iter().try_fold(world, |world, change| world.apply(change));
-    amended.is_some_and(|world| world.evaluate().allowed)
+    least::allowed(&World::new(request, policies, mode, known), changes)
 }
 
 fn granted(by: Grantor) -> &'static str {
@@ -242,12 +299,23 @@ fn deciding(world: &World<'_>, found: StatementRef<'_>) -> Option<Deciding> {
     let source = crate::source::Source::read(policy.text()).ok()?;
     let written = source.statements().nth(found.statement)?;
     let text = policy.text().get(written.0.span.clone()).unwrap_or_default();
+    let compared = written.conditions().map(|tested| Compared {
+        operator: tested.operator.to_owned(),
+        key: cut(tested.key, VALUE_CHARS_MAX),
+        policy: told(tested.json.texts()),
+        request: look::values(world.request, tested.key).map(told),
+    });
+    let mut conditions: Vec<Compared> = compared.collect();
+    let other_conditions = conditions.len().saturating_sub(CONDITIONS_MAX);
+    conditions.truncate(CONDITIONS_MAX);
     Some(Deciding {
         kind: found.kind,
         policy: world.name(found.kind, found.policy),
         index: found.statement,
         sid: found.sid.map(str::to_owned),
         text: cut(text, STATEMENT_CHARS_MAX),
+        conditions,
+        other_conditions,
     })
 }
 

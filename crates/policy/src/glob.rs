@@ -44,6 +44,11 @@ pub(crate) struct Syntax {
 pub(crate) struct BadVariable;
 
 impl Variable {
+    /// The condition key, in lower case.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     fn parse(text: &str) -> Result<Self, BadVariable> {
         let (key, default) = match text.split_once(',') {
             None => (text, None),

@@ -29,7 +29,7 @@ pub use decision::{Decision, Grantor, Reason, StatementRef};
 pub use document::{Policy, PolicyKind, Version, rewrite_principals};
 pub use error::PolicyError;
 pub use evaluate::evaluate;
-pub use explain::{Explanation, Names, PolicyName, explain};
+pub use explain::{Explanation, Known, Names, PolicyName, explain};
 pub use grammar::DOCUMENT_BYTES_MAX;
 pub use principal::{NamedPrincipal, PrincipalField};
 pub use request::{Boundary, Mode, Policies, Principal, Request};

@@ -9,6 +9,7 @@ mod names;
 mod rules;
 mod subject;
 
+pub use keys::unknown as unknown_key;
 pub use names::Vocabulary;
 pub use rules::RULES;
 
@@ -172,7 +173,8 @@ server. Each finding has a place, a level and a stable code:
 
 `--kind identity|resource|key|trust|boundary|session` says what a document is for; without it that is told from its looks
 (boundaries and session policies look like identity policies). `--json` prints the findings as JSON. The exit code is 2 if there
-are errors, 1 if there are warnings and no errors, and 0 otherwise; suggestions do not count.
+are errors or a file cannot be read (standard error tells which; the others are judged all the same), 1 if there are warnings and
+nothing worse, and 0 otherwise; suggestions do not count.
 
 Actions and condition keys are judged for the services that Fastness knows the models of (`fastness coverage` lists them) and for
 the global keys; those of other services are taken as they are.
@@ -188,7 +190,18 @@ mod tests {
 
     fn vocabulary() -> Vocabulary {
         Vocabulary::new([
-            ("kms", vec!["CreateKey", "Decrypt", "DescribeKey", "Encrypt", "ListKeys", "ReEncrypt"]),
+            (
+                "kms",
+                vec![
+                    "CreateAlias",
+                    "CreateKey",
+                    "Decrypt",
+                    "DescribeKey",
+                    "Encrypt",
+                    "ListKeys",
+                    "ReEncrypt",
+                ],
+            ),
             ("iam", vec!["CreateUser", "GetUser", "ListUsers"]),
             ("sts", vec!["AssumeRole", "GetCallerIdentity"]),
         ])
@@ -238,6 +251,70 @@ mod tests {
         );
         let broken = lint("{\n \"Version\": }", PolicyKind::Identity, &vocabulary());
         assert_eq!((broken[0].code, broken[0].line, broken[0].column), ("SYNTAX_ERROR", 2, 13));
+    }
+
+    /// The codes and messages of what is found in one statement of an identity policy.
+    fn told(statement: &str) -> Vec<String> {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow",{statement}}}}}"#);
+        let found = lint(&text, PolicyKind::Identity, &vocabulary());
+        found.into_iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect()
+    }
+
+    #[test]
+    fn variables_are_named_by_condition_keys() {
+        let user = |variable: &str| {
+            told(&format!(r#""Action":"iam:GetUser","Resource":"arn:aws:iam::111122223333:user/{variable}""#))
+        };
+        let whose = |condition: &str| {
+            told(&format!(r#""Action":"iam:GetUser","Resource":"*","Condition":{{{condition}}}"#))
+        };
+        for known in [
+            "${aws:username}",
+            "${AWS:UserName}",
+            "${aws:PrincipalTag/team, 'none'}",
+            "${*}",
+            "${saml:sub}",
+            "${s3:prefix}",
+        ] {
+            assert_eq!(user(known), [""; 0], "{known}");
+        }
+        assert_eq!(
+            user("${aws:usernme}"),
+            ["UNKNOWN_POLICY_VARIABLE there is no condition key aws:usernme; did you mean aws:username?"]
+        );
+        assert_eq!(user("${username}"), ["UNKNOWN_POLICY_VARIABLE there is no condition key username"]);
+        assert_eq!(
+            whose(r#""StringLike":{"aws:PrincipalTag/team":"${aws:PrincipalTg/team}-*"}"#),
+            [
+                "UNKNOWN_POLICY_VARIABLE there is no condition key aws:principaltg/team; did you mean aws:PrincipalTag/team?"
+            ]
+        );
+        assert_eq!(whose(r#""Bool":{"aws:SecureTransport":"true"}"#), [""; 0]);
+    }
+
+    #[test]
+    fn aliases_are_resources_of_what_is_done_to_aliases() {
+        let key = "arn:aws:kms:*:111122223333:key/k";
+        let alias = "arn:aws:kms:*:111122223333:alias/a";
+        let on = |actions: &str, resources: &[&str]| {
+            told(&format!(r#""Action":[{actions}],"Resource":{resources:?}"#))
+        };
+        for (actions, resources) in [
+            (r#""kms:Encrypt""#, &[key][..]),
+            (r#""kms:CreateAlias""#, &[alias]),
+            (r#""kms:*Alias","kms:Encrypt""#, &[key, alias]),
+            (r#""kms:*""#, &[alias]),
+        ] {
+            assert_eq!(on(actions, resources), [""; 0], "{actions} {resources:?}");
+        }
+        let no_key =
+            format!("ALIAS_IS_NO_RESOURCE {alias} matches no key: name the key, or ask for kms:RequestAlias");
+        assert_eq!(on(r#""kms:Encrypt""#, &[alias, key]), [no_key.as_str()]);
+        assert_eq!(on(r#""kms:Enc*","kms:DescribeKey""#, &[alias]), [no_key.as_str()]);
+        assert_eq!(
+            on(r#""kms:CreateAlias","kms:Encrypt""#, &[alias]),
+            ["ALIAS_IS_NO_RESOURCE kms:Encrypt is on keys, which aliases do not match: name the key"]
+        );
     }
 
     #[test]

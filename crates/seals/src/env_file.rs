@@ -22,6 +22,9 @@ pub(crate) fn parse(text: &[u8]) -> Result<Variables, (usize, &'static str)> {
         if name.is_empty() || !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(fault("that is no name of a variable"));
         }
+        if value.contains('\0') {
+            return Err(fault("no variable holds a zero byte"));
+        }
         if variables.insert(name.to_owned(), Zeroizing::new(value.to_owned())).is_some() {
             return Err(fault("the variable is there twice"));
         }
@@ -69,6 +72,7 @@ mod tests {
             (b"A=\"a\\b\"", (1, ESCAPE)),
             (b"A=\"a", (1, "a quotation does not end at the end of the line")),
             (b"A='a'b'", (1, "a quotation does not end at the end of the line")),
+            (b"A=a\0", (1, "no variable holds a zero byte")),
             (b"A=\xff", (0, "it is not UTF-8")),
         ] {
             assert_eq!(parse(text).unwrap_err(), expected, "{text:?}");

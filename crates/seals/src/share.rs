@@ -48,19 +48,16 @@ impl Share {
         if text.len() > TEXT_BYTES_MAX {
             return Err(ShamirError::NotAShare);
         }
-        let mut digits = Zeroizing::new(String::with_capacity(TEXT_BYTES_MAX));
-        for c in text.chars().filter(|c| !c.is_whitespace() && *c != '-') {
-            digits.push(c.to_ascii_uppercase());
-        }
-        let digits = digits.strip_prefix(PREFIX).ok_or(ShamirError::NotAShare)?;
         let mut plain = Zeroizing::new(String::with_capacity(TEXT_BYTES_MAX));
-        plain.extend(digits.chars().map(|c| match c {
+        let typed = text.chars().filter(|c| !c.is_whitespace() && *c != '-');
+        plain.extend(typed.map(|c| match c.to_ascii_uppercase() {
             'O' => '0',
             'I' | 'L' => '1',
             other => other,
         }));
+        let digits = plain.strip_prefix(PREFIX).ok_or(ShamirError::NotAShare)?;
         let mut bytes = Zeroizing::new([0; BODY_BYTES + CHECKSUM_BYTES]);
-        hex::decode_to_slice(plain.as_bytes(), bytes.as_mut_slice()).map_err(|_| ShamirError::Mistyped)?;
+        hex::decode_to_slice(digits.as_bytes(), bytes.as_mut_slice()).map_err(|_| ShamirError::Mistyped)?;
         let (body, found) = bytes.split_at(BODY_BYTES);
         if found != checksum(body) {
             return Err(ShamirError::Mistyped);
@@ -148,6 +145,7 @@ mod tests {
             text.replace('-', ""),
             format!("  {}\r\n", text.replace('-', "\n")),
             text.replace('0', "o").replace("-0011", "-OOlI"),
+            text.replace("FSS1", "fssl"),
         ] {
             let read = Share::parse(&typed).unwrap();
             assert_eq!(*read.to_text(), *text, "{typed}");

@@ -30,13 +30,13 @@ const MANIFEST_BYTES_MAX: u32 = 64 << 20;
 const NAME_BYTES_MAX: usize = 255;
 
 /// Writes parts one after another.
-pub(super) struct Writer<W> {
+pub(crate) struct Writer<W> {
     out: W,
     parts: Vec<Part>,
 }
 
 impl<W: Write> Writer<W> {
-    pub(super) fn begin(mut out: W) -> io::Result<Self> {
+    pub(crate) fn begin(mut out: W) -> io::Result<Self> {
         out.write_all(MAGIC)?;
         out.write_all(&FORMAT.to_le_bytes())?;
         out.write_all(&[0; 4])?;
@@ -44,7 +44,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes a part, whose bytes come from a closure.
-    pub(super) fn part<E: From<io::Error>>(
+    pub(crate) fn part<E: From<io::Error>>(
         &mut self,
         name: &str,
         write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
@@ -66,12 +66,12 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    pub(super) fn parts(&self) -> &[Part] {
+    pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }
 
     /// Writes manifest and proof.
-    pub(super) fn finish(mut self, manifest: &[u8], proof: &[u8]) -> io::Result<W> {
+    pub(crate) fn finish(mut self, manifest: &[u8], proof: &[u8]) -> io::Result<W> {
         self.out.write_all(&[0; 2])?;
         for bytes in [manifest, proof] {
             let len = u32::try_from(bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
@@ -121,15 +121,15 @@ impl<W: Write> Write for Chunks<'_, W> {
 
 /// What a file that was read to its end says of itself. It is not known yet who says it.
 #[derive(Debug)]
-pub(super) struct Contents {
+pub(crate) struct Contents {
     /// What was found.
-    pub(super) parts: Vec<Part>,
-    pub(super) manifest: Vec<u8>,
-    pub(super) proof: Vec<u8>,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) manifest: Vec<u8>,
+    pub(crate) proof: Vec<u8>,
 }
 
 /// Reads a backup; each part goes to `visit`, which need not read all of it.
-pub(super) fn read<E: From<io::Error>>(
+pub(crate) fn read<E: From<io::Error>>(
     mut from: impl Read,
     visit: &mut dyn FnMut(&str, &mut dyn Read) -> Result<(), E>,
 ) -> Result<Contents, E> {

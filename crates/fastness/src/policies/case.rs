@@ -1,10 +1,13 @@
 //! The request that a test case describes.
 
-use super::suite::Case;
+use super::suite::{Case, at};
 use crate::Failure;
-use policy::{Context, Principal, Values};
+use policy::lint::{Vocabulary, unknown_key};
+use policy::{Context, Principal, Request, Values};
 use serde_json::Value;
+use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Stands for the unique id of a user or role, which a test does not know.
 const UNIQUE_ID: &str = "AIDATESTTESTTESTTEST1";
@@ -14,7 +17,7 @@ const SESSION: &str = "test-session";
 
 /// A caller with all that the policy engine asks of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Caller {
+enum Caller {
     Anonymous,
     Service(String),
     Root { account: String },
@@ -26,7 +29,7 @@ pub(super) enum Caller {
 impl Caller {
     /// Reads `anonymous`, the name of a service, an account's twelve digits, or the ARN of an account's root, a user, a role (for a
     /// session of it), a session of a role or a federated user.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         if text == "anonymous" {
             return Some(Self::Anonymous);
         }
@@ -66,7 +69,7 @@ impl Caller {
         }
     }
 
-    pub(super) fn principal(&self) -> Principal<'_> {
+    fn principal(&self) -> Principal<'_> {
         match self {
             Self::Anonymous => Principal::Anonymous,
             Self::Service(name) => Principal::Service { name },
@@ -125,9 +128,81 @@ impl Caller {
     }
 }
 
+/// A case that can be tried: what it names is there to be named. A name that means nothing would be denied whatever the policies say, and
+/// so pass where a denial is expected.
+pub(super) struct Asked<'c> {
+    pub(super) case: &'c Case,
+    caller: Caller,
+    keys: Keys,
+    /// The account that owns the resource.
+    owner: String,
+}
+
+impl<'c> Asked<'c> {
+    /// Reads a case of the file at `suite`.
+    pub(super) fn of(
+        case: &'c Spanned<Case>,
+        suite: &Path,
+        vocabulary: &Vocabulary,
+    ) -> Result<Self, Failure> {
+        let (here, case) = (case.referenced, &case.value);
+        let wrong = |place, message: String| at(suite, place, format!("case `{}`: {message}", case.name));
+        let Case { principal, action, resource, .. } = case;
+        let caller = Caller::parse(&principal.value).ok_or_else(|| {
+            let message = format!(
+                "`{}` is no principal: give the ARN of a user, role, session or root, an account, a service or `anonymous`",
+                principal.value
+            );
+            wrong(principal.referenced, message)
+        })?;
+        if !is_action(&action.value) {
+            let message = format!("`{}` is no action: give one as `kms:Decrypt`", action.value);
+            return Err(wrong(action.referenced, message));
+        }
+        if let Some(message) = vocabulary.unknown_action(&action.value) {
+            return Err(wrong(action.referenced, message));
+        }
+        if resource.value != "*" && !is_arn(&resource.value) {
+            let message = format!("`{}` is no resource: give an ARN or `*`", resource.value);
+            return Err(wrong(resource.referenced, message));
+        }
+        if let Some(message) = case.context.keys().find_map(|key| unknown_key(key)) {
+            return Err(wrong(here, message));
+        }
+        let owner = account_of(case, &caller);
+        let keys = Keys::of(case, &caller, &owner)
+            .map_err(|key| wrong(here, format!("{key} needs a text or a list of texts")))?;
+        Ok(Self { case, caller, keys, owner })
+    }
+
+    pub(super) fn request(&self) -> Request<'_> {
+        Request {
+            action: &self.case.action.value,
+            resource: &self.case.resource.value,
+            resource_account: &self.owner,
+            principal: self.caller.principal(),
+            context: &self.keys,
+        }
+    }
+}
+
+/// Whether a text has the form of one action.
+fn is_action(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(prefix, name)| {
+        let dashed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !prefix.is_empty() && prefix.bytes().all(dashed) && !name.is_empty() && name.bytes().all(dashed)
+    })
+}
+
+/// Whether a text has the form of an ARN: `arn:partition:service:region:account:resource`, region and account of which some have not.
+fn is_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(*parts, ["arn", partition, service, _, _, resource] if ![partition, service, resource].contains(&""))
+}
+
 /// The condition keys of a case: those that it gives, and those that follow from its caller.
 #[derive(Debug)]
-pub(super) struct Keys(BTreeMap<String, Given>);
+struct Keys(BTreeMap<String, Given>);
 
 #[derive(Debug)]
 enum Given {
@@ -136,21 +211,21 @@ enum Given {
 }
 
 impl Keys {
-    pub(super) fn of(case: &Case, caller: &Caller) -> Result<Self, Failure> {
+    /// Fails with the key whose value is none.
+    fn of<'c>(case: &'c Case, caller: &Caller, owner: &str) -> Result<Self, &'c str> {
         let mut keys: BTreeMap<String, Given> =
             caller.keys().into_iter().map(|(key, value)| (key.to_owned(), Given::One(value))).collect();
-        if case.resource != "*" {
-            keys.insert("aws:resourceaccount".to_owned(), Given::One(account_of(case, caller)));
+        if case.resource.value != "*" {
+            keys.insert("aws:resourceaccount".to_owned(), Given::One(owner.to_owned()));
         }
         for (key, value) in &case.context {
-            let wrong = || Failure(format!("case `{}`: {key} needs a text or a list of texts", case.name));
             let given = match value {
                 Value::Array(list) => {
-                    Some(Given::Many(list.iter().map(scalar).collect::<Option<_>>().ok_or_else(wrong)?))
+                    Some(Given::Many(list.iter().map(scalar).collect::<Option<_>>().ok_or(key.as_str())?))
                 }
                 // What the caller would have, it has not.
                 Value::Null => None,
-                value => Some(Given::One(scalar(value).ok_or_else(wrong)?)),
+                value => Some(Given::One(scalar(value).ok_or(key.as_str())?)),
             };
             match given {
                 Some(given) => keys.insert(key.to_lowercase(), given),
@@ -162,8 +237,8 @@ impl Keys {
 }
 
 /// The account that owns the resource: the one that is given, the one in its ARN, or the caller's.
-pub(super) fn account_of(case: &Case, caller: &Caller) -> String {
-    let named = case.resource.split(':').nth(4).filter(|account| !account.is_empty());
+fn account_of(case: &Case, caller: &Caller) -> String {
+    let named = case.resource.value.split(':').nth(4).filter(|account| !account.is_empty());
     let account = case.resource_account.as_deref().or(named).or_else(|| caller.account());
     account.unwrap_or_default().to_owned()
 }
@@ -189,6 +264,28 @@ impl Context for Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn forms() {
+        for (text, action, arn) in [
+            ("kms:Decrypt", true, false),
+            ("Decrypt", false, false),
+            ("kms:", false, false),
+            (":Decrypt", false, false),
+            ("kms:Dec*", false, false),
+            ("kms: Decrypt", false, false),
+            ("a4b:x:y", false, false),
+            ("arn:aws:kms:us-east-1:111122223333:key/k", false, true),
+            ("arn:aws:s3:::bucket/k:y", false, true),
+            ("arn:aws:s3:::", false, false),
+            ("arn:aws:s3::bucket", false, false),
+            ("arn::s3:::b", false, false),
+            ("nonsense", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!((is_action(text), is_arn(text)), (action, arn), "{text}");
+        }
+    }
 
     #[test]
     fn callers() {

@@ -13,11 +13,18 @@ use std::sync::Arc;
 
 pub(crate) fn run(args: &LintArgs) -> Result<ExitCode, Failure> {
     let vocabulary = vocabulary();
-    let mut worst = None;
+    let (mut worst, mut unread) = (None, false);
     let mut all = Vec::new();
     let mut out = std::io::stdout();
     for path in &args.files {
-        let text = read(path)?;
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(Failure(message)) => {
+                unread = true;
+                writeln!(std::io::stderr(), "fastness: {message}")?;
+                continue;
+            }
+        };
         let kind = args.kind.map_or_else(|| guess_kind(&text), PolicyKind::from);
         let found = lint(&text, kind, &vocabulary);
         worst = found.iter().map(|finding| finding.level).chain(worst).min();
@@ -38,6 +45,8 @@ pub(crate) fn run(args: &LintArgs) -> Result<ExitCode, Failure> {
         writeln!(out, "{:#}", json!(all))?;
     }
     Ok(ExitCode::from(match worst {
+        // What was not read may be anything.
+        _ if unread => 2,
         Some(Level::Error) => 2,
         Some(Level::Warning) => 1,
         Some(Level::Suggestion) | None => 0,
@@ -57,7 +66,7 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 }
 
 /// The actions of the services that there are models of.
-fn vocabulary() -> Vocabulary {
+pub(super) fn vocabulary() -> Vocabulary {
     let services = services(Arc::default());
     let names = services.iter().map(|service| {
         let model = service.model();

@@ -5,7 +5,9 @@ use crate::Failure;
 use policy::{Policy, PolicyKind, PolicyName};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,22 +19,22 @@ const SUITE_BYTES_MAX: u64 = 4 << 20;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Suite {
     #[serde(default)]
-    pub(super) policies: Stated,
-    pub(super) cases: Vec<Case>,
+    policies: Stated,
+    pub(super) cases: Spanned<Vec<Spanned<Case>>>,
 }
 
 /// The policies that the cases are about.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Stated {
+struct Stated {
     #[serde(default)]
-    identity: Vec<Given>,
-    boundary: Option<Given>,
+    identity: Vec<Spanned<Given>>,
+    boundary: Option<Spanned<Given>>,
     #[serde(default)]
-    session: Vec<Given>,
-    resource: Option<Given>,
-    key: Option<Given>,
-    trust: Option<Given>,
+    session: Vec<Spanned<Given>>,
+    resource: Option<Spanned<Given>>,
+    key: Option<Spanned<Given>>,
+    trust: Option<Spanned<Given>>,
 }
 
 /// A policy: a file, by a path from the file of tests, or the document itself.
@@ -51,10 +53,10 @@ struct Given {
 pub(super) struct Case {
     pub(super) name: String,
     /// Who asks: an ARN, an account, a service, `anonymous`.
-    pub(super) principal: String,
-    pub(super) action: String,
+    pub(super) principal: Spanned<String>,
+    pub(super) action: Spanned<String>,
     #[serde(default = "everything")]
-    pub(super) resource: String,
+    pub(super) resource: Spanned<String>,
     /// The account that owns the resource, where its ARN does not say it.
     pub(super) resource_account: Option<String>,
     /// Condition keys, each with a value or a list of values.
@@ -68,8 +70,8 @@ pub(super) struct Case {
     pub(super) by: Option<String>,
 }
 
-fn everything() -> String {
-    "*".to_owned()
+fn everything() -> Spanned<String> {
+    Spanned::new("*".to_owned(), Location::UNKNOWN, Location::UNKNOWN)
 }
 
 /// What a case expects.
@@ -98,16 +100,18 @@ pub(super) struct Read {
 impl Suite {
     /// Reads a file: JSON where its name ends in `.json`, YAML otherwise.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let told = |error: &dyn std::fmt::Display| Failure(format!("{}: {error}", path.display()));
+        let told = |error: &dyn Display| Failure(format!("{}: {error}", path.display()));
         let size = std::fs::metadata(path).map_err(|error| told(&error))?.len();
         if size > SUITE_BYTES_MAX {
             return Err(told(&format!("larger than {SUITE_BYTES_MAX} bytes")));
         }
         let text = std::fs::read_to_string(path).map_err(|error| told(&error))?;
         if path.extension().is_some_and(|extension| extension == "json") {
-            return serde_json::from_str(&text).map_err(|error| {
+            let suite = serde_json::from_str(&text).map_err(|error| {
                 Failure(format!("{}:{}:{}: {error}", path.display(), error.line(), error.column()))
-            });
+            })?;
+            // It is YAML as well, but for tabs, and YAML is read with the places of everything.
+            return Ok(serde_saphyr::from_str(&text.replace('\t', " ")).unwrap_or(suite));
         }
         serde_saphyr::from_str(&text).map_err(|error| match error.location() {
             Some(at) => {
@@ -122,8 +126,9 @@ impl Suite {
     /// Reads and parses the policies. `path` is that of the file of tests.
     pub(super) fn policies(&self, path: &Path) -> Result<Read, Failure> {
         let Stated { identity, boundary, session, resource, key, trust } = &self.policies;
-        let one = |given: &Given, kind, place: &str| given.read(path, kind, place);
-        let many = |list: &[Given], kind, place: &str| {
+        let one =
+            |given: &Spanned<Given>, kind, place: &str| given.value.read(path, kind, place, given.referenced);
+        let many = |list: &[Spanned<Given>], kind, place: &str| {
             list.iter()
                 .enumerate()
                 .map(|(index, given)| one(given, kind, &format!("{place}[{index}]")))
@@ -137,11 +142,9 @@ impl Suite {
         let mut owners =
             owners.into_iter().filter_map(|(given, kind, place)| Some((given.as_ref()?, kind, place)));
         let resource = owners.next().map(|(given, kind, place)| one(given, kind, place)).transpose()?;
-        if owners.next().is_some() {
-            let path = path.display();
-            return Err(Failure(format!(
-                "{path}: a request has one resource: give one of `resource`, `key` and `trust`"
-            )));
+        if let Some((second, ..)) = owners.next() {
+            let message = "a request has one resource: give one of `resource`, `key` and `trust`";
+            return Err(at(path, second.referenced, message));
         }
         Ok(Read {
             identity: many(identity, PolicyKind::Identity, "identity")?,
@@ -156,19 +159,14 @@ impl Suite {
 }
 
 impl Given {
-    fn read(&self, suite: &Path, kind: PolicyKind, place: &str) -> Result<Named, Failure> {
+    fn read(&self, suite: &Path, kind: PolicyKind, place: &str, here: Location) -> Result<Named, Failure> {
         let (text, name, file) = match (&self.file, &self.document) {
             (Some(file), None) => {
                 let path = suite.parent().unwrap_or(Path::new("")).join(file);
                 (read(&path)?, file.display().to_string(), Some(path))
             }
             (None, Some(document)) => (document.to_string(), format!("the {place} policy"), None),
-            _ => {
-                return Err(Failure(format!(
-                    "{}: policies.{place} needs either `file` or `document`",
-                    suite.display()
-                )));
-            }
+            _ => return Err(at(suite, here, format!("policies.{place} needs either `file` or `document`"))),
         };
         let policy = Policy::parse(&text, kind).map_err(|error| {
             let path =
@@ -179,9 +177,18 @@ impl Given {
                     let (line, column) = policy::lint::position(&text, error.offset());
                     Failure(format!("{}:{line}:{column}: {message}", file.display()))
                 }
-                None => Failure(format!("{}: policies.{place}: {message}", suite.display())),
+                None => at(suite, here, format!("policies.{place}: {message}")),
             }
         })?;
         Ok((PolicyName::own(self.name.clone().unwrap_or(name)), Arc::new(policy)))
+    }
+}
+
+/// What is wrong at a place of a file of tests.
+pub(super) fn at(suite: &Path, place: Location, message: impl Display) -> Failure {
+    let suite = suite.display();
+    match place == Location::UNKNOWN {
+        true => Failure(format!("{suite}: {message}")),
+        false => Failure(format!("{suite}:{}:{}: {message}", place.line(), place.column())),
     }
 }

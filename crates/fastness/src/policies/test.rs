@@ -1,13 +1,12 @@
 //! `fastness policy test`: whether policies decide as they should.
 
-use super::case::{Caller, Keys, account_of};
-use super::suite::{Case, Expected, Named, Read, Suite};
+use super::case::Asked;
+use super::lint::vocabulary;
+use super::suite::{Expected, Named, Read, Suite, at};
 use crate::Failure;
 use crate::args::PolicyTestArgs;
 use policy::explain::Outcome;
-use policy::{
-    Boundary, Explanation, Mode, Names, Policies, Policy, PolicyKind, PolicyName, Request, explain,
-};
+use policy::{Boundary, Explanation, Known, Mode, Names, Policies, Policy, PolicyKind, PolicyName, explain};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,23 +18,34 @@ const WRONG: u8 = 1;
 const UNUSABLE: u8 = 2;
 
 pub(crate) fn run(args: &PolicyTestArgs) -> Result<ExitCode, Failure> {
+    let vocabulary = vocabulary();
     let mut out = std::io::stdout();
     let (mut passed, mut failed, mut unusable) = (0_usize, 0_usize, false);
     for path in &args.files {
         let tried = Suite::read(path).and_then(|suite| {
             let policies = Tried::of(suite.policies(path)?);
+            let cases = &suite.cases;
+            if cases.value.is_empty() {
+                return Err(at(path, cases.referenced, "there are no cases: nothing would be tested"));
+            }
+            let cases: Vec<Asked<'_>> = cases
+                .value
+                .iter()
+                .map(|case| Asked::of(case, path, &vocabulary))
+                .collect::<Result<_, _>>()?;
             if args.files.len() > 1 {
                 writeln!(out, "{}", path.display())?;
             }
-            for case in &suite.cases {
-                match policies.wrong(case)? {
+            for asked in &cases {
+                let name = &asked.case.name;
+                match policies.wrong(asked) {
                     None => {
                         passed += 1;
-                        writeln!(out, "ok    {}", case.name)?;
+                        writeln!(out, "ok    {name}")?;
                     }
                     Some((wrong, explanation)) => {
                         failed += 1;
-                        writeln!(out, "FAIL  {}: {wrong}", case.name)?;
+                        writeln!(out, "FAIL  {name}: {wrong}")?;
                         for line in explanation.to_string().lines() {
                             writeln!(out, "{}", format!("      {line}").trim_end())?;
                         }
@@ -59,7 +69,7 @@ pub(crate) fn run(args: &PolicyTestArgs) -> Result<ExitCode, Failure> {
 
 /// Policies to try cases with.
 struct Tried {
-    names: Names,
+    known: Known,
     identity: Vec<Arc<Policy>>,
     boundary: Option<Arc<Policy>>,
     session: Vec<Arc<Policy>>,
@@ -79,26 +89,12 @@ impl Tried {
             session: session_names,
             resource: resource_name,
         };
-        Self { names, identity, boundary, session, resource }
+        Self { known: Known { names, ..Known::default() }, identity, boundary, session, resource }
     }
 
     /// What is wrong with the decision of a case; none if it is as expected.
-    fn wrong(&self, case: &Case) -> Result<Option<(String, Explanation)>, Failure> {
-        let caller = Caller::parse(&case.principal).ok_or_else(|| {
-            Failure(format!(
-                "case `{}`: `{}` is no principal: give the ARN of a user, role, session or root, an account, a service or `anonymous`",
-                case.name, case.principal
-            ))
-        })?;
-        let keys = Keys::of(case, &caller)?;
-        let owner = account_of(case, &caller);
-        let request = Request {
-            action: &case.action,
-            resource: &case.resource,
-            resource_account: &owner,
-            principal: caller.principal(),
-            context: &keys,
-        };
+    fn wrong(&self, asked: &Asked<'_>) -> Option<(String, Explanation)> {
+        let case = asked.case;
         let policies = Policies {
             identity: &self.identity,
             boundary: self.boundary.as_deref().map_or(Boundary::None, Boundary::Policy),
@@ -111,7 +107,7 @@ impl Tried {
             Some(PolicyKind::Trust) => Mode::AssumeRole,
             _ => Mode::Standard,
         };
-        let found = explain(&request, &policies, mode, &self.names);
+        let found = explain(&asked.request(), &policies, mode, &self.known);
         let fits = match case.expect {
             Expected::Allowed => found.decision == Outcome::Allowed,
             Expected::Denied => found.decision != Outcome::Allowed,
@@ -119,14 +115,14 @@ impl Tried {
             Expected::ImplicitDeny => found.decision == Outcome::ImplicitDeny,
         };
         if !fits {
-            return Ok(Some((format!("expected {}", expected(case.expect)), found)));
+            return Some((format!("expected {}", expected(case.expect)), found));
         }
         let decided = found.statement.as_ref().and_then(|found| found.sid.as_deref());
         match &case.by {
             Some(sid) if decided != Some(sid) => {
-                Ok(Some((format!("expected statement `{sid}` to decide"), found)))
+                Some((format!("expected statement `{sid}` to decide"), found))
             }
-            _ => Ok(None),
+            _ => None,
         }
     }
 }

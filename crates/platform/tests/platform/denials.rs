@@ -141,4 +141,18 @@ fn another_accounts_policy_is_not_told_to_the_callers_account() {
             assert_eq!(shown.explanation.change.is_some(), told);
         }
     }
+    // Nor what its policy asks of a call.
+    let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole",
+        "Condition":{"StringEquals":{"sts:ExternalId":"agreed"}}}}"#;
+    let policy = Policy::parse(text, PolicyKind::Trust).unwrap();
+    for (owner, told) in [("444455556666", false), ("111122223333", true)] {
+        let role = format!("arn:aws:iam::{owner}:role/r");
+        let access = Access::to("sts:AssumeRole", role.as_str())
+            .owned_by(owner)
+            .with_policy(&policy, Mode::AssumeRole);
+        let whole = denied(&world, &access);
+        let agreed = |denial: &Denial| serde_json::to_string(denial).unwrap().contains("agreed");
+        assert!(agreed(&whole));
+        assert_eq!(agreed(&whole.for_account()), told);
+    }
 }

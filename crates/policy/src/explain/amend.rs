@@ -1,12 +1,13 @@
 //! A request with its policies, to which changes can be made.
 
-use super::change::Change;
-use super::{Names, PolicyName};
+use super::change::{Call, Change};
+use super::{Known, Names, PolicyName};
 use crate::context::{Context, Values};
 use crate::decision::Decision;
-use crate::document::{Policy, PolicyKind};
+use crate::document::{Policy, PolicyKind, Version};
 use crate::evaluate::evaluate;
 use crate::request::{Boundary, Mode, Policies, Request};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How much text of policies of one kind is looked into, in bytes. A caller with a hundred long policies must not make denials dear.
@@ -46,8 +47,8 @@ pub(super) struct World<'a> {
     resource: Option<Held<'a>>,
     grant: bool,
     names: Arc<Names>,
-    /// Condition keys in lower case with the values that the call is to be made with.
-    calls: Vec<(String, String)>,
+    pub(super) known: &'a Known,
+    called: Called,
 }
 
 impl<'a> World<'a> {
@@ -55,7 +56,7 @@ impl<'a> World<'a> {
         request: &'a Request<'a>,
         policies: &Policies<'a>,
         mode: Mode,
-        names: &Names,
+        known: &'a Known,
     ) -> World<'a> {
         World {
             request,
@@ -69,14 +70,15 @@ impl<'a> World<'a> {
             session: policies.session.to_vec(),
             resource: policies.resource.map(Held::Given),
             grant: policies.grant,
-            names: Arc::new(names.clone()),
-            calls: Vec::new(),
+            names: Arc::new(known.names.clone()),
+            known,
+            called: Called::default(),
         }
     }
 
     /// Calls `with` with the request and policies as they are now.
     pub(super) fn with<T>(&self, with: impl FnOnce(&Request<'_>, &Policies<'_>) -> T) -> T {
-        let context = Called { base: self.request.context, calls: &self.calls };
+        let context = Amended { base: self.request.context, called: &self.called };
         let request = Request { context: &context, ..*self.request };
         let boundary = match &self.boundary {
             Bound::None => Boundary::None,
@@ -88,13 +90,27 @@ impl<'a> World<'a> {
             boundary,
             session: &self.session,
             resource: self.resource.as_ref().map(Held::policy),
-            grant: self.grant,
+            grant: self.grant || self.is_granted(),
         };
         with(&request, &policies)
     }
 
     pub(super) fn evaluate(&self) -> Decided {
         self.with(|request, policies| Decided::of(&evaluate(request, policies, self.mode)))
+    }
+
+    /// Whether the call has become one that a grant covers.
+    fn is_granted(&self) -> bool {
+        let mut calls = self.known.grants.looked.iter().filter_map(|grant| grant.call.as_ref());
+        calls.any(|call| self.called == Called::default().with(call, self.request.context))
+    }
+
+    /// The resource as a policy that is to allow the request names it.
+    pub(super) fn resource_named(&self, version: Version) -> Option<String> {
+        match &self.known.resource {
+            Some(pattern) => Some(pattern.clone()),
+            None => literal(self.request.resource, version),
+        }
     }
 
     pub(super) fn is_dangling(&self) -> bool {
@@ -177,11 +193,7 @@ impl<'a> World<'a> {
     pub(super) fn apply(&self, change: &Change) -> Option<World<'a>> {
         let mut world = self.clone();
         match change {
-            Change::Call { key, value } => {
-                let key = key.to_lowercase();
-                world.calls.retain(|(held, _)| *held != key);
-                world.calls.push((key, value.clone()));
-            }
+            Change::Call(call) => world.called = world.called.with(call, self.request.context),
             Change::NewPolicy { kind, statement } => {
                 let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
                 let policy = Arc::new(Policy::parse(&text, *kind).ok()?);
@@ -254,17 +266,76 @@ impl Decided {
     }
 }
 
-/// A context in which some keys have other values.
-struct Called<'c> {
-    base: &'c dyn Context,
-    calls: &'c [(String, String)],
+/// What a call has other than the one that was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Called {
+    /// Condition keys in lower case, with their values or without.
+    values: BTreeMap<String, Option<String>>,
+    /// Multivalued keys that list others.
+    lists: BTreeMap<&'static str, Vec<String>>,
 }
 
-impl Context for Called<'_> {
+/// Keys by their beginnings, and the key that lists what they go on with (KMS Developer Guide, "kms:EncryptionContextKeys"; IAM User
+/// Guide, "aws:TagKeys").
+const LISTED: [(&str, &str); 2] =
+    [("kms:encryptioncontext:", "kms:encryptioncontextkeys"), ("aws:requesttag/", "aws:tagkeys")];
+
+impl Called {
+    fn with(&self, call: &Call, base: &dyn Context) -> Self {
+        let mut called = self.clone();
+        let given = call.with.iter().map(|chosen| (&chosen.key, Some(chosen.value.clone())));
+        for (key, value) in given.chain(call.without.iter().map(|key| (key, None))) {
+            let lower = key.to_lowercase();
+            let listed = LISTED.iter().find(|(beginning, _)| lower.starts_with(beginning));
+            if let Some((beginning, list)) = listed
+                && let Some(name) = key.get(beginning.len()..)
+            {
+                let held = || base.get(list).map(|values| values.iter().map(str::to_owned).collect());
+                let names = called.lists.entry(list).or_insert_with(|| held().unwrap_or_default());
+                names.retain(|held| held.to_lowercase() != name.to_lowercase());
+                names.extend(value.is_some().then(|| name.to_owned()));
+                names.sort();
+            }
+            called.values.insert(lower, value);
+        }
+        called
+    }
+}
+
+/// The context of a call that was amended.
+struct Amended<'c> {
+    base: &'c dyn Context,
+    called: &'c Called,
+}
+
+impl Context for Amended<'_> {
     fn get(&self, key: &str) -> Option<Values<'_>> {
-        match self.calls.iter().find(|(held, _)| held == key) {
-            Some((_, value)) => Some(Values::One(value)),
+        if let Some(value) = self.called.values.get(key) {
+            return value.as_deref().map(Values::One);
+        }
+        match self.called.lists.get(key) {
+            Some(names) => Some(Values::Owned(names)),
             None => self.base.get(key),
         }
     }
+}
+
+/// A pattern that matches this text alone; none if the version of the language has no way to write it.
+pub(super) fn literal(text: &str, version: Version) -> Option<String> {
+    if text == "*" || !(text.contains(['*', '?']) || text.contains("${")) {
+        return Some(text.to_owned());
+    }
+    if version < Version::V2012 {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '*' | '?' => out.extend(["${", c.encode_utf8(&mut [0; 4]), "}"]),
+            '$' if chars.peek() == Some(&'{') => out.push_str("${$}"),
+            c => out.push(c),
+        }
+    }
+    Some(out)
 }

@@ -3,8 +3,9 @@
 //! What is not tried: widening comparisons (dates, numbers, `Bool`, `Null`), which would defeat what they are for, and making
 //! something public.
 
-use super::amend::{Decided, World};
-use super::change::{Change, Place, Target};
+use super::amend::{Decided, World, literal};
+use super::change::{Call, Change, Chosen, Place, Target};
+use super::chosen;
 use super::look::{Looked, look, values};
 use crate::decision::Reason;
 use crate::document::{Policy, PolicyKind, Version};
@@ -39,25 +40,20 @@ const NEGATED: &[&str] = &[
 const FLEETING: &[&str] =
     &["aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:multifactorauthage"];
 
-/// Keys whose value the caller chooses with each call, by their beginnings, in lower case.
-const CHOSEN: &[&str] = &[
-    "kms:encryptioncontext:",
-    "aws:requesttag/",
-    "aws:securetransport",
-    "aws:multifactorauthpresent",
-    "iam:permissionsboundary",
-    "sts:externalid",
-    "sts:rolesessionname",
-    "sts:sourceidentity",
-];
+/// Changes that are made together.
+pub(super) type Candidate = Vec<Change>;
 
 /// The candidates against what denies the request now.
-pub(super) fn candidates(world: &World<'_>, decided: &Decided) -> Vec<Change> {
+pub(super) fn candidates(world: &World<'_>, decided: &Decided) -> Vec<Candidate> {
     match (decided.reason, decided.statement) {
         (Reason::ExplicitDeny { .. }, Some((kind, index, number))) => {
             against_deny(world, kind, index, number).unwrap_or_default()
         }
-        (Reason::Implicit { missing }, _) => for_missing(world, missing),
+        (Reason::Implicit { missing }, _) => {
+            let calls = world.known.grants.looked.iter().filter_map(|grant| grant.call.clone());
+            let calls = calls.filter_map(|call| chosen::possible(world.request, call));
+            calls.map(|call| vec![Change::Call(call)]).chain(for_missing(world, missing)).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -67,22 +63,26 @@ fn target(world: &World<'_>, kind: PolicyKind, index: usize) -> Target {
 }
 
 /// What lets a request past a statement that denies it.
-fn against_deny(world: &World<'_>, kind: PolicyKind, index: usize, number: usize) -> Option<Vec<Change>> {
+fn against_deny(world: &World<'_>, kind: PolicyKind, index: usize, number: usize) -> Option<Vec<Candidate>> {
     let policy = world.policy(kind, index)?;
     let target = target(world, kind, index);
-    let detach = Change::Detach { from: target.clone() };
+    // Another boundary is still one. A key has a policy always, and a role a trust policy.
+    let instead = allowing(world, kind)
+        .filter(|_| kind == PolicyKind::Boundary)
+        .map(|statement| Change::NewPolicy { kind, statement });
+    let detach = (!matches!(kind, PolicyKind::Key | PolicyKind::Trust))
+        .then(|| Change::Detach { from: target.clone() });
+    let whole = instead.into_iter().chain(detach).map(|change| vec![change]);
     if !target.policy.editable {
-        return Some(vec![detach]);
+        return Some(whole.collect());
     }
     let source = Source::read(policy.text()).ok()?;
     let written = source.statements().nth(number)?;
-    let at = Place { target, statement: number, sid: written.text("Sid").map(str::to_owned) };
+    let at = Place { target: target.clone(), statement: number, sid: written.text("Sid").map(str::to_owned) };
     let literal = |text: &str| literal(text, policy.version());
     let mut changes = Vec::new();
     for tested in written.conditions() {
-        if let Some(value) = chosen_value(&tested, true) {
-            changes.push(Change::Call { key: tested.key.to_owned(), value });
-        }
+        changes.extend(other_call(world, &tested, true).map(Change::Call));
         changes.extend(widened(world, &at, policy, &tested, NEGATED));
     }
     let own = matches!(kind, PolicyKind::Resource | PolicyKind::Trust | PolicyKind::Key);
@@ -97,30 +97,48 @@ fn against_deny(world: &World<'_>, kind: PolicyKind, index: usize, number: usize
             value,
         }));
     }
-    for (patterns, asked) in
-        [(written.resources(), world.request.resource), (written.actions(), world.request.action)]
-    {
+    let request = world.request;
+    let resource = world.resource_named(policy.version());
+    for (patterns, asked, named) in [
+        (written.resources(), request.resource, resource),
+        (written.actions(), request.action, Some(request.action.to_owned())),
+    ] {
         let Some(patterns) = patterns else { continue };
         let element = patterns.name.to_owned();
         if patterns.except {
             let add =
                 |value| Change::AddValues { at: at.clone(), element: vec![element], values: vec![value] };
-            changes.extend(literal(asked).map(add));
+            changes.extend(named.map(add));
         } else if let Some(value) =
             patterns.texts().into_iter().find(|text| text.eq_ignore_ascii_case(asked) && text != "*")
         {
             changes.push(Change::RemoveValue { at: at.clone(), element, value });
         }
     }
-    changes.push(Change::RemoveStatement { at });
-    changes.push(detach);
-    Some(changes)
+    let remove = Change::RemoveStatement { at };
+    changes.push(remove.clone());
+    let mut candidates: Vec<Candidate> = changes.into_iter().map(|change| vec![change]).collect();
+    // A document keeps a statement. What is the caller's own and does nothing but deny can go.
+    let only = source.statements().count() == 1;
+    if (only && kind != PolicyKind::Identity)
+        && let Some(statement) = allowing(world, kind)
+    {
+        candidates.push(vec![Change::AddStatement { to: target, statement }, remove]);
+    }
+    candidates.extend(whole);
+    Some(candidates)
 }
 
 /// What lets a policy of a kind allow the request.
-fn for_missing(world: &World<'_>, kind: PolicyKind) -> Vec<Change> {
+fn for_missing(world: &World<'_>, kind: PolicyKind) -> Vec<Candidate> {
+    alone_for_missing(world, kind).into_iter().map(|change| vec![change]).collect()
+}
+
+fn alone_for_missing(world: &World<'_>, kind: PolicyKind) -> Vec<Change> {
     if kind == PolicyKind::Boundary && world.is_dangling() {
-        return vec![Change::Detach { from: target(world, kind, 0) }];
+        let instead = allowing(world, kind).map(|statement| Change::NewPolicy { kind, statement });
+        let detach = Change::Detach { from: target(world, kind, 0) };
+        return instead.into_iter().chain([detach]).collect();
     }
     let own = matches!(kind, PolicyKind::Resource | PolicyKind::Trust | PolicyKind::Key);
     let mut conditions = Vec::new();
@@ -130,7 +148,10 @@ fn for_missing(world: &World<'_>, kind: PolicyKind) -> Vec<Change> {
         let target = target(world, kind, index);
         let Ok(source) = Source::read(policy.text()) else { continue };
         for looked in look(policy, &source, world.request, world.is_bounded()) {
-            if looked.statement.effect == Effect::Allow && looked.failed() == 1 {
+            let failed = looked.failed();
+            if looked.statement.effect == Effect::Allow
+                && (failed == 1 || (failed > 1 && failed == looked.conditions.len()))
+            {
                 let sid = looked.statement.sid.as_deref().map(str::to_owned);
                 let at = Place { target: target.clone(), statement: looked.number, sid };
                 let (call, widen) = near(world, at, policy, &looked);
@@ -170,11 +191,24 @@ fn near(
 ) -> (Option<Change>, Option<Change>) {
     let request = world.request;
     let written = looked.written;
-    if let Some(&failed) = looked.conditions.first() {
-        let Some(tested) = written.conditions().nth(failed) else { return (None, None) };
-        let call =
-            chosen_value(&tested, false).map(|value| Change::Call { key: tested.key.to_owned(), value });
-        return (call, widened(world, &at, policy, &tested, POSITIVE));
+    if !looked.conditions.is_empty() {
+        let numbered = written.conditions().enumerate();
+        let failed: Vec<_> = numbered
+            .filter(|(number, _)| looked.conditions.contains(number))
+            .map(|(_, tested)| tested)
+            .collect();
+        // All that failed in one call.
+        let calls = failed.iter().map(|tested| other_call(world, tested, false));
+        let call = calls.collect::<Option<Vec<Call>>>().map(|calls| {
+            let of_ciphertext = calls.iter().any(|call| call.of_ciphertext);
+            let with = calls.into_iter().flat_map(|call| call.with).collect();
+            Change::Call(Call { with, without: Vec::new(), of_ciphertext })
+        });
+        let widen = match failed.as_slice() {
+            [tested] => widened(world, &at, policy, tested, POSITIVE),
+            _ => None,
+        };
+        return (call, widen);
     }
     // A wider statement must not allow more than this request.
     let is_exactly = |patterns: Option<crate::source::Patterns<'_, '_>>, text: &str| {
@@ -183,7 +217,6 @@ fn near(
             !patterns.except && texts.len() == 1 && texts.iter().all(|held| held.eq_ignore_ascii_case(text))
         })
     };
-    let literal = |text: &str| literal(text, policy.version());
     let exact_action = is_exactly(written.actions(), request.action);
     let element = |patterns: Option<crate::source::Patterns<'_, '_>>| {
         patterns.filter(|patterns| !patterns.except).map(|patterns| patterns.name.to_owned())
@@ -192,7 +225,7 @@ fn near(
         Some(Change::AddValues { at: at.clone(), element: vec![element?], values: vec![value?] })
     };
     let widen = if !looked.resource && exact_action {
-        add(element(written.resources()), literal(request.resource))
+        add(element(written.resources()), world.resource_named(policy.version()))
     } else if !looked.action && is_exactly(written.resources(), request.resource) {
         add(element(written.actions()), Some(request.action.to_owned()))
     } else if !looked.principal && exact_action && element(written.principals()).is_some() {
@@ -234,17 +267,14 @@ fn widened(
     Some(Change::AddValues { at: at.clone(), element, values })
 }
 
-/// A value that the caller could choose so that a condition holds, or does not.
-fn chosen_value(tested: &Tested<'_, '_>, negated: bool) -> Option<String> {
-    let key = tested.key.to_lowercase();
+/// The call in which a condition holds, or does not, by a value that the caller chooses.
+fn other_call(world: &World<'_>, tested: &Tested<'_, '_>, negated: bool) -> Option<Call> {
     let (set, base) = parts(tested.operator);
-    if set.is_some() || !CHOSEN.iter().any(|chosen| key.starts_with(chosen)) {
-        return None;
-    }
     let plain = |text: &String| !text.contains(['*', '?']) && !text.contains("${");
-    let value = tested.json.texts().into_iter().find(plain);
-    match base {
-        "Bool" if negated => value.map(|value| (value != "true").to_string()),
+    let value = tested.json.texts().into_iter().find(plain)?;
+    let value = match base {
+        _ if set.is_some() => return None,
+        "Bool" if negated => (value != "true").to_string(),
         "Bool" => value,
         "StringEquals" | "StringEqualsIgnoreCase" | "StringLike" | "ArnEquals" | "ArnLike" if !negated => {
             value
@@ -254,8 +284,10 @@ fn chosen_value(tested: &Tested<'_, '_>, negated: bool) -> Option<String> {
         {
             value
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let chosen = Chosen { key: tested.key.to_owned(), value };
+    chosen::possible(world.request, Call { with: vec![chosen], ..Call::default() })
 }
 
 /// An operator without its set operator and `IfExists`.
@@ -265,26 +297,6 @@ fn parts(operator: &str) -> (Option<&str>, &str) {
         None => (None, operator),
     };
     (set, rest.strip_suffix("IfExists").unwrap_or(rest))
-}
-
-/// A pattern that matches this text alone; none if the version of the language has no way to write it.
-fn literal(text: &str, version: Version) -> Option<String> {
-    if text == "*" || !(text.contains(['*', '?']) || text.contains("${")) {
-        return Some(text.to_owned());
-    }
-    if version < Version::V2012 {
-        return None;
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '*' | '?' => out.extend(["${", c.encode_utf8(&mut [0; 4]), "}"]),
-            '$' if chars.peek() == Some(&'{') => out.push_str("${$}"),
-            c => out.push(c),
-        }
-    }
-    Some(out)
 }
 
 /// A statement that allows this request and no other; none for callers whom nothing short of the public names.
@@ -306,7 +318,7 @@ fn allowing(world: &World<'_>, kind: PolicyKind) -> Option<Value> {
             members.insert("Resource".to_owned(), json!("*"));
         }
         _ => {
-            let resource = literal(request.resource, Version::V2012)?;
+            let resource = world.resource_named(Version::V2012)?;
             members.insert("Resource".to_owned(), json!(resource));
         }
     }

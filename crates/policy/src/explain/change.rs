@@ -34,17 +34,36 @@ pub struct Place {
     pub sid: Option<String>,
 }
 
+/// A condition key with the value that a call is to be made with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// The key as the policy writes it.
+    pub key: String,
+    /// The value.
+    pub value: String,
+}
+
+/// Another call in the place of the one that was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// What it has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<Chosen>,
+    /// The keys that it does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+    /// It has a ciphertext, which must have been made with these values for the call to be of use.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_ciphertext: bool,
+}
+
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Change {
-    /// Make the call with this value of a condition key; no policy changes.
-    Call {
-        /// The key as the policy writes it.
-        key: String,
-        /// The value.
-        value: String,
-    },
+    /// Make another call; no policy changes.
+    Call(Call),
     /// Add values to an element of a statement.
     AddValues {
         /// The statement.
@@ -105,7 +124,7 @@ impl Change {
     #[must_use]
     pub fn kind(&self) -> Option<PolicyKind> {
         match self {
-            Change::Call { .. } => None,
+            Change::Call(_) => None,
             Change::NewPolicy { kind, .. } => Some(*kind),
             Change::Detach { from } => Some(from.kind),
             other => other.target().map(|target| target.kind),
@@ -120,7 +139,7 @@ impl Change {
             | Change::RemoveValue { at, .. }
             | Change::RemoveStatement { at } => Some(&at.target),
             Change::AddStatement { to, .. } => Some(to),
-            Change::Call { .. } | Change::NewPolicy { .. } | Change::Detach { .. } => None,
+            Change::Call(_) | Change::NewPolicy { .. } | Change::Detach { .. } => None,
         }
     }
 
@@ -154,7 +173,7 @@ impl Change {
                 Some(append(text, source.member("Statement")?, &statement.to_string()))
             }
             Change::RemoveStatement { at } => remove(text, source.member("Statement")?, at.statement),
-            Change::Call { .. } | Change::NewPolicy { .. } | Change::Detach { .. } => None,
+            Change::Call(_) | Change::NewPolicy { .. } | Change::Detach { .. } => None,
         }
     }
 }

@@ -1,55 +1,128 @@
 //! The search for the least change.
 
-use super::amend::World;
-use super::candidates::candidates;
+use super::amend::{Decided, World};
+use super::candidates::{Candidate, candidates};
 use super::change::Change;
+use crate::document::PolicyKind;
 use crate::request::Principal;
 
 /// Most obstacles that are taken away one after the other.
 const OBSTACLES_MAX: usize = 16;
 
-/// The least change that allows a denied request: of the candidates against each obstacle the first that does, one that allows
-/// the request at once before one that only leads to the next obstacle. Everything in the answer is needed.
+/// The least change that allows a denied request. Everything in the answer is needed.
+///
+/// A policy is detached whole only where nothing less leads on; where that comes to no end, as with very many denials in one
+/// document, detaching is tried as anything else.
 pub(super) fn change(world: &World<'_>) -> Option<Vec<Change>> {
+    let changes = search(world, Detaching::Last).or_else(|| search(world, Detaching::Freely))?;
+    let changes = needed(world, changes);
+    let joined = joined(&changes);
+    Some(if allowed(world, &joined) { joined } else { changes })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detaching {
+    Last,
+    Freely,
+}
+
+/// Takes one obstacle away after the other.
+fn search(world: &World<'_>, detaching: Detaching) -> Option<Vec<Change>> {
     let mut changes: Vec<Change> = Vec::new();
     let mut now = world.clone();
     for _ in 0..OBSTACLES_MAX {
         let decided = now.evaluate();
         if decided.allowed {
-            return Some(needed(world, changes));
+            return Some(changes);
         }
-        let mut chosen = None;
-        for change in candidates(&now, &decided) {
-            let Some(next) = now.apply(&change) else { continue };
-            let then = next.evaluate();
-            if then.allowed {
-                chosen = Some((change, next));
-                break;
-            }
-            // What is removed is gone, though another statement may have come into its place.
-            let removed = matches!(change, Change::RemoveStatement { .. } | Change::Detach { .. });
-            if chosen.is_none() && (removed || then != decided) {
-                chosen = Some((change, next));
-            }
-        }
-        let (change, next) = chosen?;
-        changes.push(change);
+        let mut candidates = candidates(&now, &decided);
+        let detachments = match detaching {
+            Detaching::Freely => Vec::new(),
+            Detaching::Last => candidates.extract_if(.., |changes| detaches(changes)).collect(),
+        };
+        let (mut change, next) = [candidates, detachments]
+            .into_iter()
+            .find_map(|candidates| first_that_helps(&now, &decided, candidates))?;
+        changes.append(&mut change);
         now = next;
     }
-    now.evaluate().allowed.then(|| needed(world, changes))
+    now.evaluate().allowed.then_some(changes)
+}
+
+/// Whether a policy goes whole, be it that another comes in its place.
+fn detaches(candidate: &[Change]) -> bool {
+    let whole = |change: &Change| {
+        matches!(change, Change::Detach { .. } | Change::NewPolicy { kind: PolicyKind::Boundary, .. })
+    };
+    candidate.iter().any(whole)
+}
+
+/// The first candidate that allows the request, or else the first that leads to the next obstacle.
+fn first_that_helps<'a>(
+    now: &World<'a>,
+    decided: &Decided,
+    candidates: Vec<Candidate>,
+) -> Option<(Candidate, World<'a>)> {
+    let mut chosen = None;
+    for candidate in candidates {
+        let Some(next) = applied(now, &candidate) else { continue };
+        let then = next.evaluate();
+        if then.allowed {
+            return Some((candidate, next));
+        }
+        // What is removed is gone, though another statement may have come into its place.
+        let removed = candidate
+            .iter()
+            .any(|change| matches!(change, Change::RemoveStatement { .. } | Change::Detach { .. }));
+        if chosen.is_none() && (removed || then != *decided) {
+            chosen = Some((candidate, next));
+        }
+    }
+    chosen
+}
+
+fn applied<'a>(world: &World<'a>, changes: &[Change]) -> Option<World<'a>> {
+    changes.iter().try_fold(world.clone(), |world, change| world.apply(change))
+}
+
+/// Whether the request is allowed with these changes made.
+pub(super) fn allowed(world: &World<'_>, changes: &[Change]) -> bool {
+    applied(world, changes).is_some_and(|world| world.evaluate().allowed)
+}
+
+/// The changes with one call in the place of several.
+fn joined(changes: &[Change]) -> Vec<Change> {
+    let mut joined: Vec<Change> = Vec::new();
+    for change in changes {
+        let first = joined.iter_mut().find_map(|change| match change {
+            Change::Call(call) => Some(call),
+            _ => None,
+        });
+        match (change, first) {
+            (Change::Call(more), Some(call)) => {
+                let others = |key: &String| {
+                    let same = |other: &String| other.to_lowercase() == key.to_lowercase();
+                    !more.with.iter().any(|chosen| same(&chosen.key)) && !more.without.iter().any(same)
+                };
+                call.with.retain(|chosen| others(&chosen.key));
+                call.without.retain(others);
+                call.with.extend(more.with.iter().cloned());
+                call.without.extend(more.without.iter().cloned());
+                call.of_ciphertext |= more.of_ciphertext;
+            }
+            _ => joined.push(change.clone()),
+        }
+    }
+    joined
 }
 
 /// Leaves out what the others do not need.
 fn needed(world: &World<'_>, mut changes: Vec<Change>) -> Vec<Change> {
-    let allowed = |changes: &[Change]| {
-        let amended = changes.iter().try_fold(world.clone(), |world, change| world.apply(change));
-        amended.is_some_and(|world| world.evaluate().allowed)
-    };
     let mut index = 0;
     while index < changes.len() && changes.len() > 1 {
         let mut without = changes.clone();
         without.remove(index);
-        if allowed(&without) {
+        if allowed(world, &without) {
             changes = without;
         } else {
             index += 1;

@@ -1,6 +1,9 @@
 //! Explanations for people.
 
-use super::{Change, Deciding, Explanation, Failure, Outcome, Place, PolicyReport, StatementReport, Target};
+use super::{
+    Call, Change, Chosen, Compared, Deciding, Explanation, Failure, Further, GrantReport, Outcome, Place,
+    PolicyReport, StatementReport, Target,
+};
 use crate::document::PolicyKind;
 use std::fmt;
 
@@ -20,6 +23,12 @@ impl fmt::Display for Explanation {
         }
         if let Some(found) = &self.statement {
             writeln!(f, "           {}", one_line(&found.text))?;
+            for compared in &found.conditions {
+                write!(f, "{compared}")?;
+            }
+            if found.other_conditions > 0 {
+                writeln!(f, "           and {} more conditions", found.other_conditions)?;
+            }
         }
         if self.decision != Outcome::ExplicitDeny {
             writeln!(f, "\npolicies that were asked")?;
@@ -33,17 +42,34 @@ impl fmt::Display for Explanation {
                 writeln!(f, "  {} more are too long to be looked into here", self.unread)?;
             }
         }
+        if !self.grants.is_empty() {
+            writeln!(f, "\nthe caller's grants on the key that were looked at")?;
+            for grant in &self.grants {
+                write!(f, "{grant}")?;
+            }
+            match self.other_grants {
+                0 => {}
+                1 => writeln!(f, "  1 other does not cover it either")?,
+                many => writeln!(f, "  {many} others do not cover it either")?,
+            }
+        }
         match (&self.change, &self.no_change) {
             (Some(changes), _) => {
                 writeln!(f, "\nleast change that allows it (checked by evaluating with it)")?;
                 for (number, change) in changes.iter().enumerate() {
                     writeln!(f, "  {}. {change}", number + 1)?;
                 }
-                Ok(())
             }
-            (None, Some(why)) => writeln!(f, "\nno change to suggest: {why}"),
-            (None, None) => Ok(()),
+            (None, Some(why)) => writeln!(f, "\nno change to suggest: {why}")?,
+            (None, None) => {}
         }
+        if !self.further.is_empty() {
+            writeln!(f, "\nthe call asks for more after this, which is decided then")?;
+            for Further { action, resource } in &self.further {
+                writeln!(f, "  {action} on {resource}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -94,18 +120,62 @@ impl fmt::Display for Failure {
             _ => self.element.clone(),
         };
         writeln!(f, "      {name}")?;
-        writeln!(f, "        policy   {}", list(&self.policy))?;
-        match &self.request {
-            Some(values) => writeln!(f, "        request  {}", list(values)),
-            None => writeln!(f, "        request  has no such key"),
+        sides(f, "        ", ("policy", &self.policy), self.request.as_deref())
+    }
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "           Condition {} {}", self.operator, self.key)?;
+        sides(f, "             ", ("policy", &self.policy), self.request.as_deref())
+    }
+}
+
+impl fmt::Display for GrantReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  grant {} to {} does not cover it:", self.id, self.grantee)?;
+        for failure in &self.failures {
+            writeln!(f, "      {}", failure.element)?;
+            sides(f, "        ", ("grant", &failure.policy), failure.request.as_deref())?;
         }
+        Ok(())
+    }
+}
+
+/// What was wanted, and what the request has.
+fn sides(
+    f: &mut fmt::Formatter<'_>,
+    indent: &str,
+    (whose, wanted): (&str, &[String]),
+    request: Option<&[String]>,
+) -> fmt::Result {
+    writeln!(f, "{indent}{whose:<8} {}", list(wanted))?;
+    match request {
+        Some(values) => writeln!(f, "{indent}request  {}", list(values)),
+        None => writeln!(f, "{indent}request  absent"),
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with: Vec<String> =
+            self.with.iter().map(|Chosen { key, value }| format!("{key} = {value}")).collect();
+        f.write_str("make the call")?;
+        if !with.is_empty() {
+            write!(f, " with {}", with.join(" and "))?;
+        }
+        if !self.without.is_empty() {
+            let and = if with.is_empty() { "" } else { ", and" };
+            write!(f, "{and} without {}", self.without.join(" and "))?;
+        }
+        if self.of_ciphertext { f.write_str(", if the ciphertext was made with it") } else { Ok(()) }
     }
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Change::Call { key, value } => write!(f, "make the call with {key} = {value}"),
+            Change::Call(call) => write!(f, "{call}"),
             Change::AddValues { at, element, values } => {
                 write!(f, "in {at}, add to {}: {}", element.join(" "), list(values))
             }

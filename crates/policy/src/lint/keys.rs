@@ -1,7 +1,10 @@
 //! The condition keys that are known, with their types.
 //!
 //! Sources: IAM User Guide, "AWS global condition context keys" and "IAM and AWS STS condition context keys"; Service
-//! Authorization Reference, "Condition keys for AWS Key Management Service".
+//! Authorization Reference, "Condition keys for" AWS Key Management Service, AWS Identity and Access Management and AWS Security Token
+//! Service, as of October 2026. AWS CloudHSM and AWS CloudTrail have none of their own.
+
+use super::names::{meant, nearest};
 
 /// What the values of a condition key are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,16 +38,19 @@ const fn many(name: &'static str, kind: Type) -> Key {
 use Type::{Arn, Bool, Date, Ip, Number, Text};
 
 /// Every key that is known, by prefix in the order of names.
-pub(super) const KEYS: &[Key] = &[
+const KEYS: &[Key] = &[
+    one("aws:AssumedRoot", Bool),
     many("aws:CalledVia", Text),
+    one("aws:CalledViaAWSMCP", Text),
     one("aws:CalledViaFirst", Text),
     one("aws:CalledViaLast", Text),
-    one("aws:AssumedRoot", Bool),
+    one("aws:ChatbotSourceArn", Arn),
     one("aws:CurrentTime", Date),
     one("aws:Ec2InstanceSourcePrivateIPv4", Ip),
     one("aws:Ec2InstanceSourceVpc", Text),
     one("aws:EpochTime", Date),
     one("aws:FederatedProvider", Text),
+    one("aws:IsMcpServiceAction", Bool),
     one("aws:MultiFactorAuthAge", Number),
     one("aws:MultiFactorAuthPresent", Bool),
     one("aws:PrincipalAccount", Text),
@@ -64,6 +70,7 @@ pub(super) const KEYS: &[Key] = &[
     many("aws:ResourceOrgPaths", Text),
     one("aws:ResourceTag/", Text),
     one("aws:SecureTransport", Bool),
+    one("aws:SignInSessionArn", Arn),
     one("aws:SourceAccount", Text),
     one("aws:SourceArn", Arn),
     one("aws:SourceIdentity", Text),
@@ -77,6 +84,7 @@ pub(super) const KEYS: &[Key] = &[
     many("aws:TagKeys", Text),
     one("aws:TokenIssueTime", Date),
     one("aws:UserAgent", Text),
+    one("aws:ViaAWSMCPService", Bool),
     one("aws:ViaAWSService", Bool),
     one("aws:VpceAccount", Text),
     one("aws:VpceOrgID", Text),
@@ -85,31 +93,40 @@ pub(super) const KEYS: &[Key] = &[
     one("aws:userid", Text),
     one("aws:username", Text),
     one("iam:AWSServiceName", Text),
+    many("iam:AccountPropertyNamespaces", Text),
     one("iam:AssociatedResourceArn", Arn),
+    one("iam:DelegationDuration", Text),
+    one("iam:DelegationRequestOwner", Arn),
     one("iam:FIDO-FIPS-140-2-certification", Text),
     one("iam:FIDO-FIPS-140-3-certification", Text),
     one("iam:FIDO-certification", Text),
+    one("iam:NotificationChannel", Text),
     one("iam:OrganizationsPolicyId", Text),
     one("iam:PassedToService", Text),
     one("iam:PermissionsBoundary", Arn),
     one("iam:PolicyARN", Arn),
     one("iam:RegisterSecurityKey", Text),
     one("iam:ResourceTag/", Text),
+    one("iam:RoleTemplateARN", Arn),
     one("iam:ServiceSpecificCredentialAgeDays", Number),
     one("iam:ServiceSpecificCredentialServiceName", Text),
+    one("iam:TemplateArn", Arn),
     one("kms:BypassPolicyLockoutSafetyCheck", Bool),
     one("kms:CallerAccount", Text),
     one("kms:CustomerMasterKeySpec", Text),
     one("kms:CustomerMasterKeyUsage", Text),
     one("kms:DataKeyPairSpec", Text),
+    one("kms:EncapsulationAlgorithm", Text),
     one("kms:EncryptionAlgorithm", Text),
     one("kms:EncryptionContext:", Text),
     many("kms:EncryptionContextKeys", Text),
     one("kms:ExpirationModel", Text),
+    one("kms:GrantConstraintSourceArn", Arn),
     one("kms:GrantConstraintType", Text),
     one("kms:GrantIsForAWSResource", Bool),
     many("kms:GrantOperations", Text),
     one("kms:GranteePrincipal", Text),
+    one("kms:GranteeServicePrincipal", Text),
     one("kms:KeyAgreementAlgorithm", Text),
     one("kms:KeyOrigin", Text),
     one("kms:KeySpec", Text),
@@ -125,9 +142,11 @@ pub(super) const KEYS: &[Key] = &[
     one("kms:RequestAlias", Text),
     many("kms:ResourceAliases", Text),
     one("kms:RetiringPrincipal", Text),
+    one("kms:RetiringServicePrincipal", Text),
     one("kms:RotationPeriodInDays", Number),
     one("kms:ScheduleKeyDeletionPendingWindowInDays", Number),
     one("kms:SigningAlgorithm", Text),
+    one("kms:TrailingDaysWithoutKeyUsage", Number),
     one("kms:ValidTo", Date),
     one("kms:ViaService", Text),
     one("kms:WrappingAlgorithm", Text),
@@ -135,9 +154,12 @@ pub(super) const KEYS: &[Key] = &[
     one("sts:AWSServiceName", Text),
     one("sts:DurationSeconds", Number),
     one("sts:ExternalId", Text),
+    many("sts:IdentityTokenAudience", Text),
     one("sts:RequestContext/", Text),
     many("sts:RequestContextProviders", Arn),
+    one("sts:RoleAuthorizedByIdp", Bool),
     one("sts:RoleSessionName", Text),
+    one("sts:SigningAlgorithm", Text),
     one("sts:SourceIdentity", Text),
     one("sts:TaskPolicyArn", Arn),
     many("sts:TransitiveTagKeys", Text),
@@ -154,4 +176,32 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
             lower == known
         }
     })
+}
+
+/// What a key belongs to: `aws` or a service, in lower case.
+pub(super) fn prefix(name: &str) -> String {
+    name.split(':').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// What is wrong with the name of a key, where there is none such among those of its prefix. Keys of prefixes that are not known here are
+/// taken as they are.
+#[must_use]
+pub fn unknown(name: &str) -> Option<String> {
+    let prefix = prefix(name);
+    let names = KEYS.iter().map(|key| key.name).filter(|name| name.starts_with(&format!("{prefix}:")));
+    if names.clone().next().is_none() || find(name).is_some() {
+        return None;
+    }
+    let near = nearest(name, names.clone()).map(str::to_owned).or_else(|| {
+        // The rest of a name that goes on after its known beginning is the author's.
+        let end = name.rfind(['/', ':']).map(|at| at + 1)?;
+        let (beginning, rest) = name.split_at_checked(end)?;
+        let open = names.filter(|name| name.ends_with(['/', ':']));
+        nearest(beginning, open).map(|near| format!("{near}{rest}"))
+    });
+    let whose = match prefix.as_str() {
+        "aws" => "there is no condition key".to_owned(),
+        prefix => format!("{prefix} has no condition key"),
+    };
+    Some(format!("{whose} {name}{}", meant(near)))
 }

@@ -1,12 +1,45 @@
 //! The actions that are known, and what was probably meant by one that is not.
 
+use crate::action::{Action, ActionPattern};
 use std::collections::BTreeMap;
 
-/// Actions that no operation is called after (Service Authorization Reference).
+/// Actions that no operation of the models is called after: permissions for parts of operations, and for operations that have no API or
+/// are others' (Service Authorization Reference, "Actions defined by" each of the services, as of October 2026). AWS CloudHSM has none.
 const PERMISSIONS_ONLY: &[(&str, &[&str])] = &[
-    ("iam", &["PassRole"]),
+    (
+        "cloudtrail",
+        &[
+            "CreateServiceLinkedChannel",
+            "DeleteServiceLinkedChannel",
+            "GenerateQueryResultsSummary",
+            "GetEventDataStoreData",
+            "GetServiceLinkedChannel",
+            "ListServiceLinkedChannels",
+            "UpdateServiceLinkedChannel",
+        ],
+    ),
+    (
+        "iam",
+        &[
+            "DeleteCloudFrontPublicKey",
+            "GetAccountEmailAddress",
+            "GetAccountName",
+            "GetCloudFrontPublicKey",
+            "ListCloudFrontPublicKeys",
+            "ListSTSRegionalEndpointsStatus",
+            "PassRole",
+            "SetSTSRegionalEndpointStatus",
+            "UpdateAccountEmailAddress",
+            "UpdateAccountName",
+            "UpdateCloudFrontPublicKey",
+            "UploadCloudFrontPublicKey",
+        ],
+    ),
     ("kms", &["ReEncryptFrom", "ReEncryptTo", "SynchronizeMultiRegionKey"]),
-    ("sts", &["GetServiceBearerToken", "SetContext", "SetSourceIdentity", "TagSession"]),
+    (
+        "sts",
+        &["GetServiceBearerToken", "SetContext", "SetSourceIdentity", "TagGetWebIdentityToken", "TagSession"],
+    ),
 ];
 
 /// Operations that are authorized under other names only.
@@ -42,6 +75,29 @@ impl Vocabulary {
         vocabulary
     }
 
+    /// What is wrong with an action or a pattern of actions, where it matches none of a service that is known.
+    #[must_use]
+    pub fn unknown_action(&self, text: &str) -> Option<String> {
+        let pattern = ActionPattern::parse(text).ok()?;
+        let (prefix, name) = text.split_once(':')?;
+        let prefix = prefix.to_ascii_lowercase();
+        if !self.knows(&prefix) {
+            // One letter off a service that is known: most likely that is meant.
+            let near = nearest(&prefix, self.prefixes()).filter(|near| near.len() == prefix.len());
+            let near = near.filter(|near| self.actions(near).any(|action| action.eq_ignore_ascii_case(name)));
+            return near.map(|near| format!("there is no service {prefix}; did you mean {near}:{name}?"));
+        }
+        let matches = |action: &str| pattern.matches(&Action::new(&format!("{prefix}:{action}")));
+        if self.actions(&prefix).any(matches) {
+            return None;
+        }
+        if name.contains(['*', '?']) {
+            return Some(format!("no action of {prefix} matches {name}"));
+        }
+        let near = nearest(name, self.actions(&prefix)).map(|near| format!("{prefix}:{near}"));
+        Some(format!("{prefix} has no action {name}{}", meant(near)))
+    }
+
     /// Whether the actions of a service are known.
     pub(super) fn knows(&self, prefix: &str) -> bool {
         self.services.contains_key(prefix)
@@ -53,7 +109,7 @@ impl Vocabulary {
     }
 
     /// The services, by prefix.
-    pub(super) fn prefixes(&self) -> impl Iterator<Item = &str> {
+    fn prefixes(&self) -> impl Iterator<Item = &str> {
         self.services.keys().map(String::as_str)
     }
 }
@@ -61,8 +117,12 @@ impl Vocabulary {
 /// The nearest of some names, if one is near enough to be what was meant.
 pub(super) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let lower = name.to_ascii_lowercase();
-    let near = names.into_iter().map(|other| (distance(&lower, &other.to_ascii_lowercase()), other));
-    let (distance, found) = near.min_by_key(|(distance, _)| *distance)?;
+    let near = names.into_iter().map(|other| {
+        let folded = other.to_ascii_lowercase();
+        (distance(&lower, &folded), !folded.starts_with(&lower), other)
+    });
+    // Of two that are as near, one that only goes on is the nearer.
+    let (distance, _, found) = near.min_by_key(|(distance, differs, _)| (*distance, *differs))?;
     (distance <= TYPOS_MAX && distance * 2 < name.len()).then_some(found)
 }
 
@@ -106,6 +166,8 @@ mod tests {
             ("Decrpt", Some("Decrypt")),
             ("ReEncryptForm", Some("ReEncryptFrom")),
             ("GetUsers", Some("GetUser")),
+            ("ReEncryptFr", Some("ReEncryptFrom")),
+            ("EncryptX", Some("Encrypt")),
             ("List", None),
             ("x", None),
         ] {

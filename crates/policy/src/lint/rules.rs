@@ -19,6 +19,8 @@ pub static RULES: &[Rule] = &[
     effect::UNSUPPORTED_RESOURCE,
     form::MISSING_VERSION,
     form::POLICY_VARIABLES_NEED_VERSION,
+    conditions::UNKNOWN_POLICY_VARIABLE,
+    effect::ALIAS_IS_NO_RESOURCE,
     conditions::TYPE_MISMATCH,
     conditions::WILDCARD_WITHOUT_LIKE,
     conditions::MISSING_SET_OPERATOR,

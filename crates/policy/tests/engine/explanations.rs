@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use policy::explain::{Change, Outcome, allowed_after};
+use policy::explain::{
+    Call, Change, Chosen, Failure, Further, GrantReport, Grants, LookedAt, Outcome, allowed_after,
+};
 use policy::{
-    Boundary, Mode, Names, Policies, Policy, PolicyKind, PolicyName, Principal, Request, evaluate, explain,
+    Boundary, Known, Mode, Names, Policies, Policy, PolicyKind, PolicyName, Principal, Request, evaluate,
+    explain,
 };
 use proptest::prelude::*;
 
@@ -17,9 +20,9 @@ proptest! {
     #[test]
     fn a_suggested_change_allows_and_nothing_of_it_is_left_over(world in world()) {
         world.with(|request, policies, mode| {
-            let names = Names::default();
+            let known = Known::default();
             let allowed = evaluate(request, policies, mode).allowed;
-            let found = explain(request, policies, mode, &names);
+            let found = explain(request, policies, mode, &known);
             prop_assert_eq!(found.decision == Outcome::Allowed, allowed);
             prop_assert!(!found.to_string().is_empty());
             let Some(changes) = found.change else {
@@ -35,11 +38,11 @@ proptest! {
                 return Ok(());
             };
             prop_assert!(!allowed && !changes.is_empty());
-            prop_assert!(allowed_after(request, policies, mode, &names, &changes), "{:?}", changes);
+            prop_assert!(allowed_after(request, policies, mode, &known, &changes), "{:?}", changes);
             for index in 0..changes.len() {
                 let mut fewer = changes.clone();
                 fewer.remove(index);
-                prop_assert!(!allowed_after(request, policies, mode, &names, &fewer), "{:?}", changes);
+                prop_assert!(!allowed_after(request, policies, mode, &known, &fewer), "{:?}", changes);
             }
             Ok(())
         })?;
@@ -47,7 +50,7 @@ proptest! {
 
     #[test]
     fn explanations_survive_storage(world in world()) {
-        let found = world.with(|request, policies, mode| explain(request, policies, mode, &Names::default()));
+        let found = world.with(|request, policies, mode| explain(request, policies, mode, &Known::default()));
         let json = serde_json::to_string(&found).unwrap();
         prop_assert_eq!(serde_json::from_str::<policy::Explanation>(&json).unwrap(), found);
     }
@@ -63,6 +66,8 @@ struct Case {
     context: &'static str,
     who: &'static str,
     version: Option<&'static str>,
+    action: Option<&'static str>,
+    known: Known,
 }
 
 const KEY: &str = "arn:aws:kms:r:111122223333:key/k";
@@ -88,7 +93,7 @@ impl Case {
         };
         let keys = Keys::parse(self.context);
         let request = Request {
-            action: "kms:Decrypt",
+            action: self.action.unwrap_or("kms:Decrypt"),
             resource: KEY,
             resource_account: HOME,
             principal: caller(if self.who.is_empty() { "alice" } else { self.who }),
@@ -101,10 +106,11 @@ impl Case {
             resource: key.as_deref(),
             grant: false,
         };
-        let found = explain(&request, &policies, Mode::KmsKey, &names);
+        let known = Known { names, ..self.known.clone() };
+        let found = explain(&request, &policies, Mode::KmsKey, &known);
         let changes = found.change.clone().unwrap_or_default();
         if !changes.is_empty() {
-            assert!(allowed_after(&request, &policies, Mode::KmsKey, &names, &changes));
+            assert!(allowed_after(&request, &policies, Mode::KmsKey, &known, &changes));
         }
         (found.to_string(), changes)
     }
@@ -198,11 +204,15 @@ fn a_condition_is_named_with_both_values() {
     );
     // What the caller chooses is the caller's to change.
     let app = r#"{"Sid":"App","Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:app":["prod","x"]}}}"#;
-    for (context, has) in
-        [("kms:EncryptionContext:app=test", "request  test"), ("", "request  has no such key")]
-    {
+    for (context, has) in [("kms:EncryptionContext:app=test", "request  test"), ("", "request  absent")] {
         tells(
-            &Case { key: Some(DELEGATES), identity: vec![app], context, ..Case::default() },
+            &Case {
+                key: Some(DELEGATES),
+                identity: vec![app],
+                context,
+                action: Some("kms:Encrypt"),
+                ..Case::default()
+            },
             &[
                 "Condition StringEquals kms:EncryptionContext:app",
                 "policy   prod, x",
@@ -331,14 +341,14 @@ fn what_no_policy_can_allow_says_so() {
         context: &keys,
     };
     assert_eq!(request.principal.account(), Some(AWAY));
-    let found = explain(&request, &Policies::default(), Mode::Standard, &Names::default());
+    let found = explain(&request, &Policies::default(), Mode::Standard, &Known::default());
     assert_eq!(found.change, None);
     assert_eq!(
         found.no_change.as_deref(),
         Some("a role cannot be passed across accounts, whatever policies say")
     );
     let unsigned = Request { principal: Principal::Anonymous, action: "s3:GetObject", ..request };
-    let found = explain(&unsigned, &Policies::default(), Mode::Standard, &Names::default());
+    let found = explain(&unsigned, &Policies::default(), Mode::Standard, &Known::default());
     assert_eq!(
         found.no_change.as_deref(),
         Some("only making the resource public would allow an unsigned request")
@@ -368,9 +378,9 @@ fn a_dangling_boundary_and_policies_of_aws() {
     };
     let identity = [Arc::clone(&all)];
     let dangling = Policies { identity: &identity, boundary: Boundary::Dangling, ..Policies::default() };
-    let text = explain(&request, &dangling, Mode::Standard, &Names::default()).to_string();
+    let text = explain(&request, &dangling, Mode::Standard, &Known::default()).to_string();
     assert!(text.contains("a policy that no longer exists"), "{text}");
-    assert!(text.contains("1. remove or replace the permissions boundary"), "{text}");
+    assert!(text.contains("1. replace the permissions boundary by one that has"), "{text}");
 
     let aws = PolicyName {
         name: "AWSDenyAll".into(),
@@ -381,12 +391,13 @@ fn a_dangling_boundary_and_policies_of_aws() {
     };
     let identity = [all, none];
     let names = Names { identity: vec![PolicyName::own("own"), aws], ..Names::default() };
+    let names = Known { names, ..Known::default() };
     let denied = Policies { identity: &identity, ..Policies::default() };
     let text = explain(&request, &denied, Mode::Standard, &names).to_string();
     assert!(text.contains("1. detach or delete AWSDenyAll"), "{text}");
 
     // A resource whose name has a wildcard in it is allowed alone.
-    let text = explain(&request, &Policies::default(), Mode::Standard, &Names::default()).to_string();
+    let text = explain(&request, &Policies::default(), Mode::Standard, &Known::default()).to_string();
     assert!(text.contains("arn:aws:s3:::b/k${*}"), "{text}");
 }
 
@@ -408,11 +419,185 @@ fn very_many_long_policies_are_not_all_looked_into() {
         context: &keys,
     };
     let policies = Policies { identity: &identity, ..Policies::default() };
-    let found = explain(&request, &policies, Mode::Standard, &Names::default());
+    let found = explain(&request, &policies, Mode::Standard, &Known::default());
     assert!(!found.policies.is_empty() && found.unread > 0);
     assert_eq!(found.policies.len() + found.unread, 60);
     assert!(
         found.to_string().contains(&format!("{} more are too long to be looked into here", found.unread))
     );
     assert!(found.change.is_some());
+}
+
+#[test]
+fn a_guard_is_loosened_before_it_is_taken_away() {
+    const ENCRYPT: &str =
+        r#"{"Action":"kms:Encrypt","Effect":"Allow","Resource":"arn:aws:kms:r:111122223333:key/k"}"#;
+    let boundary = r#"{"Effect":"Allow","Action":["iam:*","s3:*"],"Resource":"*"},{"Sid":"BDeny","Effect":"Deny","Action":"kms:Encrypt","Resource":"*"}"#;
+    let only = r#"{"Sid":"BDeny","Effect":"Deny","Action":"kms:Encrypt","Resource":"*"}"#;
+    let base =
+        || Case { key: Some(DELEGATES), identity: vec![ALL], action: Some("kms:Encrypt"), ..Case::default() };
+    let add = |to: &str, number: usize| format!("{number}. add to {to}: {ENCRYPT}");
+    tells(
+        &Case { boundary: Some(boundary), ..base() },
+        &[
+            "DENIED by statement `BDeny` of the permissions boundary",
+            "1. remove statement `BDeny` of the permissions boundary",
+            &add("the permissions boundary", 2),
+        ],
+    );
+    tells(
+        &Case { session: vec![boundary], who: "session", ..base() },
+        &["1. remove statement `BDeny` of session policy 1", &add("session policy 1", 2)],
+    );
+    // A document keeps a statement.
+    for case in
+        [Case { boundary: Some(only), ..base() }, Case { session: vec![only], who: "session", ..base() }]
+    {
+        tells(&case, &["1. add to ", ENCRYPT, "2. remove statement `BDeny`"]);
+    }
+    // So many denials are not taken away one by one.
+    let many = Box::leak(
+        vec![r#"{"Effect":"Deny","Action":"kms:Encrypt","Resource":"*"}"#; 20].join(",").into_boxed_str(),
+    );
+    tells(
+        &Case { boundary: Some(many), ..base() },
+        &["1. replace the permissions boundary by one that has: "],
+    );
+}
+
+#[test]
+fn what_a_caller_cannot_choose_is_not_suggested() {
+    let allow = |condition: &str| -> &'static str {
+        let text = format!(r#"{{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{condition}}}"#);
+        Box::leak(text.into_boxed_str())
+    };
+    let mfa = r#"{"Bool":{"aws:MultiFactorAuthPresent":"true"}}"#;
+    let app = r#"{"StringEquals":{"kms:EncryptionContext:app":"prod"}}"#;
+    let plain = r#"{"Bool":{"aws:SecureTransport":"false"}}"#;
+    for (condition, action, context) in [
+        (mfa, "kms:ListKeys", ""),
+        (mfa, "kms:ListKeys", "aws:MultiFactorAuthPresent=false"),
+        (app, "kms:DescribeKey", ""),
+        // A pair of keys takes no encryption context.
+        (app, "kms:Encrypt", "kms:EncryptionAlgorithm=RSAES_OAEP_SHA_256"),
+        // The context that a ciphertext has is not the caller's to choose.
+        (app, "kms:Decrypt", "kms:EncryptionContext:app=test; kms:EncryptionContextKeys=[app]"),
+        (app, "kms:Decrypt", "kms:EncryptionContext:b=1; kms:EncryptionContextKeys=[b]"),
+        (plain, "kms:Encrypt", "aws:SecureTransport=true"),
+        (r#"{"StringEquals":{"iam:PermissionsBoundary":"x"}}"#, "iam:AttachUserPolicy", ""),
+    ] {
+        let identity = vec![allow(condition)];
+        let action = Some(action);
+        let case = Case { key: Some(DELEGATES), identity, action, context, ..Case::default() };
+        let (text, changes) = case.explained();
+        assert!(!changes.iter().any(|change| matches!(change, Change::Call(_))), "{text}");
+    }
+    // One that was not given may have been forgotten.
+    tells(
+        &Case { key: Some(DELEGATES), identity: vec![allow(app)], ..Case::default() },
+        &["1. make the call with kms:EncryptionContext:app = prod, if the ciphertext was made with it"],
+    );
+}
+
+#[test]
+fn one_call_has_all_that_its_caller_chooses() {
+    let both = r#"{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:a":"1","kms:EncryptionContext:b":["2","3"]}}}"#;
+    let more = r#"{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:c":"3"},"ForAllValues:StringEquals":{"kms:EncryptionContextKeys":["a","b","c"]}}}"#;
+    let base = || Case {
+        key: Some(DELEGATES),
+        identity: vec![both],
+        action: Some("kms:Encrypt"),
+        context: "kms:EncryptionContext:a=0; kms:EncryptionContextKeys=[a]",
+        ..Case::default()
+    };
+    tells(&base(), &["1. make the call with kms:EncryptionContext:a = 1 and kms:EncryptionContext:b = 2\n"]);
+    // What several policies ask for too.
+    let case = Case { boundary: Some(more), ..base() };
+    let (text, changes) = case.explained();
+    let [Change::Call(call)] = changes.as_slice() else { panic!("{text}") };
+    assert_eq!(call.with.len(), 3, "{text}");
+    // The keys of the call that is suggested are those that policies would see.
+    let strict = r#"{"Effect":"Deny","Action":"kms:*","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"kms:EncryptionContextKeys":"b"}}}"#;
+    let case = Case { identity: vec![both, strict], ..base() };
+    let (text, changes) = case.explained();
+    assert!(!matches!(changes.as_slice(), [Change::Call(_)]), "{text}");
+}
+
+#[test]
+fn every_condition_of_a_denying_statement_is_told_with_both_sides() {
+    let deny = r#"{"Sid":"No","Effect":"Deny","Action":"kms:*","Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"},"StringNotEquals":{"kms:EncryptionContext:app":["prod","test"],"aws:username":"root"}}}"#;
+    let identity = vec![ALL, deny];
+    tells(
+        &Case { key: Some(DELEGATES), identity, context: "aws:username=alice", ..Case::default() },
+        &[
+            "DENIED by statement `No`",
+            "Condition BoolIfExists aws:MultiFactorAuthPresent",
+            "policy   false",
+            "request  absent",
+            "Condition StringNotEquals kms:EncryptionContext:app",
+            "policy   prod, test",
+            "request  absent",
+            "Condition StringNotEquals aws:username",
+            "policy   root",
+            "request  alice",
+            "least change",
+        ],
+    );
+}
+
+fn grants(call: Option<Call>) -> Known {
+    let pairs = |text: &str| vec![text.to_owned()];
+    let failures = vec![Failure::of_grant("EncryptionContextEquals", pairs("a=1"), Some(pairs("a=2")))];
+    let report = GrantReport { id: "0f".repeat(32), grantee: "AIDAALICEALICEALICE1".to_owned(), failures };
+    let grants = Grants { looked: vec![LookedAt { report, call }], others: 7 };
+    Known { grants, ..Known::default() }
+}
+
+#[test]
+fn grants_are_told_and_the_call_that_one_covers_is_the_least_change() {
+    let key = r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/other"},"Action":"kms:*","Resource":"*"}"#;
+    let chosen = Chosen { key: "kms:EncryptionContext:a".to_owned(), value: "1".to_owned() };
+    let without = vec!["kms:EncryptionContext:b".to_owned()];
+    let call = Call { with: vec![chosen], without, of_ciphertext: false };
+    let base = |call| Case {
+        key: Some(key),
+        action: Some("kms:Encrypt"),
+        context: "kms:EncryptionContext:a=2; kms:EncryptionContext:b=3; kms:EncryptionContextKeys=[a,b]",
+        known: grants(call),
+        ..Case::default()
+    };
+    tells(
+        &base(Some(call.clone())),
+        &[
+            "grants on the key that were looked at",
+            "grant 0f0f",
+            "AIDAALICEALICEALICE1",
+            "EncryptionContextEquals",
+            "grant    a=1",
+            "request  a=2",
+            "7 others do not cover it either",
+            "1. make the call with kms:EncryptionContext:a = 1, and without kms:EncryptionContext:b\n",
+        ],
+    );
+    tells(&base(None), &["grant 0f0f", "1. add to the key policy of k"]);
+    // The other call is denied, too.
+    let deny = r#"{"Effect":"Deny","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:a":"1"}}}"#;
+    tells(&Case { identity: vec![deny], ..base(Some(call.clone())) }, &["1. add to the key policy of k"]);
+    // Nobody decrypts with another context than that of the ciphertext.
+    tells(&Case { action: Some("kms:Decrypt"), ..base(Some(call)) }, &["1. add to the key policy of k"]);
+}
+
+#[test]
+fn what_is_yet_to_be_made_is_named_by_a_pattern_and_what_comes_after_is_told() {
+    let further = vec![Further { action: "kms:TagResource".to_owned(), resource: "the new key".to_owned() }];
+    let resource = Some("arn:aws:kms:r:111122223333:key/*".to_owned());
+    let one = r#"{"Sid":"One","Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:r:111122223333:key/x"}"#;
+    let base = || Case {
+        key: Some(DELEGATES),
+        known: Known { resource: resource.clone(), further: further.clone(), ..Known::default() },
+        ..Case::default()
+    };
+    let after = ["asks for more after this", "kms:TagResource on the new key"];
+    tells(&base(), &["\"Resource\":\"arn:aws:kms:r:111122223333:key/*\"", after[0], after[1]]);
+    tells(&Case { identity: vec![one], ..base() }, &["add to Resource: arn:aws:kms:r:111122223333:key/*"]);
 }

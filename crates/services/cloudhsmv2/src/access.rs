@@ -18,6 +18,15 @@ impl Asked<'_> {
         Self { action, adding: &[], removing: &[] }
     }
 
+    /// Adding tags to what is created, which takes the permission that adding them to what exists takes (Service Authorization Reference,
+    /// "API operations defined by AWS CloudHSM").
+    pub(crate) fn require_tagging(cx: &mut Cx<'_>, arn: &str, tags: &[Tag]) -> Result<(), Fault> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        Asked { adding: tags, ..Asked::to("cloudhsm:TagResource") }.require(cx, arn, &BTreeMap::new())
+    }
+
     /// Requires that the caller may do it to a resource.
     pub(crate) fn require(
         &self,

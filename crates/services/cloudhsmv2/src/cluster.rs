@@ -177,6 +177,7 @@ impl Handle<ops::CreateCluster> for CloudHsm {
         let id = access::new_id(cx, "cluster");
         let arn = cluster_arn(region, account, &id);
         cx.authorize(&Access::to("cloudhsm:CreateCluster", "*").requesting_tags(tags::pairs(requested)))?;
+        Asked::require_tagging(cx, &arn, requested)?;
         let mut tags = BTreeMap::new();
         tags::add(&mut tags, requested)?;
         let hsm_type = known_type(&input.hsm_type)?;

@@ -21,6 +21,9 @@ impl Handle<ops::CopyBackupToRegion> for CloudHsm {
         let region = cx.region();
         let asked = Asked { adding: requested, ..Asked::to("cloudhsm:CopyBackupToRegion") };
         let original = backups::find(cx, asked, &input.backup_id)?;
+        let id = access::new_id(cx, "backup");
+        let arn = access::backup_arn(&input.destination_region, cx.account(), &id);
+        Asked::require_tagging(cx, &arn, requested)?;
         if original.state != BackupState::Ready {
             return Err(backups::wrong_state(&original));
         }
@@ -31,7 +34,7 @@ impl Handle<ops::CopyBackupToRegion> for CloudHsm {
         tags::add(&mut own, requested)?;
         let copy = Backup {
             region: input.destination_region.clone(),
-            id: access::new_id(cx, "backup"),
+            id,
             tags: if requested.is_empty() { original.tags.clone() } else { own },
             source: Some(Source {
                 region: region.to_owned(),

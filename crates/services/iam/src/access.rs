@@ -14,6 +14,8 @@ pub(crate) struct Ask<'i> {
     /// Whether `iam:PermissionsBoundary` is the boundary that the entity has.
     boundary_held: bool,
     tags: &'i [api::Tag],
+    /// The action that is asked for as well, for the tags of what is created.
+    tagging: Option<&'static str>,
     tag_keys: &'i [String],
     passed_to: Option<&'static str>,
 }
@@ -27,6 +29,7 @@ impl<'i> Ask<'i> {
             boundary: None,
             boundary_held: false,
             tags: &[],
+            tagging: None,
             tag_keys: &[],
             passed_to: None,
         }
@@ -50,6 +53,15 @@ impl<'i> Ask<'i> {
     /// `aws:RequestTag/…` and `aws:TagKeys` of tags that the request gives.
     pub(crate) fn tags(self, tags: &'i [api::Tag]) -> Self {
         Self { tags, ..self }
+    }
+
+    /// Tags of what is created. Whoever gives any has to be allowed to tag, too (IAM User Guide, "Tags for IAM resources"): `action` is
+    /// what adds them to what exists.
+    pub(crate) fn new_tags(self, action: &'static str, tags: Option<&'i Vec<api::Tag>>) -> Self {
+        match tags {
+            Some(tags) if !tags.is_empty() => Self { tags, tagging: Some(action), ..self },
+            _ => self,
+        }
     }
 
     /// `aws:TagKeys` of tags that the request takes away.
@@ -98,7 +110,11 @@ impl<'i> Ask<'i> {
         if !self.tag_keys.is_empty() {
             access = access.removing_tags(self.tag_keys.iter().map(String::as_str));
         }
-        cx.authorize(&access)
+        cx.authorize(&access)?;
+        match self.tagging {
+            Some(action) => Ask::to(action).tags(self.tags).authorize(cx, resource, None),
+            None => Ok(()),
+        }
     }
 }
 

@@ -75,9 +75,10 @@ impl Handle<ops::CreateInstanceProfile> for Iam {
         input: &api::CreateInstanceProfileRequest,
     ) -> Result<api::CreateInstanceProfileResponse, Fault> {
         let (path, name) = (input.path.as_deref(), &input.instance_profile_name);
-        let ask = Ask::to("iam:CreateInstanceProfile").tags(input.tags.as_deref().unwrap_or_default());
+        let given = input.tags.as_ref();
+        let ask = Ask::to("iam:CreateInstanceProfile").new_tags("iam:TagInstanceProfile", given);
         entity::authorize_new::<InstanceProfile>(cx, ask, path, name)?;
-        let tags = tags::of_new(input.tags.as_ref())?;
+        let tags = tags::of_new(given)?;
         let profile =
             InstanceProfile { head: Head::new(cx, Kind::InstanceProfile, path, name, tags)?, role: None };
         entity::create(&mut cx.tx, &profile)?;

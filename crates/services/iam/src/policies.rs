@@ -225,7 +225,7 @@ impl Handle<ops::CreatePolicy> for Iam {
         input: &api::CreatePolicyRequest,
     ) -> Result<api::CreatePolicyResponse, Fault> {
         let path = input.path.as_deref();
-        let ask = Ask::to("iam:CreatePolicy").tags(input.tags.as_deref().unwrap_or_default());
+        let ask = Ask::to("iam:CreatePolicy").new_tags("iam:TagPolicy", input.tags.as_ref());
         entity::authorize_new::<ManagedPolicy>(cx, ask, path, &input.policy_name)?;
         let document = documents::managed(&input.policy_document)?;
         let head = Head::new(cx, Kind::Policy, path, &input.policy_name, tags::of_new(input.tags.as_ref())?)?;

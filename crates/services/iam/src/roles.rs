@@ -93,11 +93,11 @@ impl Handle<ops::CreateRole> for Iam {
         input: &api::CreateRoleRequest,
     ) -> Result<api::CreateRoleResponse, Fault> {
         let (path, boundary) = (input.path.as_deref(), input.permissions_boundary.as_deref());
-        let tags = input.tags.as_deref().unwrap_or_default();
-        let ask = Ask::to("iam:CreateRole").boundary(boundary).tags(tags);
+        let tags = input.tags.as_ref();
+        let ask = Ask::to("iam:CreateRole").boundary(boundary).new_tags("iam:TagRole", tags);
         entity::authorize_new::<Role>(cx, ask, path, &input.role_name)?;
         let mut role = Role {
-            head: Head::new(cx, Kind::Role, path, &input.role_name, tags::of_new(input.tags.as_ref())?)?,
+            head: Head::new(cx, Kind::Role, path, &input.role_name, tags::of_new(tags)?)?,
             trust: trust::pinned(&mut cx.tx, &input.assume_role_policy_document)?,
             description: input.description.clone(),
             max_session_seconds: input.max_session_duration.unwrap_or(limits::MAX_SESSION_DEFAULT_SECONDS),

@@ -117,10 +117,10 @@ impl Handle<ops::CreateUser> for Iam {
         input: &api::CreateUserRequest,
     ) -> Result<api::CreateUserResponse, Fault> {
         let (path, boundary) = (input.path.as_deref(), input.permissions_boundary.as_deref());
-        let tags = input.tags.as_deref().unwrap_or_default();
-        let ask = Ask::to("iam:CreateUser").boundary(boundary).tags(tags);
+        let tags = input.tags.as_ref();
+        let ask = Ask::to("iam:CreateUser").boundary(boundary).new_tags("iam:TagUser", tags);
         entity::authorize_new::<User>(cx, ask, path, &input.user_name)?;
-        let head = Head::new(cx, Kind::User, path, &input.user_name, tags::of_new(input.tags.as_ref())?)?;
+        let head = Head::new(cx, Kind::User, path, &input.user_name, tags::of_new(tags)?)?;
         let mut user = User {
             head,
             boundary: None,

@@ -106,6 +106,7 @@ const SYMMETRIC: &[&str] = &[
 /// What a custom key store's own rate applies to.
 const STORED: &[&str] = &[
     "Decrypt",
+    "DeriveSharedSecret",
     "Encrypt",
     "GenerateDataKey",
     "GenerateDataKeyWithoutPlaintext",

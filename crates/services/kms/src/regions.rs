@@ -87,8 +87,9 @@ impl Handle<ops::ReplicateKey> for Kms {
             tags: input.tags.as_deref().unwrap_or_default(),
         };
         new.authorize(cx)?;
-        quotas::count_elsewhere(cx, "CreateKey", region, 2)?;
         let arn = key_arn(region, &primary.account, &primary.id);
+        let tags = new.tags(cx, &arn)?;
+        quotas::count_elsewhere(cx, "CreateKey", region, 2)?;
         if *region == regions.primary || !regions.replicas.insert(region.clone()) {
             return Err(Fault::new("AlreadyExistsException", format!("Key {arn} already exists")));
         }
@@ -104,7 +105,7 @@ impl Handle<ops::ReplicateKey> for Kms {
             description: input.description.clone().unwrap_or_default(),
             // Imported material is not copied.
             state: if origin == OriginType::External { State::PendingImport } else { State::Enabled },
-            tags: new.tags(cx, &arn)?,
+            tags,
             policy: new.policy(cx)?,
             aliases: Vec::new(),
             materials: Vec::new(),

@@ -63,8 +63,11 @@ impl Handle<ops::AssumeRole> for Sts {
             }
             access
         };
+        let inherited: BTreeMap<_, _> = own.iter().flat_map(|own| inherited_tags(own)).collect();
         cx.authorize(&access("sts:AssumeRole"))?;
-        if !tags.is_empty() {
+        // Transitive tags of the caller's own session are set in the new one, which takes the permission too, as AWS asks it of chains that
+        // begin with tags of EKS Pod Identity.
+        if !tags.is_empty() || !inherited.is_empty() {
             cx.authorize(&access("sts:TagSession"))?;
         }
         if input.source_identity.is_some() {
@@ -87,7 +90,6 @@ impl Handle<ops::AssumeRole> for Sts {
             let message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
             return Err(invalid(message));
         }
-        let inherited: BTreeMap<_, _> = own.iter().flat_map(|own| inherited_tags(own)).collect();
         let mut passed_on: Vec<String> = inherited.keys().cloned().collect();
         for key in transitive {
             if !tags.iter().any(|tag| tag.key.eq_ignore_ascii_case(key)) {

@@ -9,7 +9,9 @@ use super::disk::{Disk, DiskFile};
 use super::logs::Index;
 use super::overlay::Overlay;
 use super::rows::write_rows;
-use super::segment::{Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, read, segment_id, segment_name};
+use super::segment::{
+    Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, file_len, read, segment_id, segment_name,
+};
 use super::tables::{Base, Mark, Tables};
 use super::verify::Finding;
 use crate::{Head, StoreError, Witness};
@@ -135,7 +137,7 @@ impl Image {
         let file = self.disk.open(name).map_err(|e| StoreError::io(format!("opening `{name}`"), e))?;
         let len = match self.cut {
             Some((segment, end)) if segment_id(name) == Some(segment) => end,
-            _ => file.len().map_err(|e| StoreError::io(format!("reading the length of `{name}`"), e))?,
+            _ => file_len(&*file, name)?,
         };
         let mut at = 0;
         while at < len {
@@ -154,26 +156,26 @@ impl Image {
 
     /// Whether the journal goes back to the very beginning.
     pub(super) fn is_complete(&self) -> bool {
-        self.segments.first().is_none_or(|first| *first == Mark::START.segment)
+        self.segments.first().copied().unwrap_or(self.mark().oldest_segment) == Mark::START.segment
     }
 
-    /// Opens a segment.
-    pub(super) fn open(&self, id: u64) -> Result<Opened, StoreError> {
+    /// Opens a segment. None if it is the last one of a stopped store, and the system went down, or the disk was full, before it was
+    /// begun: opening removes it.
+    pub(super) fn open(&self, id: u64) -> Result<Option<Opened>, StoreError> {
         let name = segment_name(id);
         let file = self.disk.open(&name).map_err(|e| StoreError::io(format!("opening `{name}`"), e))?;
-        let len = file.len().map_err(|e| StoreError::io(format!("reading the length of `{name}`"), e))?;
-        let head = read(&*file, &name, 0, usize::try_from(len.min(SEGMENT_HEADER_BYTES)).unwrap_or(0))?;
-        let header = SegmentHeader::parse(&name, &head)?
-            .ok_or_else(|| StoreError::damaged(&name, 0, "the segment's header is damaged"))?;
+        let is_last = self.segments.last() == Some(&id);
+        let may_be_torn = is_last && !self.ends_at_head && id >= self.mark().next_segment();
+        let Some(header) = SegmentHeader::read(&*file, &name, may_be_torn)? else { return Ok(None) };
         let (contents, frames_end) = match self.cut {
             Some((segment, end)) if segment == id => (None, end),
             _ => {
                 let contents = Contents::load(&*file, &name, header.salt)?;
-                let end = contents.as_ref().map_or(len, |contents| contents.frames_end);
+                let end = contents.as_ref().map_or(file_len(&*file, &name)?, |contents| contents.frames_end);
                 (contents, end)
             }
         };
-        Ok(Opened { name, file, header, contents, frames_end })
+        Ok(Some(Opened { name, file, header, contents, frames_end }))
     }
 }
 

@@ -103,7 +103,7 @@ impl Image {
     /// Goes through all groups, which must be whole.
     fn groups(&self, visit: &mut dyn FnMut(Head, u64, Vec<Op>)) -> Result<(), StoreError> {
         for id in &self.segments {
-            let segment = self.open(*id)?;
+            let Some(segment) = self.open(*id)? else { continue };
             let mut frames = segment.frames();
             while let Some(frame) = frames.next_sound()? {
                 let altered = || StoreError::damaged(&segment.name, frame.offset, "the group was altered");

@@ -8,7 +8,9 @@ use super::anchor::{self, ANCHOR_NAME, Anchor};
 use super::disk::{Disk, DiskFile};
 use super::journal::{Continuation, write_seal};
 use super::logs::Index;
-use super::segment::{Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, read, segment_id, segment_name};
+use super::segment::{
+    Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, file_len, segment_id, segment_name,
+};
 use super::tables::{Base, Mark};
 use crate::versions::Versions;
 use crate::{Head, Op, StoreError, Witness};
@@ -57,7 +59,7 @@ pub(super) fn recover(
     }
     let next_segment = previous.map_or(mark.oldest_segment, |(id, _)| id + 1);
     let behind = |what: String| Err(StoreError::damaged(&segment_name(next_segment), 0, what));
-    if next_segment < mark.segment + u64::from(mark.offset > 0) {
+    if next_segment < mark.next_segment() {
         return behind("the segment is missing, although the last checkpoint follows on it".into());
     }
     if let Some(log) = saved.iter().find(|log| !recovery.index.reaches(log)) {
@@ -142,7 +144,7 @@ impl Recovery<'_> {
             // not yet; nor may the next segment come.
             file.sync().map_err(|e| StoreError::io(format!("synchronizing `{name}`"), e))?;
         }
-        let Some(header) = self.header(&*file, &name, is_last)? else {
+        let Some(header) = SegmentHeader::read(&*file, &name, is_last)? else {
             drop(file);
             self.remove(&name)?;
             return Ok(None);
@@ -196,22 +198,6 @@ impl Recovery<'_> {
         Ok(Some((id, head)))
     }
 
-    /// The header of a segment. None if it was never whole, which only happens to the last one, before it has frames.
-    fn header(
-        &self,
-        file: &dyn DiskFile,
-        name: &str,
-        is_last: bool,
-    ) -> Result<Option<SegmentHeader>, StoreError> {
-        let len = file.len().map_err(|e| StoreError::io(format!("reading the length of `{name}`"), e))?;
-        let head = read(file, name, 0, usize::try_from(len.min(SEGMENT_HEADER_BYTES)).unwrap_or(0))?;
-        match SegmentHeader::parse(name, &head)? {
-            None if is_last && len <= SEGMENT_HEADER_BYTES => Ok(None),
-            None => Err(StoreError::damaged(name, 0, "the segment's header is damaged")),
-            header => Ok(header),
-        }
-    }
-
     /// Goes through a segment that was being written when the system went down, and completes it.
     fn complete(
         &mut self,
@@ -219,7 +205,7 @@ impl Recovery<'_> {
         name: &str,
         header: &SegmentHeader,
     ) -> Result<Contents, StoreError> {
-        let len = file.len().map_err(|e| StoreError::io(format!("reading the length of `{name}`"), e))?;
+        let len = file_len(file, name)?;
         let mut frames = Frames::new(file, name, header.salt, SEGMENT_HEADER_BYTES, len);
         let mut contents = Contents::new(header);
         self.replay(&mut frames, name, header.previous, Some(&mut contents))?;

@@ -83,6 +83,22 @@ impl SegmentHeader {
         out
     }
 
+    /// The header of a segment's file. None if it was never whole, which only happens to the last segment, before it has
+    /// frames.
+    pub(super) fn read(
+        file: &dyn DiskFile,
+        name: &str,
+        may_be_torn: bool,
+    ) -> Result<Option<SegmentHeader>, StoreError> {
+        let len = file_len(file, name)?;
+        let head = read(file, name, 0, usize::try_from(len.min(SEGMENT_HEADER_BYTES)).unwrap_or(0))?;
+        match SegmentHeader::parse(name, &head)? {
+            None if may_be_torn && len <= SEGMENT_HEADER_BYTES => Ok(None),
+            None => Err(StoreError::damaged(name, 0, "the segment's header is damaged")),
+            header => Ok(header),
+        }
+    }
+
     /// Reads a header; none if these bytes are not one.
     pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Option<SegmentHeader>, StoreError> {
         if !bytes.starts_with(MAGIC) {
@@ -175,9 +191,9 @@ impl Contents {
 
     /// Reads the seal of a segment; none if it has none.
     pub(super) fn load(file: &dyn DiskFile, name: &str, salt: u64) -> Result<Option<Contents>, StoreError> {
-        let file_len =
-            file.len().map_err(|e| StoreError::io(format!("reading the length of `{name}`"), e))?;
-        let Some(trailer_at) = file_len.checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
+        let Some(trailer_at) = file_len(file, name)?.checked_sub(TRAILER_BYTES as u64) else {
+            return Ok(None);
+        };
         let trailer = read(file, name, trailer_at, TRAILER_BYTES)?;
         let mut fields = &*trailer;
         let (len, checksum, frames_end) = (fields.get_u32_le(), fields.get_u32_le(), fields.get_u64_le());
@@ -333,6 +349,11 @@ impl Frame {
         let ops: Result<_, _> = Ops::new(self.payload.clone()).collect();
         ops.map_err(|_| StoreError::damaged(name, self.offset, "the frame's contents are malformed"))
     }
+}
+
+/// The length of a file.
+pub(super) fn file_len(file: &dyn DiskFile, name: &str) -> Result<u64, StoreError> {
+    file.len().map_err(|e| StoreError::io(format!("reading the length of `{name}`"), e))
 }
 
 /// Reads part of a file.

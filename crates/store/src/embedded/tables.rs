@@ -72,6 +72,11 @@ impl Mark {
     pub(super) const START: Mark =
         Mark { head: Head { version: 0, link: [0; LINK_BYTES] }, segment: 1, offset: 0, oldest_segment: 1 };
 
+    /// The first segment that need not exist yet: all before it were begun.
+    pub(super) fn next_segment(&self) -> u64 {
+        self.segment + u64::from(self.offset > 0)
+    }
+
     /// What is attested of a checkpoint.
     fn statement(&self, logs: &[Bounds]) -> Vec<u8> {
         let mut logs: Vec<_> = logs.iter().map(|log| (log.log.0, log.first, log.next)).collect();

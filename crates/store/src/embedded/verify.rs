@@ -181,13 +181,21 @@ impl<'a> Walk<'a> {
                 self.find(&segment_name(missing.start), 0, what);
             }
             match self.image.open(id) {
-                Ok(segment) => self.segment(&segment, before.is_none(), last == Some(id))?,
+                Ok(Some(segment)) => self.segment(&segment, before.is_none(), last == Some(id))?,
+                Ok(None) => break,
                 Err(error) => {
                     self.report(Finding::of(&error)?);
                     self.expected = None;
                 }
             }
             before = Some(id);
+        }
+        let (next, needed) = (before.map_or(oldest, |before| before + 1), self.mark.next_segment());
+        if next < needed {
+            self.find(&segment_name(next), 0, format!("segments {next} to {} are missing", needed - 1));
+        } else if before.is_none() {
+            (self.report.first, self.report.last) = (self.mark.head, self.mark.head);
+            self.pass(self.mark.head);
         }
         self.end();
         self.rows()

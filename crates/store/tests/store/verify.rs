@@ -9,7 +9,7 @@ use store::{
 };
 
 use crate::forge::{Segment, records};
-use crate::sim::SimDisk;
+use crate::sim::{Failure, SimDisk};
 use crate::suite::commit;
 use crate::{TINY, simulated, witness};
 
@@ -119,6 +119,79 @@ fn verifying_writes_nothing() {
     assert_eq!(texts(&verify(crashed.clone(), &[])), [] as [&str; 0]);
     let after: Vec<_> = crashed.names().iter().map(|name| crashed.contents(name)).collect();
     assert!(before == after);
+}
+
+/// However a write failed, what opening takes is no damage, and nothing that was acknowledged is missing.
+#[test]
+fn what_a_failed_write_leaves_is_no_damage() {
+    for failure in [Failure::DiskFull, Failure::IoError, Failure::PowerCut, Failure::Killed] {
+        let mut stopped_early = 0;
+        for operations in 0..120 {
+            let disk = SimDisk::new(operations);
+            let store = simulated(&disk);
+            disk.fail_after(operations, failure);
+            let add = |n: u8| commit(&store, |txn| txn.append(LOG, [&[4], &[n; 300][..]].concat()));
+            let acknowledged = (0..40).take_while(|n| add(*n).is_ok()).count();
+            stopped_early += u32::from(acknowledged < 40);
+            let disk = match failure {
+                Failure::PowerCut => disk.crash(),
+                Failure::Killed => disk.kill(),
+                Failure::DiskFull | Failure::IoError => disk,
+            };
+            drop(store);
+            let report = verify(disk.clone(), &[]);
+            assert_eq!(texts(&report), [] as [&str; 0], "{failure:?} at {operations}");
+            assert!(report.records >= acknowledged as u64, "{failure:?} at {operations}");
+            assert_eq!(simulated(&disk).log().bounds(LOG).1, report.records);
+        }
+        assert!(stopped_early > 100, "{failure:?}: {stopped_early}");
+    }
+}
+
+#[test]
+fn only_the_last_segment_may_have_been_begun_in_vain() {
+    let whole = filled(60, TINY);
+    let names: Vec<_> = whole.names().into_iter().filter(|name| name.ends_with(".journal")).collect();
+    let next = format!("{:016x}.journal", names.len() + 1);
+    let header = whole.contents(FIRST)[..96].to_vec();
+    for bytes in [&[][..], &[0; 96], &header[..50]] {
+        let begun = whole.copy();
+        drop(begun.create(&next).unwrap());
+        begun.replace(&next, bytes.to_vec());
+        let report = verify(begun.clone(), &[]);
+        assert_eq!(texts(&report), [] as [&str; 0]);
+        assert_eq!(report.last.version, 60);
+        drop(open(&begun, TINY).unwrap());
+        for name in &names {
+            let torn = whole.copy();
+            torn.replace(name, bytes.to_vec());
+            assert_named(&verify(torn.clone(), &[]), &[name, "header is damaged"]);
+            assert!(matches!(open(&torn, TINY), Err(StoreError::Damaged { .. })), "{name}");
+        }
+    }
+    let long = whole.copy();
+    drop(long.create(&next).unwrap());
+    long.replace(&next, vec![0; 97]);
+    assert_named(&verify(long, &[]), &[&next, "header is damaged"]);
+}
+
+#[test]
+fn segments_may_all_be_gone_only_if_none_is_needed() {
+    let disk = filled(60, TINY);
+    let store = simulated(&disk);
+    commit(&store, |txn| txn.retain_log(LOG, 60)).unwrap();
+    store.close_blocking().unwrap();
+    drop(simulated(&disk));
+    assert_eq!(disk.names().iter().filter(|name| name.ends_with(".journal")).count(), 0);
+    let report = verify(disk, &[]);
+    assert_eq!(texts(&report), [] as [&str; 0]);
+    assert_eq!((report.first, report.last.version), (report.last, 61));
+
+    let disk = filled(60, TINY);
+    for name in disk.names().iter().filter(|name| name.ends_with(".journal")) {
+        disk.lose(name);
+    }
+    assert_named(&verify(disk, &[]), &[FIRST, "are missing"]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Whether conditions ask what there is to ask, in the way it has to be asked.
 
 use super::{identity, resource};
-use crate::lint::keys::{self, KEYS, Type};
-use crate::lint::names::{meant, nearest};
+use crate::glob::{self, Syntax, Token};
+use crate::lint::keys::{self, Type};
 use crate::lint::subject::{Subject, fault, items};
 use crate::lint::{Fault, Level, Rule};
 use crate::source::Tested;
@@ -31,37 +31,58 @@ pub(super) const INVALID_SERVICE_CONDITION_KEY: Rule = Rule {
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:*:111122223333:key/k","Condition":{"StringEquals":{"kms:EncryptionContext:app":"prod"}}}}"#,
     ),
     check: |subject, found| {
-        unknown_keys(subject, found, |prefix| {
-            prefix != "aws" && KEYS.iter().any(|key| key.name.split(':').next() == Some(prefix))
-        });
+        unknown_keys(subject, found, |prefix| prefix != "aws");
     },
 };
 
 fn unknown_keys(subject: &Subject<'_>, found: &mut Vec<Fault>, concerns: impl Fn(&str) -> bool) {
     for statement in subject.statements() {
         for tested in statement.conditions() {
-            let prefix = tested.key.split(':').next().unwrap_or_default().to_ascii_lowercase();
-            if !concerns(&prefix) || keys::find(tested.key).is_some() {
-                continue;
+            if concerns(&keys::prefix(tested.key))
+                && let Some(message) = keys::unknown(tested.key)
+            {
+                found.push(fault(tested.json.span.start, message));
             }
-            let names =
-                KEYS.iter().map(|key| key.name).filter(|name| name.starts_with(&format!("{prefix}:")));
-            let near = nearest(tested.key, names.clone()).map(str::to_owned).or_else(|| {
-                // The rest of a name that goes on after its known beginning is the author's.
-                let end = tested.key.rfind(['/', ':']).map(|at| at + 1)?;
-                let (beginning, rest) = tested.key.split_at_checked(end)?;
-                let open = names.filter(|name| name.ends_with(['/', ':']));
-                nearest(beginning, open).map(|near| format!("{near}{rest}"))
-            });
-            let whose = if prefix == "aws" {
-                "there is no condition key".to_owned()
-            } else {
-                format!("{prefix} has no condition key")
-            };
-            found.push(fault(tested.json.span.start, format!("{whose} {}{}", tested.key, meant(near))));
         }
     }
 }
+
+pub(super) const UNKNOWN_POLICY_VARIABLE: Rule = Rule {
+    code: "UNKNOWN_POLICY_VARIABLE",
+    level: Level::Warning,
+    doc: "A policy variable is named by a condition key, and there is none of this name. Where no request has the key the text matches \
+          nothing, or only what the default says.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"arn:aws:iam::111122223333:user/${aws:usernme}"}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"arn:aws:iam::111122223333:user/${aws:username}"}}"#,
+    ),
+    check: |subject, found| {
+        let version = subject.source.member("Version").and_then(crate::json::Json::text);
+        if version.as_deref() != Some("2012-10-17") {
+            return;
+        }
+        let syntax = Syntax { wildcards: true, variables: true };
+        for statement in subject.statements() {
+            let resources = statement.resources().map(|patterns| items(patterns.json)).unwrap_or_default();
+            let compared = statement.conditions().filter(|tested| {
+                let base = base(tested);
+                base.starts_with("String") || base.starts_with("Arn")
+            });
+            for (text, json) in resources.into_iter().chain(compared.flat_map(|tested| items(tested.json))) {
+                for token in glob::tokens(&text, syntax).unwrap_or_default() {
+                    let Token::Variable(variable) = token else { continue };
+                    let message = match variable.key().contains(':') {
+                        true => keys::unknown(variable.key()),
+                        false => Some(format!("there is no condition key {}", variable.key())),
+                    };
+                    found.extend(message.map(|message| fault(json.span.start, message)));
+                }
+            }
+        }
+    },
+};
 
 /// The operator without set operator, `IfExists` and negation.
 fn base<'o>(tested: &Tested<'o, '_>) -> &'o str {

@@ -1,7 +1,7 @@
 //! What has no effect.
 
 use super::identity;
-use crate::action::ActionPattern;
+use crate::action::{Action, ActionPattern};
 use crate::json::Json;
 use crate::lint::subject::{Subject, fault, is_star};
 use crate::lint::{Fault, Level, Rule};
@@ -53,6 +53,57 @@ pub(super) const UNSUPPORTED_RESOURCE: Rule = Rule {
         }
     },
 };
+
+pub(super) const ALIAS_IS_NO_RESOURCE: Rule = Rule {
+    code: "ALIAS_IS_NO_RESOURCE",
+    level: Level::Warning,
+    doc: "Keys are matched by their own ARN, also where a request names them by an alias, so that the ARN of an alias matches no key. Name \
+          the key, or allow keys by their aliases with the condition keys `kms:RequestAlias` and `kms:ResourceAliases`. Aliases are \
+          resources of `kms:CreateAlias`, `kms:UpdateAlias` and `kms:DeleteAlias` alone.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Encrypt","Resource":"arn:aws:kms:*:111122223333:alias/app"}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Encrypt","Resource":"arn:aws:kms:*:111122223333:key/*","Condition":{"StringEquals":{"kms:RequestAlias":"alias/app"}}}}"#,
+    ),
+    check: |subject, found| {
+        for statement in subject.statements() {
+            let (aliases, others): (Vec<_>, Vec<_>) =
+                statement.listed_resources().into_iter().partition(|(text, _)| is_alias(text));
+            let on_kms = statement.listed_actions().into_iter().filter(|(text, _)| {
+                let lower = text.to_ascii_lowercase();
+                lower.starts_with("kms:") && !WITHOUT_RESOURCE.contains(&lower.as_str())
+            });
+            let (on_aliases, on_keys): (Vec<_>, Vec<_>) =
+                on_kms.partition(|(text, _)| may_be_on_aliases(text));
+            if on_aliases.is_empty() {
+                for (text, json) in aliases.iter().filter(|_| !on_keys.is_empty()) {
+                    let message = format!("{text} matches no key: name the key, or ask for kms:RequestAlias");
+                    found.push(fault(json.span.start, message));
+                }
+            } else if others.is_empty() && !aliases.is_empty() {
+                for (action, json) in on_keys {
+                    let message = format!("{action} is on keys, which aliases do not match: name the key");
+                    found.push(fault(json.span.start, message));
+                }
+            }
+        }
+    },
+};
+
+/// Whether a resource pattern is of KMS aliases alone.
+fn is_alias(pattern: &str) -> bool {
+    let mut parts = pattern.splitn(6, ':');
+    parts.nth(2) == Some("kms") && parts.nth(2).is_some_and(|name| name.starts_with("alias/"))
+}
+
+/// Whether an action pattern can match one that is on aliases (Service Authorization Reference, "Actions defined by AWS Key Management
+/// Service").
+fn may_be_on_aliases(pattern: &str) -> bool {
+    let on_aliases = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"];
+    ActionPattern::parse(pattern)
+        .is_ok_and(|pattern| on_aliases.iter().any(|action| pattern.matches(&Action::new(action))))
+}
 
 /// Whether a resource pattern can match a resource that actions of a service have. Actions of STS are on roles and users too.
 fn may_be_of(pattern: &str, prefix: &str) -> bool {

@@ -1,11 +1,10 @@
 //! Whether the document is one, and names what there is.
 
 use super::{identity, trust};
-use crate::action::{Action, ActionPattern};
 use crate::document::PolicyKind;
 use crate::glob::{Pattern, Syntax};
 use crate::lint::names::{meant, nearest};
-use crate::lint::subject::{Subject, fault, items};
+use crate::lint::subject::{fault, items};
 use crate::lint::{Fault, Level, Rule};
 
 /// The message of a document with two statements of the same name.
@@ -112,35 +111,13 @@ pub(super) const INVALID_ACTION: Rule = Rule {
         for statement in subject.statements() {
             let Some(actions) = statement.actions() else { continue };
             for (text, json) in items(actions.json) {
-                if let Some(message) = unknown_action(subject, &text) {
+                if let Some(message) = subject.vocabulary.unknown_action(&text) {
                     found.push(fault(json.span.start, message));
                 }
             }
         }
     },
 };
-
-fn unknown_action(subject: &Subject<'_>, text: &str) -> Option<String> {
-    let pattern = ActionPattern::parse(text).ok()?;
-    let (prefix, name) = text.split_once(':')?;
-    let prefix = prefix.to_ascii_lowercase();
-    let words = subject.vocabulary;
-    if !words.knows(&prefix) {
-        // One letter off a service that is known: most likely that is meant.
-        let near = nearest(&prefix, words.prefixes()).filter(|near| near.len() == prefix.len());
-        let near = near.filter(|near| words.actions(near).any(|action| action.eq_ignore_ascii_case(name)));
-        return near.map(|near| format!("there is no service {prefix}; did you mean {near}:{name}?"));
-    }
-    let matches = |action: &str| pattern.matches(&Action::new(&format!("{prefix}:{action}")));
-    if words.actions(&prefix).any(matches) {
-        return None;
-    }
-    if name.contains(['*', '?']) {
-        return Some(format!("no action of {prefix} matches {name}"));
-    }
-    let near = nearest(name, words.actions(&prefix)).map(|near| format!("{prefix}:{near}"));
-    Some(format!("{prefix} has no action {name}{}", meant(near)))
-}
 
 /// How much of a document counts against a quota, and the largest (IAM User Guide, "IAM and AWS STS quotas"; KMS Developer Guide,
 /// "Resource quotas"). White space counts for keys alone.

@@ -217,7 +217,8 @@ fn condition_keys() {
             "PutUserPermissionsBoundary UserName=a PermissionsBoundary=$AWS/AdministratorAccess",
         ),
         (
-            "iam:CreateUser",
+            // Both of what it takes to create one with tags.
+            "iam:*User",
             r#""StringEquals":{"aws:RequestTag/Team":"Red"}"#.to_owned(),
             "CreateUser UserName=c Tags.member.1.Key=Team Tags.member.1.Value=Red",
             "CreateUser UserName=d Tags.member.1.Key=Team Tags.member.1.Value=Blue",
@@ -244,6 +245,37 @@ fn condition_keys() {
         allow(&deployment, action, "*", &condition);
         deployment.ok(&format!("user/eve {allowed}"));
         assert!(deployment.fails(&format!("user/eve {refused}")).starts_with("AccessDenied: "), "{refused}");
+    }
+}
+
+#[test]
+fn tags_of_what_is_created_take_the_permission_to_tag() {
+    let deployment = deployment();
+    for (noun, call, arn) in [
+        ("User", "CreateUser UserName=x", "user/x"),
+        ("Role", "CreateRole RoleName=x AssumeRolePolicyDocument=$EC2", "role/x"),
+        ("Policy", "CreatePolicy PolicyName=x PolicyDocument=$S3", "policy/x"),
+        ("InstanceProfile", "CreateInstanceProfile InstanceProfileName=x", "instance-profile/x"),
+    ] {
+        let tagged = format!("user/eve {call} Tags.member.1.Key=Team Tags.member.1.Value=Red");
+        allow(&deployment, &format!("iam:Create{noun}"), "*", "");
+        assert_eq!(
+            deployment.fails(&tagged),
+            format!(
+                "AccessDenied: User: arn:aws:iam::111122223333:user/eve is not authorized to perform: iam:Tag{noun} on resource: \
+                 arn:aws:iam::111122223333:{arn} because no identity-based policy allows the iam:Tag{noun} action"
+            )
+        );
+        // What the tags are can be asked for of either.
+        let allow_create = format!(r#"{{"Effect":"Allow","Action":"iam:Create{noun}","Resource":"*"}}"#);
+        for (team, allowed) in [("Blue", false), ("Red", true)] {
+            let tag = format!(
+                r#"{{"Effect":"Allow","Action":"iam:Tag{noun}","Resource":"*","Condition":{{"StringEquals":{{"aws:RequestTag/Team":"{team}"}}}}}}"#
+            );
+            let document = format!(r#"{{"Version":"2012-10-17","Statement":[{allow_create},{tag}]}}"#);
+            deployment.ok(&format!("root PutUserPolicy UserName=eve PolicyName=p PolicyDocument={document}"));
+            assert_eq!(deployment.call(&tagged).is_ok(), allowed, "{noun}");
+        }
     }
 }
 

@@ -37,7 +37,7 @@ fn every_operation_of_several_quotas_counts() {
         assert!(!counted.is_empty() && counted.iter().all(quotas), "{operation}: {counted:?}");
         seen += 1;
     }
-    assert_eq!(seen, 10);
+    assert_eq!(seen, 11);
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! The `fastness` command: [`run`] is all of it. [`reading`] is for fuzzing.
+
+mod admin;
+mod args;
+mod backup;
+mod changes;
+mod config;
+mod coverage;
+mod credentials;
+mod deployment;
+mod env;
+mod front;
+mod init;
+mod log;
+mod opening;
+mod policies;
+mod process;
+mod proxy_keys;
+mod quotas;
+pub mod reading;
+mod rekey;
+mod seal;
+mod sealing;
+mod serve;
+mod shares;
+mod slots;
+mod status;
+mod tls;
+mod verify;
+mod watched;
+mod why;
+
+use clap::Parser as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Why a command failed, in words for the operator.
+#[derive(Debug)]
+struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A failure with what was being done.
+fn failure(doing: impl std::fmt::Display, error: impl std::fmt::Display) -> Failure {
+    Failure(format!("{doing}: {error}"))
+}
+
+/// Does what the command line says, and tells what the process is to exit with.
+pub fn run() -> ExitCode {
+    let args = args::Args::parse();
+    let result = confine::keep_memory_private().map_err(Failure::from).and_then(|()| match args.command {
+        args::Command::Serve(args) => serve::run(&args),
+        args::Command::Init(args) => init::run(&args),
+        args::Command::Env(args) => env::run(&args),
+        args::Command::Status(args) => status::run(&args),
+        args::Command::Seal(args) => sealing::seal(&args),
+        args::Command::Unseal(args) => sealing::unseal(&args),
+        args::Command::Why(args) => why::run(&args),
+        args::Command::Policy(args) => policies::run(&args),
+        args::Command::Slots(args) => slots::run(&args),
+        args::Command::Rekey(args) => rekey::run(&args),
+        args::Command::Backup(args) => backup::run(&args),
+        args::Command::Restore(args) => backup::restore(&args),
+        args::Command::Verify(args) => verify::run(&args),
+        args::Command::Coverage(args) => coverage::run(&args),
+        args::Command::Quotas(args) => quotas::run(&args),
+        args::Command::Xks(args) => proxy_keys::run(&args),
+    });
+    match result {
+        Ok(code) => code,
+        Err(Failure(message)) => {
+            // Nothing is left to be done if standard error is closed.
+            let _closed = writeln!(std::io::stderr(), "fastness: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
