@@ -10,6 +10,7 @@ mod identify;
 mod limits;
 mod listen;
 mod operator;
+mod origin;
 mod pipeline;
 mod reply;
 mod seen;

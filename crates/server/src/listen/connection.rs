@@ -4,7 +4,7 @@ use super::Front;
 use super::body::{self, Unread};
 use super::connections::{End, Seat};
 use super::guarded::{Guarded, Place};
-use super::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
+use super::limits::{BODY_BYTES_FREE, HEAD_BYTES_MAX, HEADERS_MAX};
 use super::tls::{self, Tls};
 use crate::Peer;
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use wire::Answer;
 
 /// What a client is told that speaks HTTP where TLS is spoken.
 const SPEAK_TLS: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 48\r\nConnection: close\r\n\r\n\
@@ -54,7 +55,7 @@ pub(super) async fn serve(
     match tls {
         None => {
             place.seat.opened();
-            let socket = Guarded::new(stream, Arc::clone(&place));
+            let socket = Guarded::new(stream, Arc::clone(&place), front.origin(peer.ip));
             Box::pin(exchange(front, socket, peer, place)).await;
         }
         Some(_) if first.is_ascii_uppercase() => farewell(stream).await,
@@ -87,7 +88,7 @@ async fn secure(front: Arc<Front>, stream: TcpStream, peer: Peer, place: Arc<Pla
         tracing::debug!(client = %peer.ip, "refused: there is no certificate yet");
         return;
     };
-    let socket = Guarded::new(stream, Arc::clone(&place));
+    let socket = Guarded::new(stream, Arc::clone(&place), front.origin(peer.ip));
     let shaken = tokio::select! {
         shaken = TlsAcceptor::from(config).accept(socket) => shaken,
         _ = place.seat.end(false) => return,
@@ -150,11 +151,10 @@ impl Front {
         proxy: bool,
         place: &Place,
     ) -> http::Response<Full<Bytes>> {
-        if !place.seat.serves() {
-            // The task ends at its next look.
-            return std::future::pending().await;
-        }
-        let response = self.respond(request, peer, proxy).await;
+        let response =
+            if place.seat.begins() { self.respond(request, peer, proxy, &place.seat).await } else { None };
+        // Of a connection that was cut off, the task ends at its next look.
+        let Some(response) = response else { return std::future::pending().await };
         let size = hyper::body::Body::size_hint(response.body()).lower();
         place.answers(usize::try_from(size).unwrap_or(usize::MAX));
         response
@@ -165,42 +165,54 @@ impl Front {
         request: http::Request<Incoming>,
         mut peer: Peer,
         proxy: bool,
-    ) -> http::Response<Full<Bytes>> {
+        seat: &Seat,
+    ) -> Option<http::Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
         if proxy {
             match self.proxies.client(peer, &parts.headers) {
                 Ok(client) => peer = client,
                 Err(_) => {
                     tracing::warn!(proxy = %peer.ip, "a trusted proxy names a client that is no address");
-                    return last(StatusCode::BAD_REQUEST);
+                    return Some(last(empty(StatusCode::BAD_REQUEST)));
                 }
             }
         }
-        let mut lease = self.connections.budget.lease();
-        let answer = match body::read(body, &self.connections.limits, &mut lease).await {
-            Ok(body) => self.gate.handle(&parts, &body, peer).await,
-            Err(Unread::TooLarge) => self.gate.refuse_body(&parts, peer).await,
-            Err(Unread::TooSlow) => return last(StatusCode::REQUEST_TIMEOUT),
+        let mut lease = self.connections.budget.lease(self.origin(peer.ip), BODY_BYTES_FREE);
+        let response = match body::read(body, seat, &mut lease).await {
+            Ok(body) if seat.serves() => written(self.gate.handle(&parts, &body, peer).await),
+            // That is recorded, so that it must not be cut off either.
+            Err(Unread::TooLarge) if seat.serves() => written(self.gate.refuse_body(&parts, peer).await),
+            Ok(_) | Err(Unread::TooLarge) => return None,
+            Err(Unread::TooSlow) => last(empty(StatusCode::REQUEST_TIMEOUT)),
             Err(Unread::Full) => {
                 self.connections.full();
-                return last(StatusCode::SERVICE_UNAVAILABLE);
+                last(written(self.gate.shed(&parts)))
             }
-            Err(Unread::Broken) => return last(StatusCode::BAD_REQUEST),
+            Err(Unread::Broken) => last(empty(StatusCode::BAD_REQUEST)),
         };
-        let mut response = http::Response::new(Full::new(Bytes::from(answer.body)));
-        match StatusCode::from_u16(answer.status) {
-            Ok(status) => *response.status_mut() = status,
-            Err(_) => return last(StatusCode::INTERNAL_SERVER_ERROR),
-        }
-        response.headers_mut().extend(answer.headers);
-        response
+        Some(response)
     }
 }
 
-/// An answer without a body, after which the connection is closed.
-fn last(status: StatusCode) -> http::Response<Full<Bytes>> {
+fn written(answer: Answer) -> http::Response<Full<Bytes>> {
+    let Ok(status) = StatusCode::from_u16(answer.status) else {
+        return last(empty(StatusCode::INTERNAL_SERVER_ERROR));
+    };
+    let mut response = http::Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = status;
+    response.headers_mut().extend(answer.headers);
+    response
+}
+
+/// An answer without a body.
+fn empty(status: StatusCode) -> http::Response<Full<Bytes>> {
     let mut response = http::Response::new(Full::default());
     *response.status_mut() = status;
+    response
+}
+
+/// An answer after which the connection is closed.
+fn last(mut response: http::Response<Full<Bytes>>) -> http::Response<Full<Bytes>> {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

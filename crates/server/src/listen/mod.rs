@@ -16,8 +16,10 @@ pub use proxies::{Network, NetworkError, Proxies};
 pub use tls::{Clients, Tls, TlsError};
 
 use crate::Gate;
+use crate::origin::Origin;
 use connections::Connections;
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -44,6 +46,13 @@ struct Front {
     gate: Arc<Gate>,
     connections: Arc<Connections>,
     proxies: Proxies,
+}
+
+impl Front {
+    /// Whom memory is counted for; nobody if it is a proxy that speaks for many.
+    fn origin(&self, ip: IpAddr) -> Option<Origin> {
+        (!self.proxies.trusts(ip)).then(|| Origin::of(ip))
+    }
 }
 
 /// Serves on all ports until `stop` turns true, then lets open requests end.
