@@ -40,6 +40,10 @@ def test_sealed_and_unsealed_while_it_runs(served):
         assert len(error["RequestId"]) == 36
     status = operator(served, "status", check=False)
     assert status.returncode == 4 and "sealed    yes" in status.stdout
+    # Nor does anybody get shares that open nothing.
+    for command in (["slots", "add"], ["rekey"]):
+        told = operator(served, *command, "--shamir", "2-of-3", check=False)
+        assert (told.returncode, told.stdout, told.stderr) == (1, "", "fastness: it is sealed: unseal it first\n"), command
     again = operator(served, "seal", check=False)
     assert again.returncode == 1 and "it is sealed already" in again.stderr
 

@@ -139,6 +139,12 @@ pub const TARGETS: &[Target] = &[
         seeds: language::policy_seeds,
     },
     Target {
+        name: "policy-tests",
+        doc: "files of policy tests, in YAML and JSON: an error says where",
+        run: operator::policy_tests,
+        seeds: operator::policy_tests_seeds,
+    },
+    Target {
         name: "query",
         doc: "Query forms into the inputs of IAM and STS: what was read is written as JSON and read again alike",
         run: codecs::query,

@@ -38,6 +38,32 @@ pub(crate) fn configuration_seeds() -> Vec<Vec<u8>> {
     CONFIGURATIONS.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
+/// A file of policy tests: all that cases can say, in YAML and in JSON.
+const POLICY_TESTS: [&str; 2] = [
+    "policies:\n  identity:\n    - file: a.json\n      name: n\n  key:\n    document: {Version: \"2012-10-17\", Statement: []}\n\
+     cases:\n- name: one\n  principal: arn:aws:iam::111122223333:user/u\n  action: kms:Decrypt\n\
+     \x20 resource: arn:aws:kms:us-east-1:111122223333:key/k\n  resource-account: \"111122223333\"\n\
+     \x20 context: {aws:SourceIp: 192.0.2.1, \"aws:RequestTag/a\": [b, c]}\n  grant: true\n  expect: explicit-deny\n  by: Sid\n",
+    "{\"cases\": [{\"name\": \"two\", \"principal\": \"anonymous\", \"action\": \"sts:AssumeRole\", \"expect\": \"denied\"}]}",
+];
+
+pub(crate) fn policy_tests(data: &[u8]) {
+    let mut choices = Choices(data);
+    let json = choices.below(2) == 1;
+    let Ok(text) = std::str::from_utf8(choices.0) else { return };
+    let Err(message) = reading::policy_tests(text, json) else { return };
+    let rest = message.strip_prefix(if json { "f.json:" } else { "f.yaml:" });
+    let rest = rest.unwrap_or_else(|| panic!("no file: {message}"));
+    if let Some(line) = rest.split(':').next().and_then(|line| line.parse::<usize>().ok()) {
+        // The end of a file is on a line of its own.
+        assert!(line <= text.lines().count() + 1, "{message}");
+    }
+}
+
+pub(crate) fn policy_tests_seeds() -> Vec<Vec<u8>> {
+    POLICY_TESTS.iter().flat_map(|text| [joined(b"\0", &[text]), joined(b"\x01", &[text])]).collect()
+}
+
 /// A file for its owner alone that is written again and again.
 static FILE: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
     let scratch = tempfile::tempdir().unwrap();

@@ -333,7 +333,7 @@ pub(crate) async fn explain(
     known.map_err(|fault| Failure(fault.for_operator()))
 }
 
-fn sealed() -> Failure {
+pub(crate) fn sealed() -> Failure {
     Failure("it is sealed: unseal it first".to_owned())
 }
 

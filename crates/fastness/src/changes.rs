@@ -1,9 +1,10 @@
 //! Changes of what opens the keyring, as the server that runs makes them, or the command itself if none does.
 
-use crate::admin::{Command, Commanded, ask_with};
+use crate::admin::{Command, Commanded, ask, ask_with, sealed};
 use crate::args::{NewSeals, Place};
 use crate::deployment::SealPlace;
 use crate::opening::{Opening, services};
+use crate::sealing::is_sealed;
 use crate::{Failure, failure, seal, shares};
 use keyring::{Access, KeyFile, Keyring, KeyringError, Passphrase, Seal, SlotInfo, SystemRandom, Trial};
 use seals::{Share, Source};
@@ -89,8 +90,12 @@ impl Given {
 
 impl New {
     /// What a command line names. New shares are shown before anything depends on them: were they lost on the way, so would be what
-    /// they open.
-    pub(crate) fn collect(new: &NewSeals) -> Result<Self, Failure> {
+    /// they open. None are shown for a sealed server, which cannot take them.
+    pub(crate) fn collect(place: &Place, new: &NewSeals) -> Result<Self, Failure> {
+        let data = Opening::locate(place)?.data;
+        if data.claim().is_err() && is_sealed(&ask(&data, &Command::Status {})?) {
+            return Err(sealed());
+        }
         let passphrase_file = new.new_passphrase_file.as_ref();
         let source = passphrase_file.map(|path| Source::Path(path.clone()));
         let mut texts = Vec::new();

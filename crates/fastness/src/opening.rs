@@ -163,7 +163,7 @@ impl Opening {
             );
         }
         if open(Kind::Shamir) {
-            ways.push("opened by shares: give them to `fastness unseal --shares`");
+            ways.push("opened by shares: give them to `fastness unseal --shares`, or to another command with --shares");
         }
         Ok(ways.join("; or "))
     }

@@ -7,6 +7,7 @@ mod test;
 
 use crate::Failure;
 use crate::args::{PolicyArgs, PolicyCommand};
+use std::path::Path;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &PolicyArgs) -> Result<ExitCode, Failure> {
@@ -14,4 +15,9 @@ pub(crate) fn run(args: &PolicyArgs) -> Result<ExitCode, Failure> {
         PolicyCommand::Lint(args) => lint::run(args),
         PolicyCommand::Test(args) => test::run(args),
     }
+}
+
+/// Reads a file of tests and its cases, and tries none.
+pub(crate) fn check(text: &str, path: &Path) -> Result<(), Failure> {
+    suite::Suite::parse(text, path)?.cases(path, &lint::vocabulary()).map(drop)
 }

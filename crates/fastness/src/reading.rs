@@ -1,8 +1,8 @@
 //! Files of others, read as the commands read them and no further: a way in for fuzzing.
 
-use crate::Failure;
 use crate::backup::container;
 use crate::config::Config;
+use crate::{Failure, policies};
 use std::io;
 use std::path::Path;
 
@@ -19,6 +19,15 @@ pub fn configuration(text: &str) -> Result<(), String> {
     }
     let _complete = config.limits.complete();
     Ok(())
+}
+
+/// Reads a file of policy tests named `f.yaml` or `f.json`, and its cases; no policies, which may be files of their own.
+///
+/// # Errors
+/// What whoever runs the tests is told.
+pub fn policy_tests(text: &str, json: bool) -> Result<(), String> {
+    policies::check(text, Path::new(if json { "f.json" } else { "f.yaml" }))
+        .map_err(|Failure(message)| message)
 }
 
 /// Reads a backup, and gives the file that has the same parts, manifest and proof.

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 pub(crate) fn run(args: &RekeyArgs) -> Result<ExitCode, Failure> {
     let command = Command::Rekey {
         given: Given::collect(&args.place, args.shares)?,
-        new: New::collect(&args.new)?,
+        new: New::collect(&args.place, &args.new)?,
         drop: args.drop.iter().copied().collect(),
     };
     let answer = changes::run(&args.place, &command)?;

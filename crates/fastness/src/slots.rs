@@ -30,7 +30,7 @@ fn list(args: &SlotsListArgs) -> Result<ExitCode, Failure> {
 
 fn add(args: &SlotsAddArgs) -> Result<ExitCode, Failure> {
     let given = Given::collect(&args.place, args.shares)?;
-    let command = Command::AddSlots { given, new: New::collect(&args.new)? };
+    let command = Command::AddSlots { given, new: New::collect(&args.place, &args.new)? };
     let answer = changes::run(&args.place, &command)?;
     let slots = rekey::list(answer.get("slots").unwrap_or_default());
     writeln!(std::io::stdout(), "Added slot {slots}.")?;

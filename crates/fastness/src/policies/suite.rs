@@ -1,7 +1,9 @@
 //! Files of policy tests, in YAML or JSON.
 
+use super::case::Asked;
 use super::lint::read;
 use crate::Failure;
+use policy::lint::Vocabulary;
 use policy::{Policy, PolicyKind, PolicyName};
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,7 +22,7 @@ const SUITE_BYTES_MAX: u64 = 4 << 20;
 pub(super) struct Suite {
     #[serde(default)]
     policies: Stated,
-    pub(super) cases: Spanned<Vec<Spanned<Case>>>,
+    cases: Spanned<Vec<Spanned<Case>>>,
 }
 
 /// The policies that the cases are about.
@@ -105,22 +107,34 @@ impl Suite {
         if size > SUITE_BYTES_MAX {
             return Err(told(&format!("larger than {SUITE_BYTES_MAX} bytes")));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| told(&error))?;
+        Self::parse(&std::fs::read_to_string(path).map_err(|error| told(&error))?, path)
+    }
+
+    /// Reads the text of a file.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         if path.extension().is_some_and(|extension| extension == "json") {
-            let suite = serde_json::from_str(&text).map_err(|error| {
+            let suite = serde_json::from_str(text).map_err(|error| {
                 Failure(format!("{}:{}:{}: {error}", path.display(), error.line(), error.column()))
             })?;
             // It is YAML as well, but for tabs, and YAML is read with the places of everything.
             return Ok(serde_saphyr::from_str(&text.replace('\t', " ")).unwrap_or(suite));
         }
-        serde_saphyr::from_str(&text).map_err(|error| match error.location() {
+        serde_saphyr::from_str(text).map_err(|error| match error.location() {
             Some(at) => {
                 let message = error.without_snippet().to_string();
                 let message = message.lines().next().unwrap_or_default().to_owned();
                 Failure(format!("{}:{}:{}: {message}", path.display(), at.line(), at.column()))
             }
-            None => told(&error.without_snippet()),
+            None => at(path, Location::UNKNOWN, error.without_snippet()),
         })
+    }
+
+    /// Reads the cases, of which there must be some.
+    pub(super) fn cases(&self, path: &Path, vocabulary: &Vocabulary) -> Result<Vec<Asked<'_>>, Failure> {
+        if self.cases.value.is_empty() {
+            return Err(at(path, self.cases.referenced, "there are no cases: nothing would be tested"));
+        }
+        self.cases.value.iter().map(|case| Asked::of(case, path, vocabulary)).collect()
     }
 
     /// Reads and parses the policies. `path` is that of the file of tests.

@@ -2,7 +2,7 @@
 
 use super::case::Asked;
 use super::lint::vocabulary;
-use super::suite::{Expected, Named, Read, Suite, at};
+use super::suite::{Expected, Named, Read, Suite};
 use crate::Failure;
 use crate::args::PolicyTestArgs;
 use policy::explain::Outcome;
@@ -24,15 +24,7 @@ pub(crate) fn run(args: &PolicyTestArgs) -> Result<ExitCode, Failure> {
     for path in &args.files {
         let tried = Suite::read(path).and_then(|suite| {
             let policies = Tried::of(suite.policies(path)?);
-            let cases = &suite.cases;
-            if cases.value.is_empty() {
-                return Err(at(path, cases.referenced, "there are no cases: nothing would be tested"));
-            }
-            let cases: Vec<Asked<'_>> = cases
-                .value
-                .iter()
-                .map(|case| Asked::of(case, path, &vocabulary))
-                .collect::<Result<_, _>>()?;
+            let cases = suite.cases(path, &vocabulary)?;
             if args.files.len() > 1 {
                 writeln!(out, "{}", path.display())?;
             }
