@@ -1,11 +1,13 @@
 """A sealed server serves nothing and holds nothing; an operator seals and unseals it while it runs."""
 
 import os
+import resource
 import socket
 import subprocess
+import sys
 
 import pytest
-from conftest import Caller, events, refused, wait_for
+from conftest import Caller, binary, events, refused, wait_for
 
 CALLS = [
     ("kms", "list_keys", {}),
@@ -95,6 +97,33 @@ def test_what_needs_it_open_says_that_it_is_sealed(served, tmp_path):
     again = operator(served, "seal", check=False)
     assert (again.returncode, again.stderr) == (1, "fastness: it is sealed already\n")
     operator(served, "unseal")
+
+
+WRAPPER = """#!{python}
+import os, sys
+os.execv({binary!r}, [{binary!r}, *sys.argv[1:]])
+"""
+
+
+def test_a_store_that_has_failed_is_sealed_all_the_same(fresh, monkeypatch):
+    """As on a full disk. Python ignores the signal that a process gets for a file that may not grow, and so does what it becomes."""
+    wrapper = fresh.directory / "fastness"
+    wrapper.write_text(WRAPPER.format(python=sys.executable, binary=binary()))
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("FASTNESS_BINARY", str(wrapper))
+    root = fresh.serve().root()
+    key = root.kms.create_key()["KeyMetadata"]["KeyId"]
+    pid = fresh.process.pid
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    assert refused(root.kms.create_key)["Status"] >= 500
+    told = operator(fresh, "seal")
+    assert "Sealed" in told.stdout and "fastness: sealed, but it is not in the trail" in told.stderr
+    status = operator(fresh, "status", check=False)
+    assert status.returncode == 4 and f"(process {pid})" in status.stdout
+    assert refused(root.kms.list_keys)["Status"] == 503
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    operator(fresh, "unseal")
+    assert root.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyId"] == key
 
 
 def test_one_server_a_directory_even_while_sealed(served):
