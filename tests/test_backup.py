@@ -354,6 +354,27 @@ def frames_of(fastness):
     return [(segment, frame) for segment in map(Segment, journals(fastness)) for frame in segment.frames if frame.records()]
 
 
+def test_of_damaged_data_no_backup_is_made(tampered):
+    tampered.serve()  # what the journal had until now is a complete segment, which nobody reads again
+    user = tampered.root()
+    user.iam.create_user(UserName="later")
+    segment = journals(tampered)[0]
+    whole = segment.read_bytes()
+    at = len(whole) // 3
+    segment.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+    for serving in (True, False):
+        if not serving:
+            tampered.stop()
+        done = command(tampered, "backup", "--to", str(tampered.directory / "x.backup"), check=False)
+        assert done.returncode == 1 and "Backed up" not in done.stdout
+        (offset,) = re.findall(rf"`{segment.name}` is damaged at byte (\d+): .*; run `fastness verify`$", done.stderr.strip())
+        assert int(offset) <= at
+        assert not list(tampered.directory.glob("x.backup*"))
+        assert any(found.startswith(f"{segment.name}, byte {offset}: ") for found in damage(tampered))
+    segment.write_bytes(whole)
+    backup(tampered, "x.backup")
+
+
 def test_a_removed_record_is_found_and_named(filled, tampered):
     """Somebody who knows the format takes the record of one call away, and makes all checksums right again."""
     trail = list(reversed(filled.trail))

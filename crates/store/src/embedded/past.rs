@@ -105,9 +105,9 @@ impl Image {
         for id in &self.segments {
             let Some(segment) = self.open(*id)? else { continue };
             let mut frames = segment.frames();
+            let mut head = segment.header.previous;
             while let Some(frame) = frames.next_sound()? {
-                let altered = || StoreError::damaged(&segment.name, frame.offset, "the group was altered");
-                let head = frame.proven(&*self.witness).ok_or_else(altered)?;
+                head = frame.follow(head, &*self.witness, &segment.name)?;
                 visit(head, frame.header.time, frame.ops(&segment.name)?);
             }
         }

@@ -33,7 +33,7 @@ impl Inspector for Anything {
 fn copy(image: &Image) -> Vec<(String, Vec<u8>)> {
     let part = |name: String| {
         let mut bytes = Vec::new();
-        image.write_part(&name, &mut bytes).unwrap();
+        image.write_part(&name, &mut Anything, &mut bytes).unwrap();
         (name, bytes)
     };
     image.parts().into_iter().map(part).collect()
@@ -134,6 +134,61 @@ fn segments_are_removed_once_no_image_needs_them() {
     fill();
     store.close_blocking().unwrap();
     assert!(!disk.names().contains(&"0000000000000001.journal".to_owned()));
+}
+
+#[test]
+fn what_is_damaged_is_not_copied() {
+    let disk = SimDisk::new(1);
+    let fill = |store: &Store, commits: u8| {
+        for n in 0..commits {
+            commit(store, |txn| {
+                txn.put(&[n % 5], vec![n; 100]);
+                txn.append(LOG, vec![n; 100]);
+            })
+            .unwrap();
+        }
+    };
+    fill(&simulated(&disk), 12);
+    let store = simulated(&disk); // whose first segment is complete
+    fill(&store, 6);
+    let image = store.image_blocking().unwrap();
+    let whole = copy(&image);
+    let written = |name: &str, inspector: &mut dyn Inspector| {
+        image.write_part(name, inspector, &mut Vec::new()).map_err(|error| error.to_string())
+    };
+    let segments = || whole.iter().filter(|(name, _)| name.ends_with(".journal"));
+    assert!(segments().count() > 1);
+    for (name, bytes) in segments() {
+        for at in 0..bytes.len() as u64 {
+            disk.damage(name, at, 1 << (at % 8));
+            let error = written(name, &mut Anything).unwrap_err();
+            assert!(error.contains(&format!("`{name}` ")), "byte {at} of {name}: {error}");
+            disk.damage(name, at, 1 << (at % 8));
+        }
+        assert_eq!(written(name, &mut Anything), Ok(()));
+    }
+    // One whole segment in the place of another.
+    let [(first, _), (second, _), ..] = &segments().collect::<Vec<_>>()[..] else { panic!("{image:?}") };
+    let (one, two) = (disk.contents(first), disk.contents(second));
+    disk.replace(second, one);
+    assert_eq!(
+        written(second, &mut Anything),
+        Err(format!("`{second}` is damaged at byte 0: the segment does not follow on the one before"))
+    );
+    disk.replace(second, two);
+
+    struct Nothing;
+    impl Inspector for Nothing {
+        fn row(&mut self, _: &[u8], _: &[u8]) -> Result<(), String> {
+            Err("it was altered".into())
+        }
+        fn record(&mut self, _: LogId, _: &[u8]) -> Result<String, String> {
+            Err("it was altered".into())
+        }
+    }
+    let error = written("rows", &mut Nothing).unwrap_err();
+    assert!(error.contains("`tables.redb` is damaged") && error.contains("it was altered"), "{error}");
+    assert!(written("head", &mut Anything).unwrap_err().contains("a store has no such part"));
 }
 
 /// An image is read while disks fail and systems go down: the copy is right, or there is an error.
