@@ -282,12 +282,22 @@ def test_the_rows_of_an_earlier_moment(fresh, tmp_path):
         assert record["serviceEventDetails"]["rowsAsOf"]["time"] <= moment
     finally:
         restored.stop()
-    for at, message in [
-        ("99999999", "the rows of that moment cannot be restored: the last version is"),
-        ("yesterday", "neither a version nor a time"),
-    ]:
-        _, done = restore(path, tmp_path / at, "--at", at, key=key_file(fresh), check=False)
-        assert done.returncode == 1 and message in done.stderr, done.stderr
+    # What never was, and what a backup cannot know, is not made up.
+    times = r"20\d\d-\d\d-\d\dT[\d:.]+Z"
+    can_be_had = rf"fastness: --at: the rows can be put back to those of version (\d+) to (\d+), or of ({times}) to ({times})\n"
+    now = datetime.now(timezone.utc).isoformat()
+    for number, at in enumerate(["0", "99999999", "2001-01-01T00:00:00Z", now, "2099-01-01T00:00:00Z"]):
+        refused, done = restore(path, tmp_path / str(number), "--at", at, key=key_file(fresh), check=False)
+        told = re.fullmatch(can_be_had, done.stderr)
+        assert done.returncode == 1 and told, (at, done.stderr)
+        assert not refused.data.exists()
+    first, last, since, until = told.groups()
+    assert last == head.split(":")[0] and since < moment < until < now
+    for at in (first, last, since, until):
+        _, done = restore(path, tmp_path / at, "--at", at, key=key_file(fresh))
+        assert f"(version {first if at in (first, since) else last})" in done.stdout, (at, done.stdout)
+    _, done = restore(path, tmp_path / "yesterday", "--at", "yesterday", key=key_file(fresh), check=False)
+    assert done.returncode == 1 and "neither a version nor a time" in done.stderr, done.stderr
 
 
 def test_a_kill_leaves_no_half_backup_under_its_name(fresh, tmp_path):

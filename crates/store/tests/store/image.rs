@@ -272,7 +272,7 @@ proptest! {
     ], 1..80)) {
         let disk = SimDisk::new(1);
         let mut store = simulated(&disk);
-        let mut states = BTreeMap::from([(0, Rows::new())]);
+        let mut states = BTreeMap::new();
         let mut trimmed = false;
         for change in &changes {
             let commits = |store: &Store, act: &dyn Fn(&mut store::Txn)| commit(store, |txn| {
@@ -294,9 +294,10 @@ proptest! {
             states.insert(store.begin().version(), rows(&store));
         }
         let image = store.image_blocking().unwrap();
+        states.remove(&0); // of a restart before anything was written
         for (version, expected) in &states {
             let past = match image.past(Moment::Version(*version)) {
-                Err(StoreError::Unreachable(_)) if trimmed => continue,
+                Err(StoreError::Unreachable(_) | StoreError::NoMoment { .. }) if trimmed => continue,
                 past => past.unwrap(),
             };
             prop_assert_eq!(past.head.version, *version);
@@ -309,10 +310,14 @@ proptest! {
             }
             prop_assert_eq!(&found, expected, "at {}", version);
         }
-        prop_assert!(matches!(
-            image.past(Moment::Version(image.head().version + 1)),
-            Err(StoreError::Unreachable(_))
-        ));
+        for none in [0, image.head().version + 1] {
+            let error = image.past(Moment::Version(none)).err();
+            prop_assert!(
+                matches!(&error, Some(StoreError::NoMoment { versions, .. }) if !versions.contains(&none)
+                    && (trimmed || *versions == (1..=image.head().version))),
+                "{:?}", error
+            );
+        }
     }
 }
 
@@ -332,12 +337,23 @@ fn a_time_is_a_moment_too() {
     commit(&store, |txn| txn.put(b"k", "two")).unwrap();
     let image = store.image_blocking().unwrap();
     let at = |time| {
-        let past = image.past(Moment::Time(time)).unwrap();
-        let value = past.rows.into_iter().next().map(|(_, value)| value.map(|value| value.to_vec()));
-        (past.head.version, value)
+        image.past(Moment::Time(time)).map(|past| {
+            let value = past.rows.into_iter().next().map(|(_, value)| value.map(|value| value.to_vec()));
+            (past.head.version, value)
+        })
     };
-    assert_eq!(at(before), (0, Some(None)));
-    assert_eq!(at(between), (1, Some(Some(b"one".to_vec()))));
-    assert_eq!(at(now()), (2, None));
+    assert_eq!(at(between).unwrap(), (1, Some(Some(b"one".to_vec()))));
+    let after = now();
+    let mut range = None;
+    for none in [0, before, after, u64::MAX] {
+        let Err(StoreError::NoMoment { versions, times }) = at(none) else { panic!("{none}") };
+        assert_eq!(versions, 1..=2);
+        assert!(before < *times.start() && *times.start() < between, "{times:?}");
+        assert!(between < *times.end() && *times.end() < after, "{times:?}");
+        range = Some(times);
+    }
+    let (first, last) = range.unwrap().into_inner();
+    assert_eq!(at(first).unwrap().0, 1);
+    assert_eq!(at(last).unwrap(), (2, None));
     assert_eq!(store.log().read(LOG, LogRead::forward(0, 1)).unwrap(), []);
 }
