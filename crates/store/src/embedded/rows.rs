@@ -39,7 +39,7 @@ pub(super) fn write_rows(
     }
     out.write_all(&buffer).map_err(failed)?;
     let Some(base) = base else { return Ok(()) };
-    base.visit(&mut |key, value| {
+    base.visit(|key, value| {
         inspector.row(key, value).map_err(|why| {
             StoreError::damaged(TABLES_NAME, 0, format!("the row {} does not open: {why}", key_text(key)))
         })?;

@@ -310,7 +310,7 @@ impl Base {
     /// Shows every row, in order.
     pub(super) fn visit(
         &self,
-        show: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+        mut show: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut visit = || {
             self.range(&KeyRange::all(), Order::Forward)?.try_for_each(|row| {

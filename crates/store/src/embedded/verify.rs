@@ -441,7 +441,7 @@ impl<'a> Walk<'a> {
             self.report.rows = self.changed.values().filter(|is_there| **is_there).count() as u64;
             return Ok(());
         };
-        let walked = base.visit(&mut |key, value| {
+        let walked = base.visit(|key, value| {
             if self.inspector.stop() {
                 return Err(StoreError::Closed);
             }
