@@ -79,19 +79,24 @@ def connect(endpoint):
 def exchange(endpoint, data, end=False):
     """Sends bytes and reads one answer; none if the server hangs up without. `end` tells that nothing follows."""
     with connect(endpoint) as connection:
-        try:
-            connection.sendall(data)
-            if end:
-                connection.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # The answer may have come before everything was sent.
-        response = http.client.HTTPResponse(connection, method=data.partition(b" ")[0].decode("latin-1"))
-        try:
-            response.begin()
-            body = response.read()
-        except (http.client.BadStatusLine, ConnectionResetError):
-            return None
-        return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+        return sent(connection, data, end)
+
+
+def sent(connection, data, end=False):
+    """Sends bytes over an open connection and reads one answer, as `exchange` does."""
+    try:
+        connection.sendall(data)
+        if end:
+            connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # The answer may have come before everything was sent.
+    response = http.client.HTTPResponse(connection, method=data.partition(b" ")[0].decode("latin-1"))
+    try:
+        response.begin()
+        body = response.read()
+    except (http.client.BadStatusLine, ConnectionResetError):
+        return None
+    return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
 
 def sign(

@@ -70,8 +70,12 @@ os.execv({binary!r}, [{binary!r}, *sys.argv[1:]])
 
 @pytest.mark.parametrize(
     ("number", "told"),
-    [(444, "this kernel has no Landlock"), ({"x86_64": 317, "aarch64": 277}.get(os.uname().machine), "this kernel filters no system calls")],
-    ids=["landlock_create_ruleset", "seccomp"],
+    [
+        (444, "this kernel has no Landlock"),
+        ({"x86_64": 317, "aarch64": 277}.get(os.uname().machine), "this kernel filters no system calls"),
+        ({"x86_64": 149, "aarch64": 228}.get(os.uname().machine), "the system refuses to lock memory"),
+    ],
+    ids=["landlock_create_ruleset", "seccomp", "mlock"],
 )
 def test_what_the_kernel_has_not_is_said(fresh, monkeypatch, number, told):
     """On a kernel that lacks one of the means, as a filter (seccomp(2)) makes it look, it serves, and says what it could not give up."""
@@ -81,6 +85,15 @@ def test_what_the_kernel_has_not_is_said(fresh, monkeypatch, number, told):
     monkeypatch.setenv("FASTNESS_BINARY", str(wrapper))
     fresh.serve().root().kms.list_keys()
     assert told in fresh.log.read_text()
+
+
+def test_sealing_again_and_again_adds_no_filters(served):
+    for _ in range(3):
+        for command in ("seal", "unseal"):
+            subprocess.run([binary(), command, "--data", str(served.data)], env=served.environment, check=True, capture_output=True)
+    pid = served.process.pid
+    assert (status(pid, "Seccomp"), status(pid, "Seccomp_filters")) == ("2", "1")
+    assert "filters no system calls" not in served.log.read_text()
 
 
 def test_keys_lie_in_locked_memory(served):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import SETTINGS, Fastness, binary, toml, wait_for
-from raw import exchange, json_call
+from raw import exchange, json_call, query_call, sent
 
 SOON = 15  # seconds by which something that takes one or two must have happened
 IDLE = 10_000  # connections that are held
@@ -33,6 +33,12 @@ def connect(fastness, source="127.0.0.1", buffer=None):
     connection.bind((source, 0))
     connection.connect(place(fastness))
     return connection
+
+
+def answer_to(fastness, data, source="127.0.0.1"):
+    """Sends a request from an address of this host and reads its answer."""
+    with connect(fastness, source) as connection:
+        return sent(connection, data)
 
 
 def closed(connection):
@@ -205,6 +211,153 @@ def test_memory_for_bodies_is_bounded(strict, root):
             connection.sendall(data[-1:])
             assert connection.recv(100_000).startswith(b"HTTP/1.1 200")
     assert body(root, 500_000).send().status == 200, "what was held is given back"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A deployment with the limits that it has by itself."""
+    deployment = Fastness(tmp_path_factory.mktemp("plain")).serve()
+    yield deployment
+    deployment.stop()
+
+
+def announced(size, *headers):
+    return b"\r\n".join([b"POST / HTTP/1.1", b"Host: kms", b"Content-Length: %d" % size, *headers, b"", b""])
+
+
+def test_one_address_cannot_hold_all_memory(plain):
+    """More bodies than fit into 64 MiB, large ones and then small ones for the rest: others are served, and so is who says little."""
+    root = plain.root()
+    little = json_call(root, "kms", "ListKeys").bytes()
+    large = body(root, 500_000).bytes()
+    with contextlib.ExitStack() as stack:
+
+        def hold(size):
+            # Some are refused before all is sent: they are over the share of one address.
+            with contextlib.suppress(OSError):
+                stack.enter_context(connect(plain)).sendall(announced(1 << 20) + b"x" * size)
+
+        for size in [1_000_000] * 67 + [108_500, 300, 40, 20]:
+            hold(size)
+        while (mine := answer_to(plain, large)).status == 200:
+            hold(300_000)
+        assert mine.error[0] == "ServiceUnavailableException"
+        assert mine.headers["x-amzn-requestid"] and mine.headers["connection"] == "close"
+        for source in ("127.0.0.1", "127.0.0.2"):
+            assert answer_to(plain, little, source).status == 200
+        assert answer_to(plain, large, "127.0.0.2").status == 200
+    assert wait_for(lambda: answer_to(plain, large, "127.0.0.1").status == 200, SOON), "what was held is given back"
+
+
+def test_refusals_for_lack_of_memory_have_the_form_of_their_protocol(strict, root):
+    large = query_call(root, "iam", "ListUsers", body=b"Action=ListUsers&Version=2010-05-08&X=" + b"x" * 500_000).bytes()
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(connect(strict)).sendall(announced(1 << 20) + b"x" * 500_000)
+        time.sleep(0.5)
+        reply = answer_to(strict, large)
+    assert reply.status == 503 and reply.error == ("ServiceUnavailable", "Service is unavailable."), reply
+
+
+def test_behind_a_trusted_proxy_each_client_has_its_share_of_memory(tmp_path):
+    fastness = serve(
+        tmp_path,
+        'trusted-proxies = ["127.0.0.1"]\n[limits]\nbytes-in-flight = 4194304\nbytes-in-flight-per-address = 1048576\n',
+    )
+    root = fastness.root()
+
+    def large(client):
+        request = body(root, 500_000)
+        request.headers.append(("X-Forwarded-For", client))
+        return request.bytes()
+
+    with connect(fastness) as one, connect(fastness) as other:
+        for connection in (one, other):
+            connection.sendall(announced(1 << 20, b"X-Forwarded-For: 203.0.113.9") + b"x" * 500_000)
+        time.sleep(1)
+        assert answer_to(fastness, large("203.0.113.9")).status == 503
+        assert answer_to(fastness, large("203.0.113.10")).status == 200
+    fastness.stop()
+
+
+@contextlib.contextmanager
+def besieged(fastness, data, dialers):
+    """One address dials again as soon as it is hung up on, and says the same each time."""
+    stop, dialled = threading.Event(), [0] * dialers
+
+    def dial(number):
+        while not stop.is_set():
+            with contextlib.suppress(OSError), connect(fastness) as connection:
+                dialled[number] += 1
+                connection.sendall(data)
+                while not stop.is_set() and not select.select([connection], [], [], 0.2)[0]:
+                    pass
+
+    threads = [threading.Thread(target=dial, args=(number,)) for number in range(dialers)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for(lambda: all(dialled), SOON)
+        yield dialled
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=30)
+
+
+@pytest.mark.parametrize("held", [1_000_000, 9_000])
+def test_an_address_that_dials_again_and_again_keeps_nobody_out(plain, held):
+    root = plain.root()
+    with besieged(plain, announced(1 << 20) + b"x" * held, 80):
+        for _ in range(60):
+            for size in (12, 60_000, 500_000):
+                assert answer_to(plain, body(root, size).bytes(), "127.0.0.2").status == 200
+
+
+def test_an_address_that_takes_all_connections_keeps_nobody_out(tmp_path):
+    """Requests whose bodies do not come are no better than connections without any."""
+    fastness = serve(tmp_path, "[limits]\nconnections = 64\n")
+    root = fastness.root()
+    with besieged(fastness, announced(100), 100) as dialled:
+        for _ in range(3):
+            assert answer_to(fastness, json_call(root, "kms", "ListKeys").bytes(), "127.0.0.2").status == 200
+        assert sum(dialled) > 100
+    fastness.stop()
+
+
+def test_a_body_that_stops_loses_its_place(tmp_path):
+    """Two addresses hold all memory; who comes then is refused, and a little later served: what stopped was cut off."""
+    fastness = serve(tmp_path, "[limits]\nbytes-in-flight = 1048576\nbody-seconds = 300\n")
+    large = body(fastness.root(), 500_000).bytes()
+    with connect(fastness, "127.0.0.2") as one, connect(fastness, "127.0.0.3") as other:
+        for connection in (one, other):
+            connection.sendall(announced(1 << 20) + b"x" * 500_000)
+        time.sleep(1)
+        assert answer_to(fastness, large).status == 503
+        wait_for(lambda: answer_to(fastness, large).status == 200, SOON)
+        assert closed(one) == b"" and closed(other) == b""
+    fastness.stop()
+
+
+@pytest.mark.parametrize("headers", [(), (b"Expect: 100-continue",)])
+@pytest.mark.parametrize("size", [(1 << 20) + 1, 99_999_999, 10**18])
+def test_a_body_announced_as_too_large_is_not_waited_for(strict, answering, size, headers):
+    target = b"X-Amz-Target: TrentService.ListKeys"
+    with connect(strict) as connection:
+        connection.sendall(announced(size, target, b"Content-Type: application/x-amz-json-1.1", *headers))
+        said = closed(connection)
+    assert said.startswith(b"HTTP/1.1 413 ") and b"RequestEntityTooLargeException" in said and said.count(b"HTTP/1.1") == 1
+
+
+def test_a_body_of_good_size_is_asked_for(strict, root):
+    request = body(root, 5000)
+    request.headers.append(("Expect", "100-continue"))
+    head, _, rest = request.bytes().partition(b"\r\n\r\n")
+    with connect(strict) as connection:
+        connection.sendall(head + b"\r\n\r\n")
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(rest)
+        assert connection.recv(100_000).startswith(b"HTTP/1.1 200 ")
 
 
 def test_long_heads_count_as_memory(strict, root):
@@ -423,7 +576,8 @@ def test_fewer_files_mean_fewer_connections(fresh):
         ("[limits]\nidle-seconds = -1\n", "invalid value"),
         ('[limits]\nhead-seconds = "1"\n', "invalid type"),
         ("[limits]\nheads = 1\n", "unknown field `heads`"),
-        ("[limits]\nbytes-in-flight = 1000\n", "must be at least 1048576"),
+        ("[limits]\nbytes-in-flight = 1000\n", "bytes-in-flight is 1000, and must be at least 1048576"),
+        ("[limits]\nbytes-in-flight-per-address = 1000\n", "per-address is 1000, and must be at least 1048576"),
         ('trusted-proxies = ["proxy"]\n', "`proxy`: an address"),
         ('trusted-proxies = ["10.0.0.1/8"]\n', "bits set beyond its prefix"),
     ],

@@ -1,11 +1,13 @@
 """A sealed server serves nothing and holds nothing; an operator seals and unseals it while it runs."""
 
 import os
+import resource
 import socket
 import subprocess
+import sys
 
 import pytest
-from conftest import Caller, events, refused, wait_for
+from conftest import Caller, binary, events, refused, wait_for
 
 CALLS = [
     ("kms", "list_keys", {}),
@@ -97,6 +99,33 @@ def test_what_needs_it_open_says_that_it_is_sealed(served, tmp_path):
     operator(served, "unseal")
 
 
+WRAPPER = """#!{python}
+import os, sys
+os.execv({binary!r}, [{binary!r}, *sys.argv[1:]])
+"""
+
+
+def test_a_store_that_has_failed_is_sealed_all_the_same(fresh, monkeypatch):
+    """As on a full disk. Python ignores the signal that a process gets for a file that may not grow, and so does what it becomes."""
+    wrapper = fresh.directory / "fastness"
+    wrapper.write_text(WRAPPER.format(python=sys.executable, binary=binary()))
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("FASTNESS_BINARY", str(wrapper))
+    root = fresh.serve().root()
+    key = root.kms.create_key()["KeyMetadata"]["KeyId"]
+    pid = fresh.process.pid
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    assert refused(root.kms.create_key)["Status"] >= 500
+    told = operator(fresh, "seal")
+    assert "Sealed" in told.stdout and "fastness: sealed, but it is not in the trail" in told.stderr
+    status = operator(fresh, "status", check=False)
+    assert status.returncode == 4 and f"(process {pid})" in status.stdout
+    assert refused(root.kms.list_keys)["Status"] == 503
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    operator(fresh, "unseal")
+    assert root.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyId"] == key
+
+
 def test_one_server_a_directory_even_while_sealed(served):
     operator(served, "seal")
     second = served.run("serve", "--data", str(served.data), "--listen", "127.0.0.1:0", check=False)
@@ -138,6 +167,12 @@ def test_a_stopped_server_is_not_commanded(fresh):
     operator(fresh, "init")
     answer = operator(fresh, "seal", check=False)
     assert answer.returncode == 1 and "no server is running here" in answer.stderr
+
+
+def test_where_nothing_is_nothing_is_commanded(fresh):
+    for command in (["seal"], ["unseal"], ["unseal", "--shares"], ["xks", "list"]):
+        answer = operator(fresh, *command, check=False)
+        assert answer.returncode == 1 and "no deployment is here" in answer.stderr, command
 
 
 def test_calls_in_flight_end_before_the_seal(served):

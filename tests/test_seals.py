@@ -1,5 +1,7 @@
 """What opens the keyring: tokens, another key management service, credentials, files, shares; and a new root key under way."""
 
+import base64
+import http.server
 import json
 import os
 import pathlib
@@ -222,6 +224,39 @@ def test_another_fastness_opens_it_by_itself(fresh, remote):
     assert "RemoteKey" not in (fresh.data / "keyring.json").read_text()
 
 
+class Liar(http.server.BaseHTTPRequestHandler):
+    """A key management service that answers Decrypt with some key."""
+
+    def do_POST(self):
+        body = json.dumps({"KeyId": "arn:aws:kms:us-east-1:111122223333:key/k", "Plaintext": base64.b64encode(b"x" * 32).decode()})
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_service_that_answers_with_another_key_stands_in_nobodys_way(fresh, remote):
+    configure(fresh, remote.table())
+    command(fresh, "init")
+    spare = fresh.directory / "spare.key"
+    command(fresh, "slots", "add", "--new-key-file", str(spare))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Liar) as liar:
+        threading.Thread(target=liar.serve_forever, daemon=True).start()
+        lying = remote.table(endpoint=f"http://127.0.0.1:{liar.server_port}")
+        configure(fresh, lying)
+        fresh.serve()
+        assert is_sealed(fresh) and "slot 0: the kms seal cannot be used: it answers with another key" in fresh.log.read_text()
+        fresh.stop()
+        configure(fresh, lying, f'kind = "key-file"\npath = "{spare}"\n')
+        fresh.serve().root().kms.list_keys()
+        fresh.stop()
+        liar.shutdown()
+
+
 def test_a_remote_key_that_is_disabled_keeps_it_sealed(fresh, remote):
     configure(fresh, remote.table())
     fresh.serve()
@@ -434,12 +469,38 @@ def test_shares_of_two_sets_do_not_mix(fresh, tmp_path_factory):
     theirs = shares_in(command(other, "init", "--shamir", "2-of-2").stdout)
     fresh.serve()
     mixed = command(fresh, "unseal", "--shares", check=False, text=f"{ours[0]}\n{theirs[1]}")
-    assert mixed.returncode == 1 and "of another set" in mixed.stderr
+    assert mixed.returncode == 1 and "do not open this deployment: `fastness status` tells which sets do" in mixed.stderr
     command(fresh, "unseal", "--shares", text=ours[1])
     command(fresh, "seal")
-    wrong = command(fresh, "unseal", "--shares", check=False, text="\n".join(theirs))
-    assert wrong.returncode == 1 and "the shamir does not fit slot 0" in wrong.stderr
     command(fresh, "unseal", "--shares", text="\n".join(ours))
+
+
+def test_old_shares_and_those_of_nobody_are_refused_at_once(fresh):
+    old = shares_in(command(fresh, "init", "--shamir", "2-of-3").stdout)
+    nobody = command(fresh, "unseal", "--shares", check=False)
+    assert nobody.returncode == 1 and "no server is running here" in nobody.stderr
+    fresh.serve()
+    command(fresh, "unseal", "--shares", text="\n".join(old))
+    again = command(fresh, "unseal", "--shares", check=False)
+    assert again.returncode == 1 and "it is not sealed" in again.stderr
+    new = shares_in(command(fresh, "rekey", "--shamir", "2-of-3").stdout)
+    assert len(new) == 3
+    command(fresh, "seal")
+    refusal = command(fresh, "unseal", "--shares", check=False, text=old[0])
+    assert refusal.returncode == 1 and "do not open this deployment" in refusal.stderr
+    # The right ones are taken all the same.
+    command(fresh, "unseal", "--shares", text="\n".join(new[1:]))
+    fresh.stop()
+
+
+def test_shares_are_refused_where_none_open(fresh, tmp_path_factory):
+    other = Fastness(tmp_path_factory.mktemp("other"))
+    share = shares_in(command(other, "init", "--shamir", "2-of-2").stdout)[0]
+    fresh.serve()
+    command(fresh, "seal")
+    refusal = command(fresh, "unseal", "--shares", check=False, text=share)
+    assert refusal.returncode == 1 and "it has no slot of kind shamir" in refusal.stderr
+    command(fresh, "unseal")
 
 
 @pytest.mark.parametrize("split", ["1-of-3", "4-of-3", "2-of-17", "3", "3of5"])

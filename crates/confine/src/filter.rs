@@ -2,6 +2,7 @@
 
 use crate::ConfineError;
 use nix::libc;
+use rustix::thread::{SecureComputingMode, secure_computing_mode};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter_all_threads};
 use std::collections::BTreeMap;
 
@@ -84,6 +85,11 @@ const DENIED: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_modify_ldt,
 ];
+
+/// Whether some filter of system calls is in force.
+pub fn filters_system_calls() -> bool {
+    matches!(secure_computing_mode(), Ok(SecureComputingMode::Filter))
+}
 
 /// Refuses those system calls, with EPERM, in all threads of the process and all that come.
 ///

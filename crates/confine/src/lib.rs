@@ -6,7 +6,7 @@
 mod filter;
 mod reach;
 
-pub use filter::deny_system_calls;
+pub use filter::{deny_system_calls, filters_system_calls};
 pub use reach::{Reach, Restricted};
 
 use nix::unistd::{Gid, Uid, User, setgid, setgroups, setuid};

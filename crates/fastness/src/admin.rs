@@ -4,8 +4,8 @@ use crate::changes::{self, Given, KeyText, New, Plan};
 use crate::deployment::Data;
 use crate::opening::{Opening, Unopened};
 use crate::{Failure, backup, failure, proxy_keys, verify};
-use keyring::{Keyring, Passphrase};
-use seals::Shares;
+use keyring::{Keyring, Kind, Passphrase};
+use seals::{Share, Shares};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use server::{Commands, Gate, Operator, SealError};
@@ -78,7 +78,9 @@ pub(crate) fn ask_with(data: &Data, command: &Command, file: Option<&File>) -> R
     let path = data.admin_socket();
     let absent = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-            failure(data.path().display(), "no server is running here")
+            let nothing = matches!(data.describe(), Ok(None));
+            let what = if nothing { "no deployment is here" } else { "no server is running here" };
+            failure(data.path().display(), what)
         }
         _ => failure(path.display(), error),
     };
@@ -217,6 +219,7 @@ impl Commanded {
             if self.gate.deployment().is_some() {
                 return Err(Failure("it is not sealed".to_owned()));
             }
+            self.require_own(&Share::parse(text)?)?;
             shares.add(text)?
         };
         tracing::info!(uid = by.uid, given = progress.given, needed = progress.needed, "a share was given");
@@ -228,6 +231,18 @@ impl Commanded {
             opening.with(&seal)
         };
         self.unseal(by, open).await
+    }
+
+    /// Refuses a share that opens nothing here, such as one from before a new root key: with it among them, the right ones would not be taken.
+    fn require_own(&self, share: &Share) -> Result<(), Failure> {
+        let slots = Keyring::inspect(&self.opening.data.keyring())?.slots;
+        if slots.iter().any(|slot| share.is_for(&slot.wrapping)) {
+            return Ok(());
+        }
+        let none = slots.iter().all(|slot| slot.kind() != Kind::Shamir);
+        let why =
+            if none { "it has no slot of kind shamir" } else { "`fastness status` tells which sets do" };
+        Err(Failure(format!("shares of set {} do not open this deployment: {why}", share.set())))
     }
 
     fn opened(&self) -> Result<Arc<server::Deployment>, Failure> {
@@ -260,18 +275,20 @@ impl Commanded {
     async fn seal(&self, by: Operator) -> Result<Value, Failure> {
         let _sealing = self.sealing.lock().await;
         let deployment = self.gate.deployment().ok_or(SealError::Sealed)?;
-        deployment
-            .record_operator("Seal", said_by(by))
-            .await
-            .map_err(|fault| Failure(fault.for_operator()))?;
+        // A store that has failed must not keep anybody from sealing.
+        let recorded = deployment.record_operator("Seal", said_by(by)).await;
+        let recorded = recorded.map_err(|fault| format!("it is not in the trail: {}", fault.for_operator()));
         drop(deployment);
         tracing::warn!(uid = by.uid, "sealing: no more calls are served");
-        let sealed = self.gate.seal().await;
+        let sealed = self.gate.seal().await.map_err(|error| error.to_string());
         // Whatever came of it, the process starts anew.
         self.ending.store(true, Ordering::Relaxed);
         self.sealed.notify_one();
-        sealed?;
-        Ok(self.status())
+        let amiss: Vec<_> = [recorded.err(), sealed.err()].into_iter().flatten().collect();
+        for amiss in &amiss {
+            tracing::error!(uid = by.uid, "sealed, but {amiss}");
+        }
+        Ok(json!({ "amiss": amiss }))
     }
 
     async fn unseal(

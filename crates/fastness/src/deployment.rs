@@ -49,7 +49,7 @@ pub(crate) enum SealPlace {
 }
 
 /// Where a running server listens, in `serving.json`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Serving {
     pub(crate) pid: u32,
     pub(crate) endpoint: String,
@@ -208,6 +208,10 @@ impl Data {
     }
 
     pub(crate) fn write_serving(&self, serving: &Serving) -> Result<(), Failure> {
+        // A server that was sealed has no need to write, which a full disk would not let it.
+        if self.serving().is_ok_and(|written| written.as_ref() == Some(serving)) {
+            return Ok(());
+        }
         write_json(&self.serving_file(), serving)
     }
 

@@ -178,6 +178,12 @@ impl Opening {
     }
 
     fn deployment(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
+        let memory = memory::state();
+        if memory.locked_bytes < memory.bytes {
+            tracing::warn!(
+                "the system refuses to lock memory: keys may be written to swap. Raise the limit (LimitMEMLOCK=, ulimit -l), or forbid swap"
+            );
+        }
         let store = Store::open(Embedded::open(&self.data.store(), Arc::new(Vouching::new(&keyring)))?)?;
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;

@@ -77,7 +77,11 @@ pub(crate) fn restrict(
             tracing::warn!("this kernel has no Landlock: the process can reach every file its user can")
         }
     }
-    if let Err(error) = confine::deny_system_calls() {
+    // What was sealed and started anew is held to the same already, and each further filter costs time and room.
+    let resealed = std::env::args_os().any(|argument| argument == RESEALED_FLAG);
+    if !(resealed && confine::filters_system_calls())
+        && let Err(error) = confine::deny_system_calls()
+    {
         tracing::warn!(%error, "this kernel filters no system calls");
     }
     Ok(())

@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 pub(crate) fn seal(args: &SealArgs) -> Result<ExitCode, Failure> {
     let data = Data::locate(&args.place, &Config::read(&args.place)?)?;
-    ask(&data, &Command::Seal {})?;
+    let answer = ask(&data, &Command::Seal {})?;
     // The server starts anew, and its channel with it.
     let end = Instant::now() + PATIENCE;
     while ask(&data, &Command::Status {}).is_err() {
@@ -34,6 +34,10 @@ pub(crate) fn seal(args: &SealArgs) -> Result<ExitCode, Failure> {
         std::thread::sleep(LOOK);
     }
     writeln!(std::io::stdout(), "Sealed: every call is refused until `fastness unseal`.")?;
+    let amiss = answer.get("amiss").and_then(Value::as_array).into_iter().flatten();
+    for amiss in amiss.filter_map(Value::as_str) {
+        writeln!(std::io::stderr(), "fastness: sealed, but {amiss}")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -41,6 +45,9 @@ pub(crate) fn unseal(args: &UnsealArgs) -> Result<ExitCode, Failure> {
     let config = Config::read(&args.place)?;
     let data = Data::locate(&args.place, &config)?;
     let sealed = if args.shares {
+        if !is_sealed(&ask(&data, &Command::Status {})?) {
+            return Err(Failure("it is not sealed".to_owned()));
+        }
         shares::each(|share| {
             let answer = ask(&data, &Command::UnsealWithShare { share })?;
             let number = |name| answer.get(name).and_then(Value::as_u64).unwrap_or_default();

@@ -72,8 +72,7 @@ impl Keyring {
     pub fn open(path: &Path, seals: &[&dyn Seal], random: Arc<dyn Random>) -> Result<Self, KeyringError> {
         seals.iter().try_for_each(|seal| require_apart(path, *seal))?;
         let document = Document::read(path)?;
-        let root = unseal(path, &document.keyring, seals)?;
-        let header = document.verify(path, &root)?;
+        let (header, root) = unseal(path, &document, seals)?;
         Self::new(path, header, root, random, None)
     }
 
@@ -89,8 +88,7 @@ impl Keyring {
     ) -> Result<Self, KeyringError> {
         seals.iter().try_for_each(|seal| require_apart(path, *seal))?;
         let document = Document::read(path)?;
-        let root = unseal(path, &document.keyring, seals)?;
-        let header = document.verify(path, &root)?;
+        let (header, root) = unseal(path, &document, seals)?;
         Self::new(path, header, root, random, Some(generation))
     }
 
@@ -378,8 +376,7 @@ impl Keyring {
         }
         seals.iter().try_for_each(|seal| require_apart(path, *seal))?;
         let document = Document::read(path)?;
-        let new_root = unseal(path, &document.keyring, seals)?;
-        let header = document.verify(path, &new_root)?;
+        let (header, new_root) = unseal(path, &document, seals)?;
         let domains = unwrap_domains(path, &header, &new_root)?;
         // The domain keys are wrapped anew, so that they are compared themselves.
         if !self.is_newer(&header) || !domains.continues(&self.0.domains.load()) {

@@ -71,9 +71,8 @@ impl Keyring {
         let try_slot = |slot: &Slot| {
             let mut trial = Trial::NotAtHand;
             for seal in seals.iter().filter(|seal| seal.kind() == slot.wrapping.kind()) {
-                let opened = require_apart(path, *seal)
-                    .and_then(|()| seal.unwrap(&document.keyring.slot_place(slot.number), &slot.wrapping))
-                    .and_then(|root| document.clone().verify(path, &root));
+                let opened =
+                    require_apart(path, *seal).and_then(|()| open_slot(path, &document, slot, *seal));
                 match opened {
                     Ok(_) => return Trial::Opens,
                     Err(error) => trial = Trial::Fails(error),
@@ -97,14 +96,36 @@ pub(crate) fn require_apart(path: &Path, seal: &dyn Seal) -> Result<(), KeyringE
     Ok(())
 }
 
+/// What a seal opens a slot to, if that is the key of the whole file.
+fn open_slot(
+    path: &Path,
+    document: &Document,
+    slot: &Slot,
+    seal: &dyn Seal,
+) -> Result<(Header, Secret), KeyringError> {
+    let root = seal.unwrap(&document.keyring.slot_place(slot.number), &slot.wrapping)?;
+    match document.clone().verify(path, &root) {
+        // What is unwrapped here proves itself, and then the file is at fault. Somebody else may answer anything.
+        Err(KeyringError::Tampered { .. }) if matches!(seal.kind(), Kind::Kms | Kind::Pkcs11) => {
+            Err(KeyringError::Unusable { kind: seal.kind(), source: "it answers with another key".into() })
+        }
+        verified => Ok((verified?, root)),
+    }
+}
+
 /// Tries all seals on all slots of their kind.
-pub(crate) fn unseal(path: &Path, header: &Header, seals: &[&dyn Seal]) -> Result<Secret, KeyringError> {
+pub(crate) fn unseal(
+    path: &Path,
+    document: &Document,
+    seals: &[&dyn Seal],
+) -> Result<(Header, Secret), KeyringError> {
     let (mut tried, mut unusable) = (Vec::new(), false);
     for seal in seals {
         let before = tried.len();
-        for slot in header.slots.iter().filter(|slot| slot.wrapping.kind() == seal.kind()) {
-            match seal.unwrap(&header.slot_place(slot.number), &slot.wrapping) {
-                Ok(root) => return Ok(root),
+        for slot in document.keyring.slots.iter().filter(|slot| slot.wrapping.kind() == seal.kind()) {
+            match open_slot(path, document, slot, *seal) {
+                Ok(opened) => return Ok(opened),
+                Err(error @ KeyringError::Tampered { .. }) => return Err(error),
                 Err(KeyringError::Refused) => {
                     tried.push(format!("the {} does not fit slot {}", seal.kind(), slot.number));
                 }

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is tests")]
 
 use keyring::{
-    Access, BackingKey, KeyFile, Keyring, KeyringError, Material, MaterialSpec, Passphrase, Random, Seal,
-    SystemRandom, Work,
+    Access, BackingKey, KeyFile, Keyring, KeyringError, Kind, Material, MaterialSpec, Passphrase, Random,
+    Seal, Secret, SlotPlace, SystemRandom, Trial, Work, Wrapping,
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -22,6 +22,31 @@ fn random() -> Arc<dyn Random> {
 fn phrase(text: &str) -> Passphrase {
     let work = Work { memory_kib: 8, passes: 1, lanes: 1 };
     Passphrase::with_work(text.as_bytes().to_vec().into(), work)
+}
+
+/// Another key management service, in name only: what it wraps is the key itself. It gives back another one when it is told to lie.
+struct Elsewhere {
+    lies: bool,
+}
+
+impl Seal for Elsewhere {
+    fn kind(&self) -> Kind {
+        Kind::Kms
+    }
+
+    fn location(&self) -> Option<&Path> {
+        None
+    }
+
+    fn wrap(&self, _: &SlotPlace, root: &Secret, _: &dyn Random) -> Result<Wrapping, KeyringError> {
+        Ok(Wrapping::Kms { key: "k".to_owned(), ciphertext: root.bytes().to_vec() })
+    }
+
+    fn unwrap(&self, _: &SlotPlace, wrapping: &Wrapping) -> Result<Secret, KeyringError> {
+        let Wrapping::Kms { ciphertext, .. } = wrapping else { return Err(KeyringError::Refused) };
+        let key = if self.lies { &[7; 32] } else { ciphertext.as_slice() };
+        Ok(Secret::copy_of(key).unwrap())
+    }
 }
 
 /// A directory with an empty data directory in it.
@@ -545,4 +570,22 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[test]
+fn a_service_that_answers_with_another_key_stands_in_nobodys_way() {
+    let scene = Scene::new();
+    let (honest, liar) = (Elsewhere { lies: false }, Elsewhere { lies: true });
+    let keyring = Keyring::create(&scene.keyring_path(), &honest, random()).unwrap();
+    let key = KeyFile::create(&scene.key_path(), &SystemRandom).unwrap();
+    keyring.add_slot(&key).unwrap();
+    drop(keyring);
+    scene.open(&[&honest]).unwrap();
+    scene.open(&[&liar, &key]).unwrap();
+    let told = scene.open(&[&liar]).unwrap_err();
+    assert!(matches!(told, KeyringError::NoSlotOpens { unusable: true, .. }), "{told}");
+    assert!(told.to_string().contains("it answers with another key"), "{told}");
+    let drill = Keyring::drill(&scene.keyring_path(), &[&liar, &key]).unwrap();
+    assert!(matches!(drill[0].1, Trial::Fails(KeyringError::Unusable { .. })), "{drill:?}");
+    assert!(matches!(drill[1].1, Trial::Opens), "{drill:?}");
 }

@@ -22,7 +22,7 @@ pub enum ShamirError {
     #[error("that share is mistyped: its checksum is wrong")]
     Mistyped,
     /// A share of another set than those before.
-    #[error("that share is of another set than those before: of {found}, not of {expected}", found = hex::encode(found), expected = hex::encode(expected))]
+    #[error("that share is of another set than those before: of {found}, not of {expected}", found = hex::encode_upper(found), expected = hex::encode_upper(expected))]
     OtherSet {
         /// The set of this share.
         found: [u8; 4],

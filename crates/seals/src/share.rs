@@ -2,7 +2,7 @@
 
 use crate::ShamirError;
 use aws_lc_rs::digest;
-use keyring::{SHARES_MAX, Secret};
+use keyring::{SHARES_MAX, Secret, Wrapping};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -38,6 +38,16 @@ impl Share {
     /// The number of this share, from 1.
     pub fn index(&self) -> u8 {
         self.index
+    }
+
+    /// Whether enough shares of its set would open a slot that is wrapped so.
+    pub fn is_for(&self, wrapping: &Wrapping) -> bool {
+        matches!(wrapping, Wrapping::Shamir { set, .. } if *set == self.set)
+    }
+
+    /// Its set, as people read it.
+    pub fn set(&self) -> String {
+        hex::encode_upper(self.set)
     }
 
     /// Reads a share as somebody typed it: in any case, with any spaces and hyphens, and with O, I and L for 0, 1 and 1.

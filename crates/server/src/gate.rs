@@ -108,6 +108,14 @@ impl Gate {
         }
     }
 
+    /// Refuses a request for whose body there is no room.
+    pub(crate) fn shed(&self, parts: &http::request::Parts) -> Answer {
+        match self.deployment() {
+            Some(deployment) => deployment.shed(self.telemetry.calls.begin(), parts, &[]),
+            None => self.refuse(parts, &[]),
+        }
+    }
+
     /// What a caller is told while the deployment is sealed, in the form of the protocol that the request speaks. Nothing is looked
     /// up, and nothing can be recorded: the trail is sealed as well.
     fn refuse(&self, parts: &http::request::Parts, body: &[u8]) -> Answer {

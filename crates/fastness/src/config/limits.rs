@@ -19,6 +19,7 @@ pub(crate) struct Limits {
     answer_seconds: Option<NonZeroU32>,
     bytes_per_second_min: Option<NonZeroU32>,
     bytes_in_flight: Option<NonZeroUsize>,
+    bytes_in_flight_per_address: Option<NonZeroUsize>,
 }
 
 impl Limits {
@@ -30,10 +31,17 @@ impl Limits {
         };
         let number = |given: Option<NonZeroUsize>, default: usize| given.map_or(default, NonZeroUsize::get);
         let bytes_in_flight = number(self.bytes_in_flight, default.bytes_in_flight);
-        if bytes_in_flight < BODY_BYTES_MAX {
-            return Err(Failure(format!(
-                "limits.bytes-in-flight is {bytes_in_flight}, and must be at least {BODY_BYTES_MAX}, the size of one large request"
-            )));
+        let share = server::Limits::share(bytes_in_flight);
+        let bytes_in_flight_per_address = number(self.bytes_in_flight_per_address, share);
+        for (name, bytes) in [
+            ("bytes-in-flight", bytes_in_flight),
+            ("bytes-in-flight-per-address", bytes_in_flight_per_address),
+        ] {
+            if bytes < BODY_BYTES_MAX {
+                return Err(Failure(format!(
+                    "limits.{name} is {bytes}, and must be at least {BODY_BYTES_MAX}, the size of one large request"
+                )));
+            }
         }
         Ok(server::Limits {
             connections: number(self.connections, default.connections),
@@ -45,6 +53,7 @@ impl Limits {
             answer_time: seconds(self.answer_seconds, default.answer_time),
             rate_min: self.bytes_per_second_min.map_or(default.rate_min, |rate| rate.get().into()),
             bytes_in_flight,
+            bytes_in_flight_per_address,
         })
     }
 }

@@ -63,7 +63,15 @@ impl Endpoint {
 
     /// Connects, with TLS if certificates to trust are given.
     pub(super) async fn connect(&self, tls: Option<Arc<ClientConfig>>) -> Result<Box<dyn Stream>, KmsError> {
-        let unreachable = |error: std::io::Error| self.unreachable(error.to_string());
+        let unreachable = |error: std::io::Error| {
+            let confined = match error.kind() {
+                ErrorKind::PermissionDenied => {
+                    ": a running server reaches only the ports that were configured when it started; start it anew"
+                }
+                _ => "",
+            };
+            self.unreachable(format!("{error}{confined}"))
+        };
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         let port = self.port();
         let Some(tls) = tls else {

@@ -1,8 +1,9 @@
 //! The buckets of callers who are not known.
 
 use super::bucket::Bucket;
+use crate::origin::Origin;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// How many buckets the addresses of the world share. Which ones share is random and differs from start to start, so that nobody can
 /// choose to fall together with somebody else.
@@ -26,19 +27,8 @@ impl Strangers {
     /// nothing from the others.
     pub(super) fn take(&self, source: IpAddr, now_ms: i64) -> bool {
         #[expect(clippy::cast_possible_truncation, reason = "any part of a hash is as good as another")]
-        let at = self.hasher.hash_one(network(source)) as usize % SOURCES;
+        let at = self.hasher.hash_one(Origin::of(source)) as usize % SOURCES;
         self.sources.get(at).is_some_and(|bucket| bucket.take(now_ms)) && self.all.take(now_ms)
-    }
-}
-
-/// What stands for a caller: whoever has an IPv6 address usually has 2^64 of them.
-fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V6(ip) => {
-            let [a, b, c, d, ..] = ip.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 => v4,
     }
 }
 

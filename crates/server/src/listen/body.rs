@@ -1,10 +1,11 @@
 //! Reading the body of a request under limits.
 
 use super::budget::Lease;
-use super::limits::{BODY_BYTES_MAX, Limits};
+use super::connections::Seat;
+use super::limits::BODY_BYTES_MAX;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -23,8 +24,13 @@ pub(super) enum Unread {
     Broken,
 }
 
-/// Reads all of a body. What it holds is counted as it arrives, not as it is announced: announcing costs nothing.
-pub(super) async fn read(mut body: Incoming, limits: &Limits, lease: &mut Lease) -> Result<Bytes, Unread> {
+/// Reads all of a body. What it holds is counted as it arrives, not as it is announced: announcing costs nothing. But what is announced
+/// as too large is not asked for: a client that waits to be told to go on (`Expect: 100-continue`) is told by the first look here.
+pub(super) async fn read(mut body: Incoming, seat: &Seat, lease: &mut Lease) -> Result<Bytes, Unread> {
+    let limits = &seat.connections().limits;
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(Unread::TooLarge);
+    }
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
     let mut received = 0_usize;
@@ -51,6 +57,7 @@ pub(super) async fn read(mut body: Incoming, limits: &Limits, lease: &mut Lease)
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
         };
         received += data.len();
+        seat.moved(data.len());
         if received > BODY_BYTES_MAX {
             return Err(Unread::TooLarge);
         }

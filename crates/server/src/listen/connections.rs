@@ -4,7 +4,8 @@
 //! long. So a request costs a few stores and no timer.
 
 use super::budget::Budget;
-use super::limits::Limits;
+use super::limits::{BODY_BYTES_FREE, GRACE_TIME, Limits};
+use crate::origin::Origin;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -32,7 +33,9 @@ enum Phase {
     Idle,
     /// The head of a request is under way.
     Head,
-    /// A request is served; its body has a limit of its own.
+    /// The body of a request is under way, which has a limit of its own.
+    Body,
+    /// A request is served.
     Serving,
     /// An answer is under way to the client.
     Answering,
@@ -42,8 +45,16 @@ enum Phase {
     Cut,
 }
 
-const PHASES: [Phase; 7] =
-    [Phase::Opening, Phase::Idle, Phase::Head, Phase::Serving, Phase::Answering, Phase::Closing, Phase::Cut];
+const PHASES: [Phase; 8] = [
+    Phase::Opening,
+    Phase::Idle,
+    Phase::Head,
+    Phase::Body,
+    Phase::Serving,
+    Phase::Answering,
+    Phase::Closing,
+    Phase::Cut,
+];
 
 /// What one connection is doing, as its task tells it and the sweep reads it.
 #[derive(Debug)]
@@ -54,18 +65,10 @@ pub(super) struct Progress {
     served: AtomicBool,
     /// Milliseconds since the listener started.
     since: AtomicU64,
-    /// What the client has read of the answer, and when it last read.
+    /// What the client has sent of the body or read of the answer, and when it last did.
     bytes: AtomicU64,
     moved: AtomicU64,
     signal: Notify,
-}
-
-/// Whom a connection is counted for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Origin {
-    V4([u8; 4]),
-    /// A network of 64 bits, since one host has as many addresses of it as it wants.
-    V6([u8; 8]),
 }
 
 #[derive(Debug)]
@@ -117,7 +120,7 @@ pub(super) enum End {
 impl Connections {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
-            budget: Budget::new(limits.bytes_in_flight),
+            budget: Budget::new(limits.bytes_in_flight, limits.bytes_in_flight_per_address),
             room: Arc::new(Semaphore::new(limits.connections)),
             limits,
             started: Instant::now(),
@@ -181,8 +184,9 @@ impl Connections {
             ticks.tick().await;
             let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.now.store(now, Ordering::Relaxed);
+            let wanted = self.budget.was_wanted();
             for progress in self.open().all.values() {
-                progress.expire(now, &self.limits);
+                progress.expire(now, &self.limits, wanted);
             }
             self.shed.tell();
         }
@@ -198,20 +202,31 @@ impl Connections {
         tokio::time::timeout(time, self.room.acquire_many(all)).await.is_ok()
     }
 
-    /// Closes some connections that serve nothing: first of addresses that have many, of those first what never had a request, and of
-    /// those the longest idle.
+    /// Closes some connections that serve nothing, or whose body does not come: first of addresses that have many, of those first what
+    /// has been idle for some time, so that newcomers do not push out each other while they say what they want; of those first what never
+    /// had a whole request, then the longest idle. What is new is left alone, unless its address has as many as any: else one that keeps
+    /// all of its own busy would push out whoever comes in.
     fn evict(&self) {
+        let now = self.now();
         let open = self.open();
+        // Addresses whose shares differ by less than half are treated alike.
+        let class = |share: usize| share.max(1).ilog2();
+        let top = class(open.of.values().copied().max().unwrap_or_default());
         let mut idle: Vec<_> = open
             .all
-            .values()
-            .filter(|progress| matches!(progress.phase(), Phase::Opening | Phase::Idle | Phase::Head))
-            .map(|progress| {
-                let share = open.of.get(&progress.origin).copied().unwrap_or_default();
-                // Addresses whose shares differ by less than half are treated alike.
-                let share = Reverse(share.max(1).ilog2());
+            .iter()
+            .filter_map(|(id, progress)| {
+                let share = class(open.of.get(&progress.origin).copied().unwrap_or_default());
+                let old = progress.behind(now, &self.limits) >= GRACE_TIME;
+                let gives_way = match progress.phase() {
+                    Phase::Opening | Phase::Idle | Phase::Head => old || share == top,
+                    Phase::Body => old,
+                    Phase::Serving | Phase::Answering | Phase::Closing | Phase::Cut => false,
+                };
+                let since = progress.since.load(Ordering::Relaxed);
                 let served = progress.served.load(Ordering::Relaxed);
-                ((share, served, progress.since.load(Ordering::Relaxed)), progress)
+                let rank = (Reverse(share), !old, served, since, *id);
+                gives_way.then_some((rank, progress))
             })
             .collect();
         idle.sort_unstable_by_key(|(rank, _)| *rank);
@@ -251,7 +266,10 @@ impl Shed {
             tracing::warn!(closed = evicted, "idle connections closed: there are too many connections");
         }
         if full > 0 {
-            tracing::warn!(refused = full, "requests refused: too much memory is held for requests");
+            tracing::warn!(
+                refused = full,
+                "requests refused: too much memory is held for requests, or for those of their addresses"
+            );
         }
     }
 }
@@ -278,27 +296,42 @@ impl Seat {
         self.progress.phase() == Phase::Head
     }
 
-    /// A request is there, so that the connection is no longer idle. False if it is being cut off and must not be served.
-    pub(super) fn serves(&self) -> bool {
+    /// The head of a request is there, so that the connection is no longer idle. False if it is being cut off and must not be served.
+    pub(super) fn begins(&self) -> bool {
+        self.starts_moving();
         let cut = Phase::Cut as u8;
         let phase = &self.progress.phase;
         let begun = phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, |before| {
-            (before != cut).then_some(Phase::Serving as u8)
+            (before != cut).then_some(Phase::Body as u8)
         });
-        self.progress.served.store(true, Ordering::Relaxed);
         begun.is_ok()
     }
 
-    /// The answer is there, and goes to the client from now on.
-    pub(super) fn answers(&self) {
-        self.progress.bytes.store(0, Ordering::Relaxed);
-        self.progress.moved.store(self.connections.now(), Ordering::Relaxed);
-        self.enter(Phase::Serving, Phase::Answering);
+    /// All of the request is there, and it is never cut off for another from now on. False if it was before.
+    pub(super) fn serves(&self) -> bool {
+        self.progress.served.store(true, Ordering::Relaxed);
+        self.progress.change(Phase::Body, Phase::Serving)
     }
 
-    /// The client has taken some bytes.
-    pub(super) fn sent(&self, bytes: usize) {
-        if self.progress.phase() == Phase::Answering {
+    /// The answer is there, and goes to the client from now on: after a whole request, or one that was refused before it was whole.
+    pub(super) fn answers(&self) {
+        self.starts_moving();
+        if !self.progress.change(Phase::Serving, Phase::Answering) {
+            self.progress.change(Phase::Body, Phase::Answering);
+        }
+    }
+
+    fn starts_moving(&self) {
+        // Before the phase, so that the sweep does not hold an old time against it.
+        let now = self.connections.now();
+        self.progress.bytes.store(0, Ordering::Relaxed);
+        self.progress.moved.store(now, Ordering::Relaxed);
+        self.progress.since.store(now, Ordering::Relaxed);
+    }
+
+    /// The client has sent some bytes of a body, or taken some of an answer.
+    pub(super) fn moved(&self, bytes: usize) {
+        if matches!(self.progress.phase(), Phase::Body | Phase::Answering) {
             self.progress.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
             self.progress.moved.store(self.connections.now(), Ordering::Relaxed);
         }
@@ -354,27 +387,36 @@ impl Progress {
         self.phase.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    fn expire(&self, now: u64, limits: &Limits) {
+    /// Closes what takes too long. `wanted` tells that there is too little memory, so that who holds some must not dawdle.
+    fn expire(&self, now: u64, limits: &Limits, wanted: bool) {
         let phase = self.phase();
-        let since = Duration::from_millis(self.since.load(Ordering::Relaxed));
-        let (since, allowed) = match phase {
-            Phase::Opening => (since, limits.handshake_time),
-            Phase::Idle => (since, limits.idle_time),
-            Phase::Head => (since, limits.head_time),
-            Phase::Answering => {
-                let earned = limits.earned(self.bytes.load(Ordering::Relaxed));
-                let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
-                // What was read fast earns no leave to stop.
-                (moved.min(since + earned), limits.answer_time)
+        let allowed = match phase {
+            Phase::Opening => limits.handshake_time,
+            Phase::Idle => limits.idle_time,
+            Phase::Head => limits.head_time,
+            Phase::Body if wanted && self.bytes.load(Ordering::Relaxed) > BODY_BYTES_FREE as u64 => {
+                GRACE_TIME
             }
-            Phase::Closing => (since, CLOSING),
-            Phase::Serving | Phase::Cut => return,
+            Phase::Answering => limits.answer_time,
+            Phase::Closing => CLOSING,
+            Phase::Body | Phase::Serving | Phase::Cut => return,
         };
-        let taken = Duration::from_millis(now).saturating_sub(since);
-        if taken >= allowed {
+        if self.behind(now, limits) >= allowed {
             self.since.store(now, Ordering::Relaxed);
             self.close_from(phase);
         }
+    }
+
+    /// How long ago its phase began or, where bytes pass, should have ended if they pass at the slowest rate.
+    fn behind(&self, now: u64, limits: &Limits) -> Duration {
+        let mut since = Duration::from_millis(self.since.load(Ordering::Relaxed));
+        if matches!(self.phase(), Phase::Body | Phase::Answering) {
+            let earned = limits.earned(self.bytes.load(Ordering::Relaxed));
+            let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
+            // What passed fast earns no leave to stop.
+            since = moved.min(since + earned);
+        }
+        Duration::from_millis(now).saturating_sub(since)
     }
 
     fn close_from(&self, phase: Phase) {
@@ -382,18 +424,6 @@ impl Progress {
         let to = if phase == Phase::Idle { Phase::Closing } else { Phase::Cut };
         if self.change(phase, to) {
             self.signal.notify_one();
-        }
-    }
-}
-
-impl Origin {
-    fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self::V4(ip.octets()),
-            IpAddr::V6(ip) => {
-                let [a, b, c, d, e, f, g, h, ..] = ip.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
-            }
         }
     }
 }
@@ -445,15 +475,37 @@ mod tests {
         }
         // The oldest of those that are many serves a request.
         seats[4].received();
-        assert!(seats[4].serves());
+        assert!(seats[4].begins() && seats[4].serves());
         connections.evict();
         let closing: Vec<_> = (0..20).filter(|i| seats[*i].progress.phase() == Phase::Closing).collect();
         assert_eq!(closing, [5], "one in sixty-four at a time, and at least one");
         // A request that comes just then is served nevertheless.
-        assert!(seats[5].serves());
+        assert!(seats[5].begins() && seats[5].serves());
         connections.evict();
         assert_eq!(seats[6].progress.phase(), Phase::Closing);
         assert_eq!(seats[6].end(false).await, End::Gently);
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_in_is_not_pushed_out_by_who_is_busy() {
+        let connections = Connections::new(limits(20, 100));
+        let mut seats = Vec::new();
+        for i in 0..20 {
+            let seat = seat(&connections, if i < 1 { "192.0.2.1" } else { "198.51.100.1" }).await.unwrap();
+            seat.opened();
+            assert!(i < 1 || seat.begins());
+            seats.push(seat);
+        }
+        connections.evict();
+        assert_eq!(seats[0].progress.phase(), Phase::Idle);
+        connections.now.store(u64::try_from(GRACE_TIME.as_millis()).unwrap(), Ordering::Relaxed);
+        assert!(seats[1..].iter().all(|seat| seat.serves()));
+        connections.evict();
+        assert_eq!(
+            seats[0].progress.phase(),
+            Phase::Closing,
+            "idle for that long, when all others are served"
+        );
     }
 
     #[tokio::test]
@@ -462,7 +514,7 @@ mod tests {
         let limits = &connections.limits;
         let seat = seat(&connections, "192.0.2.1").await.unwrap();
         let phase_at = |time: Duration| {
-            seat.progress.expire(u64::try_from(time.as_millis()).unwrap(), limits);
+            seat.progress.expire(u64::try_from(time.as_millis()).unwrap(), limits, false);
             seat.progress.phase()
         };
         let tick = Duration::from_millis(1);
@@ -471,12 +523,14 @@ mod tests {
         assert_eq!(phase_at(limits.idle_time - tick), Phase::Idle);
         seat.received();
         assert_eq!(phase_at(limits.head_time - tick), Phase::Head);
+        assert!(seat.begins());
+        assert_eq!(phase_at(Duration::from_secs(100_000)), Phase::Body);
         assert!(seat.serves());
         assert_eq!(phase_at(Duration::from_secs(100_000)), Phase::Serving);
         seat.answers();
         assert_eq!(phase_at(limits.answer_time - tick), Phase::Answering);
         // What is read earns time, as long as there is reading.
-        seat.sent(usize::try_from(limits.rate_min).unwrap() * 10);
+        seat.moved(usize::try_from(limits.rate_min).unwrap() * 10);
         let later = limits.answer_time + Duration::from_secs(5);
         seat.progress.moved.store(5000, Ordering::Relaxed);
         assert_eq!(phase_at(later - tick), Phase::Answering);
@@ -484,7 +538,37 @@ mod tests {
         assert_eq!(phase_at(limits.answer_time + Duration::from_secs(10) - tick), Phase::Answering);
         assert_eq!(phase_at(limits.answer_time + Duration::from_secs(10)), Phase::Cut);
         assert_eq!(seat.end(false).await, End::Now);
-        assert!(!seat.serves());
+        assert!(!seat.begins());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_loses_its_place_to_others() {
+        let connections = Connections::new(limits(3, 3));
+        let mut seats = Vec::new();
+        for bytes in [0, BODY_BYTES_FREE + 1, 10 * BODY_BYTES_FREE] {
+            let seat = seat(&connections, "192.0.2.1").await.unwrap();
+            seat.opened();
+            assert!(seat.begins());
+            seat.moved(bytes);
+            seats.push(seat);
+        }
+        let phases = || seats.iter().map(|seat| seat.progress.phase()).collect::<Vec<_>>();
+        let now = u64::try_from(GRACE_TIME.as_millis()).unwrap();
+        seats[2].progress.moved.store(now, Ordering::Relaxed);
+        let expire = |wanted| {
+            for seat in &seats {
+                seat.progress.expire(now, &connections.limits, wanted);
+            }
+        };
+        expire(false);
+        connections.evict();
+        assert_eq!(phases(), [Phase::Body; 3], "nobody waits, or nobody for long enough");
+        expire(true);
+        assert_eq!(phases(), [Phase::Body, Phase::Cut, Phase::Body], "what holds nothing is in nobody's way");
+        connections.now.store(now, Ordering::Relaxed);
+        connections.evict();
+        assert_eq!(phases(), [Phase::Cut, Phase::Cut, Phase::Body]);
+        assert!(!seats[0].serves() && seats[2].serves());
     }
 
     #[tokio::test]
@@ -493,7 +577,7 @@ mod tests {
         let opening = seat(&connections, "192.0.2.1").await.unwrap();
         let busy = seat(&connections, "192.0.2.1").await.unwrap();
         busy.opened();
-        assert!(busy.serves());
+        assert!(busy.begins() && busy.serves());
         assert!(!connections.drain(Duration::from_millis(1)).await);
         assert_eq!(opening.end(false).await, End::Now);
         assert_eq!(busy.end(false).await, End::Gently);

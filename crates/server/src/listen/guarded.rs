@@ -3,6 +3,7 @@
 use super::budget::Lease;
 use super::connections::Seat;
 use super::limits::{ANSWER_BYTES_FREE, HEAD_BYTES_FREE};
+use crate::origin::Origin;
 use std::io::{Error, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,28 +39,20 @@ impl Place {
 pub(super) struct Guarded {
     stream: TcpStream,
     place: Arc<Place>,
-    /// Bytes of the head that is under way.
-    head: usize,
     /// What is held of long heads and long answers.
     lease: Lease,
 }
 
 impl Guarded {
-    pub(super) fn new(stream: TcpStream, place: Arc<Place>) -> Self {
-        let lease = place.seat.connections().budget.lease();
-        Self { stream, place, head: 0, lease }
+    /// What is held is counted for `origin`, if for anybody.
+    pub(super) fn new(stream: TcpStream, place: Arc<Place>, origin: Option<Origin>) -> Self {
+        let lease = place.seat.connections().budget.lease(origin, HEAD_BYTES_FREE);
+        Self { stream, place, lease }
     }
 
     fn received(&mut self, bytes: usize) -> Result<()> {
         self.place.seat.received();
-        if !self.place.seat.in_head() {
-            self.head = 0;
-            return Ok(());
-        }
-        let before = self.head.max(HEAD_BYTES_FREE);
-        self.head += bytes;
-        let more = self.head.saturating_sub(before);
-        if more > 0 && !self.lease.grow(more) {
+        if self.place.seat.in_head() && !self.lease.grow(bytes) {
             self.place.seat.connections().full();
             return Err(Error::other("too much memory is in use for requests"));
         }
@@ -92,7 +85,7 @@ impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         self.sending();
         let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        self.place.seat.sent(sent);
+        self.place.seat.moved(sent);
         Poll::Ready(Ok(sent))
     }
 
@@ -103,7 +96,7 @@ impl AsyncWrite for Guarded {
     ) -> Poll<Result<usize>> {
         self.sending();
         let sent = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, parts))?;
-        self.place.seat.sent(sent);
+        self.place.seat.moved(sent);
         Poll::Ready(Ok(sent))
     }
 
@@ -114,7 +107,6 @@ impl AsyncWrite for Guarded {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         if self.place.seat.flushed() {
-            self.head = 0;
             self.lease.clear();
         }
         Poll::Ready(Ok(()))
