@@ -8,6 +8,7 @@ use crate::context::Pairs;
 use crate::limits::GRANTS_PER_ROW;
 use crate::testing::{ACCOUNT, World, allow};
 use GrantOperation::{CreateGrant, Decrypt, Encrypt, GenerateDataKey, RetireGrant};
+use platform::denial::DENIAL_BYTES_MAX;
 use platform::{Caller, Denial, Fault};
 use policy::explain::{Change, GrantReport};
 
@@ -118,6 +119,25 @@ fn of_many_grants_a_handful_is_told_the_closest_first() {
     assert_eq!(found.grants[0].id, near);
     assert_eq!(found.other_grants, many + 1 - 5);
     assert!(found.to_string().contains(&format!("{} others do not cover it either", many - 4)));
+}
+
+#[test]
+fn a_denial_is_small_however_long_grants_are() {
+    let world = World::new();
+    let (key, user) = (world.key(), world.user(ACCOUNT, "grantee", ""));
+    let arn = "arn:aws:iam::111111111111:user/grantee";
+    for number in 0..6 {
+        let pair = |of| format!("{of}{number}{}={}", "\u{10348}".repeat(380), "\u{10348}".repeat(384));
+        grant(&world, &key, arn, &[Encrypt], &(0..8).map(pair).collect::<Vec<_>>().join(" "));
+    }
+    let pair = |of| format!("{of}{}={}", "\u{10348}".repeat(100), "\u{10348}".repeat(200));
+    let long = (0..8).map(pair).collect::<Vec<_>>().join(" ");
+    for context in ["", "a=1", &long] {
+        let found = denial(encrypt(&world, &user, &key, context));
+        assert!(serde_json::to_vec(&found).unwrap().len() <= DENIAL_BYTES_MAX);
+        assert_eq!(found.explanation.grants.len() + found.explanation.other_grants, 6);
+        assert!(found.explanation.to_string().contains("do not cover it either"));
+    }
 }
 
 #[test]
