@@ -282,12 +282,22 @@ def test_the_rows_of_an_earlier_moment(fresh, tmp_path):
         assert record["serviceEventDetails"]["rowsAsOf"]["time"] <= moment
     finally:
         restored.stop()
-    for at, message in [
-        ("99999999", "the rows of that moment cannot be restored: the last version is"),
-        ("yesterday", "neither a version nor a time"),
-    ]:
-        _, done = restore(path, tmp_path / at, "--at", at, key=key_file(fresh), check=False)
-        assert done.returncode == 1 and message in done.stderr, done.stderr
+    # What never was, and what a backup cannot know, is not made up.
+    times = r"20\d\d-\d\d-\d\dT[\d:.]+Z"
+    can_be_had = rf"fastness: --at: the rows can be put back to those of version (\d+) to (\d+), or of ({times}) to ({times})\n"
+    now = datetime.now(timezone.utc).isoformat()
+    for number, at in enumerate(["0", "99999999", "2001-01-01T00:00:00Z", now, "2099-01-01T00:00:00Z"]):
+        refused, done = restore(path, tmp_path / str(number), "--at", at, key=key_file(fresh), check=False)
+        told = re.fullmatch(can_be_had, done.stderr)
+        assert done.returncode == 1 and told, (at, done.stderr)
+        assert not refused.data.exists()
+    first, last, since, until = told.groups()
+    assert last == head.split(":")[0] and since < moment < until < now
+    for at in (first, last, since, until):
+        _, done = restore(path, tmp_path / at, "--at", at, key=key_file(fresh))
+        assert f"(version {first if at in (first, since) else last})" in done.stdout, (at, done.stdout)
+    _, done = restore(path, tmp_path / "yesterday", "--at", "yesterday", key=key_file(fresh), check=False)
+    assert done.returncode == 1 and "neither a version nor a time" in done.stderr, done.stderr
 
 
 def test_a_kill_leaves_no_half_backup_under_its_name(fresh, tmp_path):
@@ -352,6 +362,27 @@ def journals(fastness):
 def frames_of(fastness):
     """Each segment with the frames of it that have records."""
     return [(segment, frame) for segment in map(Segment, journals(fastness)) for frame in segment.frames if frame.records()]
+
+
+def test_of_damaged_data_no_backup_is_made(tampered):
+    tampered.serve()  # what the journal had until now is a complete segment, which nobody reads again
+    user = tampered.root()
+    user.iam.create_user(UserName="later")
+    segment = journals(tampered)[0]
+    whole = segment.read_bytes()
+    at = len(whole) // 3
+    segment.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+    for serving in (True, False):
+        if not serving:
+            tampered.stop()
+        done = command(tampered, "backup", "--to", str(tampered.directory / "x.backup"), check=False)
+        assert done.returncode == 1 and "Backed up" not in done.stdout
+        (offset,) = re.findall(rf"`{segment.name}` is damaged at byte (\d+): .*; run `fastness verify`$", done.stderr.strip())
+        assert int(offset) <= at
+        assert not list(tampered.directory.glob("x.backup*"))
+        assert any(found.startswith(f"{segment.name}, byte {offset}: ") for found in damage(tampered))
+    segment.write_bytes(whole)
+    backup(tampered, "x.backup")
 
 
 def test_a_removed_record_is_found_and_named(filled, tampered):

@@ -353,6 +353,121 @@ def test_the_conditions_of_a_statement_that_denies(world):
     )
 
 
+def test_grants(world):
+    root, key = world["root"], world["key"]
+    user = root.user("granted")
+    arn = root.iam.get_user(UserName="granted")["User"]["Arn"]
+
+    def grant(operations, **constraints):
+        return root.kms.create_grant(KeyId=key, GranteePrincipal=arn, Operations=operations, Constraints=constraints)["GrantId"]
+
+    others = [grant(["Decrypt"], EncryptionContextSubset={"n": str(number)}) for number in range(8)]
+    equals = grant(["Encrypt"], EncryptionContextEquals={"a": "1"})
+    applier = Applier(root, user="granted")
+    found, text = suggested_works(
+        root, applier, user.kms.encrypt, KeyId=key, Plaintext=b"x", EncryptionContext={"a": "2", "b": "3"}
+    )
+    told = found["explanation"]["grants"]
+    assert told[0]["id"] == equals and {grant["id"] for grant in told[1:]} <= set(others)
+    assert told[0]["failures"] == [
+        {"element": "EncryptionContextEquals", "policy": ["a=1"], "request": ["a=2", "b=3"]}
+    ]
+    assert (len(told), found["explanation"]["otherGrants"]) == (5, 4)
+    in_order(
+        text,
+        "the caller's grants on the key that were looked at",
+        f"grant {equals} to AIDA",
+        "EncryptionContextEquals",
+        "grant    a=1",
+        "request  a=2, b=3",
+        "Operations",
+        "grant    Decrypt",
+        "request  Encrypt",
+        "4 others do not cover it either",
+        "1. make the call with kms:EncryptionContext:a = 1, and without kms:EncryptionContext:b\n",
+    )
+    subset = grant(["GenerateDataKey"], EncryptionContextSubset={"team": "red"})
+    call = {"KeyId": key, "NumberOfBytes": 32}
+    found, _ = suggested_works(root, applier, user.kms.generate_data_key, **call)
+    assert found["explanation"]["grants"][0]["id"] == subset
+    suggested_works(root, applier, user.kms.generate_data_key, EncryptionContext={"team": "blue", "x": "y"}, **call)
+    # The message for administrators tells of them, too, and stays a short reference.
+    message, _ = encoded_of(user.kms.encrypt, KeyId=key, Plaintext=b"x")
+    decoded = json.loads(root.sts.decode_authorization_message(EncodedMessage=message)["DecodedMessage"])
+    assert len(message) < 1024 and decoded["explanation"]["grants"][0]["id"] == equals
+
+
+def test_what_is_yet_to_be_made(world):
+    root, account = world["root"], world["account"]
+    user = root.user("maker", allow("kms:CreateKey"))
+    found, text = suggested_works(
+        root, Applier(root, user="maker"), user.kms.create_key, Tags=[{"TagKey": "a", "TagValue": "b"}]
+    )
+    assert found["action"] == "kms:TagResource"
+    in_order(text, "1. add to inline policy", f'"Resource":"arn:aws:kms:us-east-1:{account}:key/*"')
+    cluster = {"HsmType": "hsm2m.medium", "SubnetIds": ["subnet-0123456789abcdef0"], "TagList": [{"Key": "a", "Value": "b"}]}
+    user = root.user("clusters", allow("cloudhsm:CreateCluster"))
+    found, text = suggested_works(root, Applier(root, user="clusters"), user.client("cloudhsmv2").create_cluster, **cluster)
+    assert found["action"] == "cloudhsm:TagResource"
+    in_order(text, f'"Resource":"arn:aws:cloudhsm:us-east-1:{account}:cluster/*"')
+
+
+def test_what_a_call_asks_for_afterwards(world, trust):
+    root, account, key = world["root"], world["account"], world["key"]
+    other = root.kms.create_key()["KeyMetadata"]["Arn"]
+    root.kms.create_alias(AliasName="alias/moved", TargetKeyId=key)
+    root.iam.create_role(RoleName="tagged", AssumeRolePolicyDocument=trust)
+    role = f"arn:aws:iam::{account}:role/tagged"
+    root.iam.create_instance_profile(InstanceProfileName="profile")
+    user, applier = root.user("steps"), Applier(root, user="steps", role="tagged")
+    blob = root.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    tags = [{"Key": "a", "Value": "b"}]
+    for call, parameters, further in [
+        (user.kms.re_encrypt, {"CiphertextBlob": blob, "DestinationKeyId": other}, [("kms:ReEncryptTo", other)]),
+        (
+            user.kms.update_alias,
+            {"AliasName": "alias/moved", "TargetKeyId": other},
+            [("kms:UpdateAlias", "the key that the alias stands for"), ("kms:UpdateAlias", other)],
+        ),
+        (
+            user.kms.create_key,
+            {"Tags": [{"TagKey": "a", "TagValue": "b"}]},
+            [("kms:TagResource", f"arn:aws:kms:us-east-1:{account}:key/*")],
+        ),
+        (
+            user.sts.assume_role,
+            {"RoleArn": role, "RoleSessionName": "ses", "Tags": tags, "SourceIdentity": "me"},
+            [("sts:TagSession", role), ("sts:SetSourceIdentity", role)],
+        ),
+        (
+            user.iam.create_user,
+            {"UserName": "made", "Tags": tags},
+            [("iam:TagUser", f"arn:aws:iam::{account}:user/made")],
+        ),
+        (
+            user.iam.add_role_to_instance_profile,
+            {"InstanceProfileName": "profile", "RoleName": "tagged"},
+            [("iam:PassRole", "tagged")],
+        ),
+    ]:
+        # Each denial tells the same, less what it was of itself.
+        left = further
+        for _ in range(len(further) + 1):
+            error = refused(call, **parameters)
+            found = explained(root, error["RequestId"])
+            explanation = found["explanation"]
+            assert [(item["action"], item["resource"]) for item in explanation.get("further", [])] == left
+            text = why(root, error["RequestId"])
+            if left:
+                in_order(text, "least change", "the call asks for more after this", f"{left[0][0]} on {left[0][1]}")
+            else:
+                assert "asks for more" not in text
+            left = left[1:]
+            for change in explanation["change"]:
+                applier.make(change, parameters)
+        call(**parameters)
+
+
 def test_a_session(world, trust):
     root, key = world["root"], world["key"]
     role = root.iam.create_role(RoleName="app", AssumeRolePolicyDocument=trust)["Role"]["Arn"]

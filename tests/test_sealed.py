@@ -173,6 +173,12 @@ def test_a_stopped_server_is_not_commanded(fresh):
     assert answer.returncode == 1 and "no server is running here" in answer.stderr
 
 
+def test_where_nothing_is_nothing_is_commanded(fresh):
+    for command in (["seal"], ["unseal"], ["unseal", "--shares"], ["xks", "list"]):
+        answer = operator(fresh, *command, check=False)
+        assert answer.returncode == 1 and "no deployment is here" in answer.stderr, command
+
+
 def test_calls_in_flight_end_before_the_seal(served):
     """Every call under way when the server is sealed is either answered, and there afterwards, or refused."""
     root = served.root()

@@ -462,6 +462,40 @@ def test_a_new_certificate_is_taken_up_while_connections_stay(with_given, author
     fastness.stop()
 
 
+def test_a_refused_certificate_is_taken_up_once_nothing_speaks_against_it(with_given, authority):
+    fastness = with_given
+    fastness.serve(*configure(fastness, given(fastness.pair)))
+
+    def shown():
+        with connect(fastness) as connection:
+            return serial(connection)
+
+    def refusals(text):
+        return [line for line in fastness.log.read_text().splitlines() if "stays as it was" in line and text in line]
+
+    def replace(new, mode):
+        for source, target in [(new.key, fastness.pair.key), (new.certificate, fastness.pair.certificate)]:
+            partial = target.with_suffix(".new")
+            shutil.copy(source, partial)
+            partial.chmod(mode)
+            partial.rename(target)
+
+    before = shown()
+    replace(authority.issue("readable-by-all"), 0o644)
+    wait_for(lambda: refusals("chmod 600"))
+    # Neither its file's place, size nor time changes by this.
+    fastness.pair.key.chmod(0o600)
+    wait_for(lambda: shown() != before)
+    after = shown()
+
+    replace(authority.issue("of-tomorrow", since=-8 / (24 * 3600)), 0o600)
+    wait_for(lambda: refusals("valid from"))
+    assert shown() == after
+    wait_for(lambda: shown() != after, seconds=30)
+    assert len(refusals("valid from")) < 3, "told when it was put there, and not at each try"
+    fastness.stop()
+
+
 def test_a_certificate_that_was_made_here_is_renewed_by_its_date(fresh, authority):
     """Once a third of its time is left: at a start, while serving, and not before the keyring is open."""
     arguments = configure(fresh, '[tls]\nnames = ["localhost", "127.0.0.1"]\n')

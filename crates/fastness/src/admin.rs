@@ -78,7 +78,9 @@ pub(crate) fn ask_with(data: &Data, command: &Command, file: Option<&File>) -> R
     let path = data.admin_socket();
     let absent = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-            failure(data.path().display(), "no server is running here")
+            let nothing = matches!(data.describe(), Ok(None));
+            let what = if nothing { "no deployment is here" } else { "no server is running here" };
+            failure(data.path().display(), what)
         }
         _ => failure(path.display(), error),
     };

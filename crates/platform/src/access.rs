@@ -29,6 +29,8 @@ pub struct Access<'a> {
     pub(crate) request_tags: Vec<(&'a str, &'a str)>,
     pub(crate) removed_tags: Vec<&'a str>,
     pub(crate) keys: Vec<(Cow<'a, str>, Key<'a>)>,
+    pub(crate) pattern: Option<String>,
+    pub(crate) further: Vec<(&'a str, Cow<'a, str>)>,
 }
 
 impl<'a> Access<'a> {
@@ -45,7 +47,25 @@ impl<'a> Access<'a> {
             request_tags: Vec::new(),
             removed_tags: Vec::new(),
             keys: Vec::with_capacity(KEYS_USUAL),
+            pattern: None,
+            further: Vec::new(),
         }
+    }
+
+    /// The resource is yet to be made and would have another ARN at the next call: what policies are to name instead, where that is
+    /// suggested.
+    #[must_use]
+    pub fn yet_to_be(mut self, pattern: impl Into<String>) -> Self {
+        self.pattern = Some(pattern.into());
+        self
+    }
+
+    /// What the same call asks for after this, for those who are told why this is denied: an action, and the ARN of its resource or
+    /// what is known of it.
+    #[must_use]
+    pub fn before(mut self, action: &'a str, resource: impl Into<Cow<'a, str>>) -> Self {
+        self.further.push((action, resource.into()));
+        self
     }
 
     /// The account that owns the resource, where it may be another than the caller's.

@@ -8,6 +8,7 @@ use crate::{Access, Call, Caller, Denial, Fault, KeyStores, Principal, Tx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyring::{Keyring, Random};
+use policy::explain::{Further, Grants};
 use policy::{Known, Mode, Names, Policies, Policy, PolicyName};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -99,6 +100,15 @@ pub enum Verdict {
         /// AWS's sentence.
         message: String,
     },
+}
+
+/// What grants say of an access that policies alone do not allow.
+#[derive(Debug)]
+pub enum Granted {
+    /// One covers it.
+    Covered,
+    /// None of those that were looked at does.
+    Not(Grants),
 }
 
 /// Knows credentials and permissions: what the pipeline needs of IAM.
@@ -413,7 +423,7 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// Denied, with the sentence that AWS gives.
     pub fn authorize(&mut self, access: &Access<'_>) -> Result<(), Fault> {
-        self.authorize_or(access, |_| Ok(false))
+        self.authorize_or(access, |_| Ok(Granted::Not(Grants::default())))
     }
 
     /// As [`authorize`](Self::authorize), but where no policy decides, `granted` is asked whether something else allows it, such
@@ -424,12 +434,17 @@ impl<'a> Cx<'a> {
     pub fn authorize_or(
         &mut self,
         access: &Access<'_>,
-        granted: impl FnOnce(&mut Self) -> Result<bool, Fault>,
+        granted: impl FnOnce(&mut Self) -> Result<Granted, Fault>,
     ) -> Result<(), Fault> {
         if let Verdict::Denied { explicit, message } = self.decide(access, false)? {
-            let saved = !explicit && granted(self)? && self.decide(access, true)? == Verdict::Allowed;
-            if !saved {
-                let denial = self.explain(access, &message)?;
+            let found = if explicit { Granted::Not(Grants::default()) } else { granted(self)? };
+            let grants = match found {
+                Granted::Covered if self.decide(access, true)? == Verdict::Allowed => None,
+                Granted::Covered => Some(Grants::default()),
+                Granted::Not(grants) => Some(grants),
+            };
+            if let Some(grants) = grants {
+                let denial = self.explain(access, &message, grants)?;
                 return Err(Fault::denied(message).explained(denial));
             }
         }
@@ -453,7 +468,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Why policies deny an access: the slow way round, for denials only.
-    fn explain(&mut self, access: &Access<'_>, message: &str) -> Result<Denial, Fault> {
+    fn explain(&mut self, access: &Access<'_>, message: &str, grants: Grants) -> Result<Denial, Fault> {
         let mut names = self.env.directory.policy_names(&mut self.tx, self.caller)?;
         names.resource = access.policy.map(|_| {
             let kind = match access.mode {
@@ -463,7 +478,12 @@ impl<'a> Cx<'a> {
             };
             PolicyName::own(format!("the {kind} of {}", access.resource))
         });
-        let known = Known { names, ..Known::default() };
+        let after = access.further.iter();
+        let further = after.map(|(action, resource)| Further {
+            action: (*action).to_owned(),
+            resource: resource.clone().into_owned(),
+        });
+        let known = Known { names, resource: access.pattern.clone(), grants, further: further.collect() };
         let (call, caller) = (self.call, self.caller);
         self.asking(access, false, |request, policies, facts| {
             let explanation = policy::explain(request, policies, access.mode, &known);

@@ -111,12 +111,14 @@ impl Denial {
             if explanation.policies.pop().is_some() {
                 continue;
             }
-            let found = explanation.statement.as_mut().filter(|found| found.conditions.len() > 1);
-            if let Some(found) = found {
-                found.conditions.pop();
-                found.other_conditions += 1;
+            let told = explanation.statement.as_mut().filter(|told| !told.conditions.is_empty());
+            if let Some(told) = told {
+                told.conditions.pop();
+                told.other_conditions += 1;
             } else if explanation.change.take().is_some() {
                 explanation.no_change = Some("the change found is too long to be kept".to_owned());
+            } else if explanation.grants.pop().is_some() {
+                explanation.other_grants += 1;
             } else if self.conditions.pop_last().is_none() {
                 return;
             }

@@ -25,7 +25,8 @@ mod vouch;
 pub use access::Access;
 pub use caller::{Call, Caller, Principal, Session, Tls};
 pub use cx::{
-    AccessKey, Aside, Boundary, Cx, Directory, Env, Permissions, Role, Verdict, open_secret, seal_secret,
+    AccessKey, Aside, Boundary, Cx, Directory, Env, Granted, Permissions, Role, Verdict, open_secret,
+    seal_secret,
 };
 pub use denial::{Denial, Denials};
 pub use document::Document;

@@ -24,7 +24,7 @@ pub use gate::{Gate, SealError};
 pub use limits::{Entry, PER_SECOND_MAX, PER_SECOND_MIN, QuotaError, Quotas};
 pub use listen::{
     BODY_BYTES_MAX, Clients, Identity, IdentityError, Limits, Network, NetworkError, Port, Proxies, Tls,
-    TlsError, listen,
+    TlsError, listen, monitor,
 };
 pub use pipeline::Peer;
 pub use timers::run_timers;

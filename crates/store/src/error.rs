@@ -1,3 +1,4 @@
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// What can go wrong between a caller and the bytes.
@@ -48,6 +49,14 @@ pub enum StoreError {
     /// The witness gives no proof of what is to be written.
     #[error("no proof of what is to be written can be made: {0}")]
     NoProof(Arc<str>),
+    /// There was no such moment.
+    #[error("there is no such moment: the journal has versions {} to {}", versions.start(), versions.end())]
+    NoMoment {
+        /// The first and the last version that there is.
+        versions: RangeInclusive<u64>,
+        /// When the first of them was committed, and when the last, in milliseconds since 1970.
+        times: RangeInclusive<u64>,
+    },
     /// The store cannot tell what its rows were then.
     #[error("the rows of that moment cannot be restored: {0}")]
     Unreachable(Arc<str>),

@@ -56,7 +56,8 @@ impl Exposition {
         Ok(text)
     }
 
-    pub(crate) fn state(&self) -> State {
+    /// What the process is able to do now.
+    pub fn state(&self) -> State {
         (self.gathered.state)()
     }
 }

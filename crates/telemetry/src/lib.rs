@@ -1,4 +1,4 @@
-//! What can be seen of Fastness from outside: counts of calls, the monitoring listener, traces.
+//! What can be seen of Fastness from outside: counts of calls, the exposition of metrics, traces.
 //!
 //! Three things keep it from costing or telling too much. What is counted is counted by place, in tables made at start from the
 //! service models: a name that a caller made up has no place and adds none. Each thread counts in tables of its own. And everything else, from store figures to the text format, is gathered when somebody asks.
@@ -6,7 +6,6 @@
 mod calls;
 mod counted;
 mod exposition;
-mod listener;
 mod meters;
 mod otlp;
 mod page;
@@ -17,7 +16,6 @@ mod what;
 
 pub use calls::{Begun, Calls};
 pub use exposition::Exposition;
-pub use listener::monitor;
 pub use meters::{Connections, Timers};
 pub use otlp::{Endpoint, Exporter, Seen, Traces};
 pub use state::State;

@@ -19,7 +19,7 @@ pub struct State {
 
 impl State {
     /// Why calls cannot be served; none if they can.
-    pub(crate) fn unready(&self) -> Option<&'static str> {
+    pub fn unready(&self) -> Option<&'static str> {
         if self.poisoned() {
             Some("store failed")
         } else if self.stopping {
@@ -32,7 +32,7 @@ impl State {
     }
 
     /// Whether only a new start can help.
-    pub(crate) fn poisoned(&self) -> bool {
+    pub fn poisoned(&self) -> bool {
         self.store.is_some_and(|store| store.poisoned)
     }
 }

@@ -8,7 +8,7 @@ use crate::deployment::{Data, Description};
 use crate::opening::Opening;
 use crate::{Failure, changes, failure};
 use keyring::Keyring;
-use platform::Vouching;
+use platform::{Opener, Vouching};
 use rustix::fs::OFlags;
 use serde_json::{Value, json};
 use server::{Clock as _, Deployment, SystemClock};
@@ -17,7 +17,7 @@ use std::io::{self, BufReader, BufWriter, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use store::{Image, Witness as _};
+use store::{Image, StoreError, Witness as _};
 
 pub(crate) fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
     let opening = Opening::locate(&args.place)?;
@@ -158,8 +158,16 @@ fn fill(
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         writer.part::<Failure>(name, |out| Ok(out.write_all(&bytes)?))?;
     }
+    let mut opener = Opener::new(&deployment.env().keyring, stop);
     for name in image.parts() {
-        writer.part::<Failure>(&format!("{STORE_PREFIX}{name}"), |out| Ok(image.write_part(&name, out)?))?;
+        writer.part::<Failure>(&format!("{STORE_PREFIX}{name}"), |out| {
+            image.write_part(&name, &mut opener, out).map_err(|error| match error {
+                StoreError::Damaged { .. } | StoreError::Format { .. } => Failure(format!(
+                    "no backup was made, since it could not be restored: {error}; run `fastness verify`"
+                )),
+                other => other.into(),
+            })
+        })?;
     }
     let manifest = Manifest {
         format: FORMAT,

@@ -19,7 +19,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use store::{Embedded, Head, Moment, Past, Restoration, Store};
+use store::{Embedded, Head, Moment, Past, Restoration, Store, StoreError};
 use wire::Timestamp;
 
 /// The longest file of a backup that is not part of the store, in bytes.
@@ -64,8 +64,8 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<ExitCode, Failure> {
     writeln!(out, "  backed up  {}", done.manifest.made)?;
     writeln!(out, "  head       {}", done.manifest.head)?;
     if let Some(past) = &done.past {
-        let time = past.time.map_or_else(|| "the beginning".to_owned(), time_text);
-        writeln!(out, "  rows as of {time} (version {}), {} put back", past.head.version, past.rows.len())?;
+        let (time, version) = (time_text(past.time), past.head.version);
+        writeln!(out, "  rows as of {time} (version {version}), {} put back", past.rows.len())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -187,7 +187,16 @@ fn build(
 /// Puts every row back to what it was at a moment. The trail stays whole: what happened since is history, and so is this.
 fn go_back(data: &Data, vouching: Arc<Vouching>, moment: Moment) -> Result<Past, Failure> {
     let store = Store::open(Embedded::open(&data.store(), vouching)?)?;
-    let past = store.image_blocking()?.past(moment)?;
+    let past = store.image_blocking()?.past(moment).map_err(|error| match error {
+        StoreError::NoMoment { versions, times } => Failure(format!(
+            "--at: the rows can be put back to those of version {} to {}, or of {} to {}",
+            versions.start(),
+            versions.end(),
+            time_text(*times.start()),
+            time_text(*times.end())
+        )),
+        error => failure("--at", error),
+    })?;
     let mut rows = past.rows.iter().peekable();
     while rows.peek().is_some() {
         let mut txn = store.begin();
@@ -220,7 +229,7 @@ fn record(
         "operator": { "uid": fs::metadata("/proc/self")?.uid(), "pid": std::process::id() },
         "from": args.from,
         "backup": { "made": manifest.made, "head": manifest.head },
-        "rowsAsOf": past.map_or(Value::Null, |past| json!({ "head": past.head.to_string(), "time": past.time.map(time_text) })),
+        "rowsAsOf": past.map_or(Value::Null, |past| json!({ "head": past.head.to_string(), "time": time_text(past.time) })),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let recorded = runtime.block_on(deployment.record_operator("Restore", details));

@@ -27,6 +27,8 @@ pub(crate) struct Keeper {
     tls: Arc<Tls>,
     seen: Fingerprint,
     shown: Option<Identity>,
+    /// Why what the files hold is not shown, if it is not. It is tried again at each look: a file's mode and the time of day change no file.
+    refused: Option<String>,
     not_before: Option<SystemTime>,
     warned: Option<SystemTime>,
 }
@@ -42,6 +44,7 @@ impl Keeper {
             gate,
             tls: Arc::default(),
             shown: None,
+            refused: None,
             not_before: None,
             warned: None,
         };
@@ -55,6 +58,7 @@ impl Keeper {
         match keeper.load() {
             Err(Failure(why)) if sealed && matches!(keeper.setup.source, Source::Own { .. }) => {
                 tracing::warn!("no TLS until the deployment is unsealed: {why}");
+                keeper.refused = Some(why);
             }
             loaded => loaded?,
         }
@@ -81,15 +85,25 @@ impl Keeper {
             };
             let now = SystemTime::now();
             self.renew(now);
-            if asked || files::fingerprint(&self.setup.source, self.setup.clients.as_ref()) != self.seen {
-                match self.load() {
-                    Ok(()) => tracing::info!("took up a certificate: new connections are shown it"),
-                    Err(Failure(why)) => {
-                        tracing::error!("the certificate stays as it was, as the new one is no good: {why}");
-                    }
-                }
+            let changed = files::fingerprint(&self.setup.source, self.setup.clients.as_ref()) != self.seen;
+            if asked || changed || self.refused.is_some() {
+                self.take_up(asked || changed);
             }
             self.warn(now);
+        }
+    }
+
+    /// Shows what the files hold now, and tells what came of it if it is another outcome than the last, or if it is `awaited`.
+    fn take_up(&mut self, awaited: bool) {
+        let before = self.refused.take();
+        match self.load() {
+            Ok(()) => tracing::info!("took up a certificate: new connections are shown it"),
+            Err(Failure(why)) => {
+                if awaited || before.as_ref() != Some(&why) {
+                    tracing::error!("the certificate stays as it was, as the new one is no good: {why}");
+                }
+                self.refused = Some(why);
+            }
         }
     }
 

@@ -42,7 +42,7 @@ impl fmt::Display for Explanation {
                 writeln!(f, "  {} more are too long to be looked into here", self.unread)?;
             }
         }
-        if !self.grants.is_empty() {
+        if !self.grants.is_empty() || self.other_grants > 0 {
             writeln!(f, "\nthe caller's grants on the key that were looked at")?;
             for grant in &self.grants {
                 write!(f, "{grant}")?;

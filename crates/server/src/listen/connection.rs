@@ -1,12 +1,13 @@
 //! One connection: the handshake, then requests until somebody ends it.
 
-use super::Front;
 use super::body::{self, Unread};
-use super::connections::{End, Seat};
+use super::connections::{Connections, End, Seat};
 use super::guarded::{Guarded, Place};
 use super::limits::{BODY_BYTES_FREE, HEAD_BYTES_MAX, HEADERS_MAX};
 use super::tls::{self, Tls};
+use super::{Answers, Front};
 use crate::Peer;
+use crate::origin::Origin;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::Full;
@@ -15,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,15 +32,15 @@ const SPEAK_TLS: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\
 /// How long such a client may take to read that.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-pub(super) async fn serve(
-    front: Arc<Front>,
+pub(super) async fn serve<A: Answers>(
+    answers: Arc<A>,
     stream: TcpStream,
-    address: SocketAddr,
+    ip: IpAddr,
     tls: Option<Arc<Tls>>,
     seat: Seat,
 ) {
-    let gate = Arc::clone(&front.gate);
-    let _open = gate.telemetry().connections.accept();
+    let counting = Arc::clone(&answers);
+    let _open = counting.counts().map(telemetry::Connections::accept);
     // Answers are written whole, so waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not set TCP_NODELAY");
@@ -51,15 +52,15 @@ pub(super) async fn serve(
         _ = place.seat.end(false) => return,
     };
     let Some(first) = first else { return };
-    let peer = Peer { ip: address.ip(), secure: tls.is_some(), tls: None };
+    let peer = Peer { ip, secure: tls.is_some(), tls: None };
     match tls {
         None => {
             place.seat.opened();
-            let socket = Guarded::new(stream, Arc::clone(&place), front.origin(peer.ip));
-            Box::pin(exchange(front, socket, peer, place)).await;
+            let socket = Guarded::new(stream, Arc::clone(&place), answers.origin(ip));
+            Box::pin(exchange(answers, socket, peer, place)).await;
         }
         Some(_) if first.is_ascii_uppercase() => farewell(stream).await,
-        Some(tls) => Box::pin(secure(front, stream, peer, place, &tls)).await,
+        Some(tls) => Box::pin(secure(answers, stream, peer, place, &tls)).await,
     }
 }
 
@@ -83,12 +84,12 @@ async fn farewell(mut stream: TcpStream) {
     let _unread = tokio::time::timeout(FAREWELL, told).await;
 }
 
-async fn secure(front: Arc<Front>, stream: TcpStream, peer: Peer, place: Arc<Place>, tls: &Tls) {
+async fn secure<A: Answers>(answers: Arc<A>, stream: TcpStream, peer: Peer, place: Arc<Place>, tls: &Tls) {
     let Some(config) = tls.config() else {
         tracing::debug!(client = %peer.ip, "refused: there is no certificate yet");
         return;
     };
-    let socket = Guarded::new(stream, Arc::clone(&place), front.origin(peer.ip));
+    let socket = Guarded::new(stream, Arc::clone(&place), answers.origin(peer.ip));
     let shaken = tokio::select! {
         shaken = TlsAcceptor::from(config).accept(socket) => shaken,
         _ = place.seat.end(false) => return,
@@ -97,22 +98,22 @@ async fn secure(front: Arc<Front>, stream: TcpStream, peer: Peer, place: Arc<Pla
         Ok(stream) => {
             place.seat.opened();
             let peer = Peer { tls: Some(tls::facts(stream.get_ref().1)), ..peer };
-            exchange(front, stream, peer, place).await;
+            exchange(answers, stream, peer, place).await;
         }
         Err(error) => tracing::debug!(%error, client = %peer.ip, "the TLS handshake failed"),
     }
 }
 
 /// Serves the requests of a connection.
-async fn exchange<S>(front: Arc<Front>, stream: S, peer: Peer, place: Arc<Place>)
+async fn exchange<A, S>(answers: Arc<A>, stream: S, peer: Peer, place: Arc<Place>)
 where
+    A: Answers,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let proxy = front.proxies.trusts(peer.ip);
     let requests = Arc::clone(&place);
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let (front, place) = (Arc::clone(&front), Arc::clone(&requests));
-        async move { Ok::<_, Infallible>(front.answer(request, peer, proxy, &place).await) }
+        let (answers, place) = (Arc::clone(&answers), Arc::clone(&requests));
+        async move { Ok::<_, Infallible>(answer(&*answers, request, peer, &place).await) }
     });
     let connection = http1::Builder::new()
         // A call goes on when its client hangs up: it is recorded either way. So hyper need not look, with a system call each time
@@ -143,32 +144,41 @@ where
     }
 }
 
-impl Front {
-    async fn answer(
-        &self,
-        request: http::Request<Incoming>,
-        peer: Peer,
-        proxy: bool,
-        place: &Place,
-    ) -> http::Response<Full<Bytes>> {
-        let response =
-            if place.seat.begins() { self.respond(request, peer, proxy, &place.seat).await } else { None };
-        // Of a connection that was cut off, the task ends at its next look.
-        let Some(response) = response else { return std::future::pending().await };
-        let size = hyper::body::Body::size_hint(response.body()).lower();
-        place.answers(usize::try_from(size).unwrap_or(usize::MAX));
-        response
+async fn answer<A: Answers>(
+    answers: &A,
+    request: http::Request<Incoming>,
+    peer: Peer,
+    place: &Place,
+) -> http::Response<Full<Bytes>> {
+    let response = if place.seat.begins() { answers.respond(request, peer, &place.seat).await } else { None };
+    // Of a connection that was cut off, the task ends at its next look.
+    let Some(response) = response else { return std::future::pending().await };
+    let size = hyper::body::Body::size_hint(response.body()).lower();
+    place.answers(usize::try_from(size).unwrap_or(usize::MAX));
+    response
+}
+
+impl Answers for Front {
+    fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+
+    fn counts(&self) -> Option<&telemetry::Connections> {
+        Some(&self.gate.telemetry().connections)
+    }
+
+    fn origin(&self, ip: IpAddr) -> Option<Origin> {
+        (!self.proxies.trusts(ip)).then(|| Origin::of(ip))
     }
 
     async fn respond(
         &self,
         request: http::Request<Incoming>,
         mut peer: Peer,
-        proxy: bool,
         seat: &Seat,
     ) -> Option<http::Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
-        if proxy {
+        if self.proxies.trusts(peer.ip) {
             match self.proxies.client(peer, &parts.headers) {
                 Ok(client) => peer = client,
                 Err(_) => {

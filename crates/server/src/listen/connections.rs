@@ -203,8 +203,9 @@ impl Connections {
     }
 
     /// Closes some connections that serve nothing, or whose body does not come: first of addresses that have many, of those first what
-    /// never had a whole request, and of those the longest idle. What is new is left alone, unless its address has as many as any: else
-    /// one that keeps all of its own busy would push out whoever comes in.
+    /// has been idle for some time, so that newcomers do not push out each other while they say what they want; of those first what never
+    /// had a whole request, then the longest idle. What is new is left alone, unless its address has as many as any: else one that keeps
+    /// all of its own busy would push out whoever comes in.
     fn evict(&self) {
         let now = self.now();
         let open = self.open();
@@ -213,8 +214,8 @@ impl Connections {
         let top = class(open.of.values().copied().max().unwrap_or_default());
         let mut idle: Vec<_> = open
             .all
-            .values()
-            .filter_map(|progress| {
+            .iter()
+            .filter_map(|(id, progress)| {
                 let share = class(open.of.get(&progress.origin).copied().unwrap_or_default());
                 let old = progress.behind(now, &self.limits) >= GRACE_TIME;
                 let gives_way = match progress.phase() {
@@ -222,8 +223,9 @@ impl Connections {
                     Phase::Body => old,
                     Phase::Serving | Phase::Answering | Phase::Closing | Phase::Cut => false,
                 };
+                let since = progress.since.load(Ordering::Relaxed);
                 let served = progress.served.load(Ordering::Relaxed);
-                let rank = (Reverse(share), served, progress.since.load(Ordering::Relaxed));
+                let rank = (Reverse(share), !old, served, since, *id);
                 gives_way.then_some((rank, progress))
             })
             .collect();

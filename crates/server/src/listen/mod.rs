@@ -7,17 +7,22 @@ mod connections;
 mod guarded;
 mod identity;
 mod limits;
+mod monitor;
 mod proxies;
 mod tls;
 
 pub use identity::{Identity, IdentityError};
 pub use limits::{BODY_BYTES_MAX, Limits};
+pub use monitor::monitor;
 pub use proxies::{Network, NetworkError, Proxies};
 pub use tls::{Clients, Tls, TlsError};
 
-use crate::Gate;
 use crate::origin::Origin;
-use connections::Connections;
+use crate::{Gate, Peer};
+use bytes::Bytes;
+use connections::{Connections, Seat};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -48,11 +53,24 @@ struct Front {
     proxies: Proxies,
 }
 
-impl Front {
-    /// Whom memory is counted for; nobody if it is a proxy that speaks for many.
-    fn origin(&self, ip: IpAddr) -> Option<Origin> {
-        (!self.proxies.trusts(ip)).then(|| Origin::of(ip))
-    }
+/// What answers the requests of a listener.
+trait Answers: Send + Sync + 'static {
+    /// Its connections.
+    fn connections(&self) -> &Arc<Connections>;
+
+    /// Where they are counted for those who watch.
+    fn counts(&self) -> Option<&telemetry::Connections>;
+
+    /// Whom connections and memory are counted for; nobody if it is a proxy that speaks for many.
+    fn origin(&self, ip: IpAddr) -> Option<Origin>;
+
+    /// The answer to a request; none if its connection was cut off before it was there as a whole.
+    fn respond(
+        &self,
+        request: http::Request<Incoming>,
+        peer: Peer,
+        seat: &Seat,
+    ) -> impl Future<Output = Option<http::Response<Full<Bytes>>>> + Send;
 }
 
 /// Serves on all ports until `stop` turns true, then lets open requests end.
@@ -63,11 +81,21 @@ pub async fn listen(
     proxies: Proxies,
     stop: watch::Receiver<bool>,
 ) {
-    let connections = Connections::new(limits);
-    let front = Arc::new(Front { gate, connections: Arc::clone(&connections), proxies });
+    let front = Front { gate, connections: Connections::new(limits), proxies };
+    run(Arc::new(front), ports, DRAIN_TIME, stop).await;
+}
+
+/// Serves on all ports until `stop` turns true, then lets open requests end for so long.
+async fn run<A: Answers>(
+    answers: Arc<A>,
+    ports: Vec<Port>,
+    drain_time: Duration,
+    stop: watch::Receiver<bool>,
+) {
+    let connections = answers.connections();
     let mut accepting = tokio::task::JoinSet::new();
     for port in ports {
-        accepting.spawn(accept(Arc::clone(&front), port, stop.clone()));
+        accepting.spawn(accept(Arc::clone(&answers), port, stop.clone()));
     }
     let mut sweep = std::pin::pin!(connections.sweep());
     tokio::select! {
@@ -75,7 +103,7 @@ pub async fn listen(
         () = &mut sweep => {}
     }
     let drained = tokio::select! {
-        drained = connections.drain(DRAIN_TIME) => drained,
+        drained = connections.drain(drain_time) => drained,
         () = &mut sweep => false,
     };
     if !drained {
@@ -83,13 +111,10 @@ pub async fn listen(
     }
 }
 
-async fn accept(front: Arc<Front>, port: Port, mut stop: watch::Receiver<bool>) {
+async fn accept<A: Answers>(answers: Arc<A>, port: Port, mut stop: watch::Receiver<bool>) {
+    let connections = answers.connections();
     let mut failing = false;
     loop {
-        let permit = tokio::select! {
-            permit = front.connections.room() => permit,
-            () = stopped(&mut stop) => break,
-        };
         let accepted = tokio::select! {
             accepted = port.listener.accept() => accepted,
             () = stopped(&mut stop) => break,
@@ -97,12 +122,15 @@ async fn accept(front: Arc<Front>, port: Port, mut stop: watch::Receiver<bool>) 
         match accepted {
             Ok((stream, address)) => {
                 failing = false;
-                let counted =
-                    !address.ip().to_canonical().is_loopback() && !front.proxies.trusts(address.ip());
-                let Some(seat) = front.connections.seat(address.ip(), counted, permit) else {
-                    continue;
+                // Only for one that is there are others closed.
+                let permit = tokio::select! {
+                    permit = connections.room() => permit,
+                    () = stopped(&mut stop) => break,
                 };
-                tokio::spawn(connection::serve(Arc::clone(&front), stream, address, port.tls.clone(), seat));
+                let ip = address.ip();
+                let counted = !ip.to_canonical().is_loopback() && answers.origin(ip).is_some();
+                let Some(seat) = connections.seat(ip, counted, permit) else { continue };
+                tokio::spawn(connection::serve(Arc::clone(&answers), stream, ip, port.tls.clone(), seat));
             }
             // The client was gone before its turn came.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}

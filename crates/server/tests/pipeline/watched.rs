@@ -4,7 +4,7 @@ use crate::world::{DAY_MS, World};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use store::{Engine, EngineStats, Group, Logs, Memory, Snapshot, StoreError};
-use telemetry::{Exposition, monitor};
+use telemetry::Exposition;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -69,7 +69,7 @@ async fn a_store_that_fails_is_told_of() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let listening = tokio::spawn(monitor(Arc::clone(&exposition), listener, stopped));
+    let listening = tokio::spawn(server::monitor(Arc::clone(&exposition), listener, stopped));
     let call = async || world.json(&world.root, "kms", "TrentService.ListKeys", "{}").await.0;
     let failed = r#"fastness_requests_total{service="kms",operation="ListKeys",protocol="json_1_1",outcome="server_error"}"#;
 

@@ -11,20 +11,29 @@ pub(crate) struct Asked<'a> {
     pub(crate) action: &'static str,
     pub(crate) adding: &'a [Tag],
     pub(crate) removing: &'a [String],
+    /// What the same call asks for after this.
+    pub(crate) further: Option<(&'static str, &'a str)>,
 }
 
 impl Asked<'_> {
     pub(crate) fn to(action: &'static str) -> Self {
-        Self { action, adding: &[], removing: &[] }
+        Self { action, adding: &[], removing: &[], further: None }
     }
 
     /// Adding tags to what is created, which takes the permission that adding them to what exists takes (Service Authorization Reference,
     /// "API operations defined by AWS CloudHSM").
-    pub(crate) fn require_tagging(cx: &mut Cx<'_>, arn: &str, tags: &[Tag]) -> Result<(), Fault> {
+    ///
+    /// The ARN is another with each call: policies name it by a pattern.
+    pub(crate) fn require_tagging(
+        cx: &mut Cx<'_>,
+        (arn, named): (&str, &str),
+        tags: &[Tag],
+    ) -> Result<(), Fault> {
         if tags.is_empty() {
             return Ok(());
         }
-        Asked { adding: tags, ..Asked::to("cloudhsm:TagResource") }.require(cx, arn, &BTreeMap::new())
+        let asked = Asked { adding: tags, ..Asked::to("cloudhsm:TagResource") };
+        cx.authorize(&asked.access(arn, &BTreeMap::new()).yet_to_be(named))
     }
 
     /// Requires that the caller may do it to a resource.
@@ -34,11 +43,15 @@ impl Asked<'_> {
         arn: &str,
         tags: &BTreeMap<String, String>,
     ) -> Result<(), Fault> {
+        cx.authorize(&self.access(arn, tags))
+    }
+
+    fn access<'b>(&'b self, arn: &'b str, tags: &'b BTreeMap<String, String>) -> Access<'b> {
         let access = Access::to(self.action, arn)
             .tagged(tags)
             .requesting_tags(tags::pairs(self.adding))
             .removing_tags(self.removing.iter().map(String::as_str));
-        cx.authorize(&access)
+        self.further.iter().fold(access, |access, (action, resource)| access.before(action, *resource))
     }
 }
 

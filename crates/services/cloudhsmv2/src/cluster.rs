@@ -176,8 +176,16 @@ impl Handle<ops::CreateCluster> for CloudHsm {
         let requested = input.tag_list.as_deref().unwrap_or_default();
         let id = access::new_id(cx, "cluster");
         let arn = cluster_arn(region, account, &id);
-        cx.authorize(&Access::to("cloudhsm:CreateCluster", "*").requesting_tags(tags::pairs(requested)))?;
-        Asked::require_tagging(cx, &arn, requested)?;
+        let named = cluster_arn(region, account, "*");
+        let mut access = Access::to("cloudhsm:CreateCluster", "*").requesting_tags(tags::pairs(requested));
+        if !requested.is_empty() {
+            access = access.before("cloudhsm:TagResource", named.as_str());
+        }
+        if let Some(backup) = &input.source_backup_id {
+            access = access.before("cloudhsm:CreateCluster", backup.as_str());
+        }
+        cx.authorize(&access)?;
+        Asked::require_tagging(cx, (&arn, &named), requested)?;
         let mut tags = BTreeMap::new();
         tags::add(&mut tags, requested)?;
         let hsm_type = known_type(&input.hsm_type)?;

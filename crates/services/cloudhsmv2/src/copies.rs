@@ -19,11 +19,13 @@ impl Handle<ops::CopyBackupToRegion> for CloudHsm {
     ) -> Result<CopyBackupToRegionResponse, Fault> {
         let requested = input.tag_list.as_deref().unwrap_or_default();
         let region = cx.region();
-        let asked = Asked { adding: requested, ..Asked::to("cloudhsm:CopyBackupToRegion") };
+        let named = access::backup_arn(&input.destination_region, cx.account(), "*");
+        let further = (!requested.is_empty()).then_some(("cloudhsm:TagResource", named.as_str()));
+        let asked = Asked { adding: requested, further, ..Asked::to("cloudhsm:CopyBackupToRegion") };
         let original = backups::find(cx, asked, &input.backup_id)?;
         let id = access::new_id(cx, "backup");
         let arn = access::backup_arn(&input.destination_region, cx.account(), &id);
-        Asked::require_tagging(cx, &arn, requested)?;
+        Asked::require_tagging(cx, (&arn, &named), requested)?;
         if original.state != BackupState::Ready {
             return Err(backups::wrong_state(&original));
         }

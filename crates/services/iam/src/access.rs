@@ -18,6 +18,8 @@ pub(crate) struct Ask<'i> {
     tagging: Option<&'static str>,
     tag_keys: &'i [String],
     passed_to: Option<&'static str>,
+    /// What the same call asks for after this.
+    further: Option<(&'static str, &'i str)>,
 }
 
 impl<'i> Ask<'i> {
@@ -32,7 +34,13 @@ impl<'i> Ask<'i> {
             tagging: None,
             tag_keys: &[],
             passed_to: None,
+            further: None,
         }
+    }
+
+    /// The same call asks for this after it: an action, and what is known of its resource.
+    pub(crate) fn before(self, action: &'static str, resource: &'i str) -> Self {
+        Self { further: Some((action, resource)), ..self }
     }
 
     /// `iam:PolicyARN`: the managed policy that is attached or detached.
@@ -109,6 +117,10 @@ impl<'i> Ask<'i> {
         }
         if !self.tag_keys.is_empty() {
             access = access.removing_tags(self.tag_keys.iter().map(String::as_str));
+        }
+        let tagging = self.tagging.map(|action| (action, resource));
+        for (action, resource) in tagging.into_iter().chain(self.further) {
+            access = access.before(action, resource);
         }
         cx.authorize(&access)?;
         match self.tagging {

@@ -115,7 +115,11 @@ impl Handle<ops::ListGroups> for Iam {
 impl Handle<ops::UpdateGroup> for Iam {
     fn handle(&self, cx: &mut Cx<'_>, input: &api::UpdateGroupRequest) -> Result<Unit, Fault> {
         let action = "iam:UpdateGroup";
-        let group = entity::fetch::<Group>(cx, Ask::to(action), &input.group_name)?;
+        let ask = match (&input.new_path, &input.new_group_name) {
+            (None, None) => Ask::to(action),
+            _ => Ask::to(action).before(action, "the group by its new path and name"),
+        };
+        let group = entity::fetch::<Group>(cx, ask, &input.group_name)?;
         entity::rename(cx, action, &*group, input.new_path.as_deref(), input.new_group_name.as_deref())?;
         Ok(Unit)
     }

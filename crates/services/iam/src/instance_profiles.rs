@@ -138,7 +138,7 @@ impl Handle<ops::ListInstanceProfilesForRole> for Iam {
 
 impl Handle<ops::AddRoleToInstanceProfile> for Iam {
     fn handle(&self, cx: &mut Cx<'_>, input: &api::AddRoleToInstanceProfileRequest) -> Result<Unit, Fault> {
-        let ask = Ask::to("iam:AddRoleToInstanceProfile");
+        let ask = Ask::to("iam:AddRoleToInstanceProfile").before("iam:PassRole", &input.role_name);
         let profile = entity::fetch::<InstanceProfile>(cx, ask, &input.instance_profile_name)?;
         let account = cx.account();
         let role = entity::find::<Role>(&mut cx.tx, account, &input.role_name)?;

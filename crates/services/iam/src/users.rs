@@ -171,7 +171,11 @@ impl Handle<ops::ListUsers> for Iam {
 impl Handle<ops::UpdateUser> for Iam {
     fn handle(&self, cx: &mut Cx<'_>, input: &api::UpdateUserRequest) -> Result<Unit, Fault> {
         let action = "iam:UpdateUser";
-        let user = entity::fetch::<User>(cx, Ask::to(action), &input.user_name)?;
+        let ask = match (&input.new_path, &input.new_user_name) {
+            (None, None) => Ask::to(action),
+            _ => Ask::to(action).before(action, "the user by its new path and name"),
+        };
+        let user = entity::fetch::<User>(cx, ask, &input.user_name)?;
         entity::rename(cx, action, &*user, input.new_path.as_deref(), input.new_user_name.as_deref())?;
         Ok(Unit)
     }

@@ -36,7 +36,7 @@ impl Handle<ops::CreateAlias> for Kms {
         let name = &input.alias_name;
         check_name(name)?;
         let found = target(cx, "kms:CreateAlias", &input.target_key_id)?;
-        let arn = authorize_alias(cx, "kms:CreateAlias", name)?;
+        let arn = authorize_alias(cx, "kms:CreateAlias", name, &[&found.key.arn])?;
         Use::of(&found, "kms:CreateAlias").authorize(cx)?;
         state::LABEL.require(&found.key)?;
         let (account, region) = (cx.account(), cx.region());
@@ -62,10 +62,12 @@ impl Handle<ops::UpdateAlias> for Kms {
         let name = &input.alias_name;
         check_name(name)?;
         let found = target(cx, "kms:UpdateAlias", &input.target_key_id)?;
-        authorize_alias(cx, "kms:UpdateAlias", name)?;
+        authorize_alias(cx, "kms:UpdateAlias", name, &[KEY_OF_ALIAS, &found.key.arn])?;
         let alias = existing(cx, name)?;
         let old = key_of(cx, &alias)?;
-        Use::of_key(&old, "kms:UpdateAlias").authorize(cx)?;
+        Use::of_key(&old, "kms:UpdateAlias")
+            .before("kms:UpdateAlias", found.key.arn.as_str())
+            .authorize(cx)?;
         Use::of(&found, "kms:UpdateAlias").authorize(cx)?;
         // The key that loses the alias may be in any state.
         state::LABEL.require(&found.key)?;
@@ -93,7 +95,7 @@ impl Handle<ops::DeleteAlias> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &DeleteAliasRequest) -> Result<Unit, Fault> {
         let name = &input.alias_name;
         check_name(name)?;
-        authorize_alias(cx, "kms:DeleteAlias", name)?;
+        authorize_alias(cx, "kms:DeleteAlias", name, &[KEY_OF_ALIAS])?;
         let alias = existing(cx, name)?;
         let key = key_of(cx, &alias)?;
         Use::of_key(&key, "kms:DeleteAlias").authorize(cx)?;
@@ -216,11 +218,20 @@ fn check_name(name: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Requires permission for `action` on the alias, which the caller's own policies give. Answers its ARN.
-fn authorize_alias(cx: &mut Cx<'_>, action: &'static str, name: &str) -> Result<String, Fault> {
+/// What is known of a key before its alias is read.
+const KEY_OF_ALIAS: &str = "the key that the alias stands for";
+
+/// Requires permission for `action` on the alias, which the caller's own policies give, before it is asked for `keys`. Answers its ARN.
+fn authorize_alias(
+    cx: &mut Cx<'_>,
+    action: &'static str,
+    name: &str,
+    keys: &[&str],
+) -> Result<String, Fault> {
     let account = cx.account();
     let arn = alias_arn(cx.region(), account, name);
     cx.touch("AWS::KMS::Alias", &arn, account);
-    cx.authorize(&access(cx, action, arn.as_str()))?;
+    let access = access(cx, action, arn.as_str());
+    cx.authorize(&keys.iter().fold(access, |access, key| access.before(action, *key)))?;
     Ok(arn)
 }

@@ -10,12 +10,13 @@ use crate::key::Key;
 use crate::limits::ALIASES_PER_KEY;
 use crate::names::Found;
 use crate::recipient::Recipient;
-use platform::{Access, Boundary, Cx, Fault, Principal, Verdict};
+use platform::{Access, Boundary, Cx, Fault, Granted, Principal, Verdict};
+use policy::explain::Grants;
 use policy::{Mode, Policy, PolicyKind};
 use std::borrow::Cow;
 
 /// One use of a key, with all that policies may ask about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Use<'a> {
     key: &'a Key,
     action: &'static str,
@@ -30,6 +31,7 @@ pub(crate) struct Use<'a> {
     removed_tags: Vec<&'a str>,
     facts: Vec<(&'static str, Cow<'a, str>)>,
     lists: Vec<(&'static str, Vec<String>)>,
+    further: Vec<(&'static str, Cow<'a, str>)>,
 }
 
 /// How the key came into the request: AWS words denials accordingly.
@@ -60,6 +62,7 @@ impl<'a> Use<'a> {
             removed_tags: Vec::new(),
             facts: Vec::new(),
             lists: Vec::new(),
+            further: Vec::new(),
         }
     }
 
@@ -124,6 +127,12 @@ impl<'a> Use<'a> {
         self
     }
 
+    /// The same call asks for this after it.
+    pub(crate) fn before(mut self, action: &'static str, resource: impl Into<Cow<'a, str>>) -> Self {
+        self.further.push((action, resource.into()));
+        self
+    }
+
     /// Requires that the caller is allowed to do it, and names the key in the audit record.
     pub(crate) fn authorize(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
         let key = self.key;
@@ -142,7 +151,7 @@ impl<'a> Use<'a> {
         let access = self.access(cx.account(), cx.via()).with_policy(&policy, Mode::KmsKey);
         let allowed = cx.authorize_or(&access, |cx| match &self.grant {
             Some(asked) => grants::covers(cx, self, asked),
-            None => Ok(false),
+            None => Ok(Granted::Not(Grants::default())),
         });
         // Nobody learns from the words of a denial whether a resource of another account exists.
         allowed.map_err(|fault| {
@@ -240,6 +249,9 @@ impl<'a> Use<'a> {
         }
         for (name, values) in &self.lists {
             access = access.keys(*name, values.iter().cloned());
+        }
+        for (action, resource) in &self.further {
+            access = access.before(action, resource.as_ref());
         }
         access
     }

@@ -100,6 +100,7 @@ impl Handle<ops::ReEncrypt> for Kms {
             .across_accounts()
             .named_by(named_by)
             .or_grant(GrantOperation::ReEncryptFrom)
+            .before("kms:ReEncryptTo", to.key.arn.as_str())
             .with_context(source_pairs)
             .with_algorithm(source_algorithm)
             .with("kms:ReEncryptOnSameKey", same_key)

@@ -49,6 +49,7 @@ impl Handle<ops::CreateKey> for Kms {
             policy: input.policy.as_deref(),
             bypass: input.bypass_policy_lockout_safety_check,
             tags: input.tags.as_deref().unwrap_or_default(),
+            named: key_arn(region, account, "*"),
         };
         new.authorize(cx)?;
         let id = match origin {
@@ -106,6 +107,8 @@ pub(crate) struct New<'a> {
     pub(crate) policy: Option<&'a str>,
     pub(crate) bypass: Option<bool>,
     pub(crate) tags: &'a [Tag],
+    /// How policies name it: its ARN, or a pattern while its id is yet to be drawn.
+    pub(crate) named: String,
 }
 
 impl New<'_> {
@@ -115,7 +118,10 @@ impl New<'_> {
             "kms:BypassPolicyLockoutSafetyCheck",
             if self.bypass == Some(true) { "true" } else { "false" },
         );
-        let access = about_kind(access, (self.spec, self.usage), self.origin, self.kind);
+        let mut access = about_kind(access, (self.spec, self.usage), self.origin, self.kind);
+        if !self.tags.is_empty() {
+            access = access.before("kms:TagResource", self.named.as_str());
+        }
         cx.authorize(&access)
     }
 
@@ -129,7 +135,7 @@ impl New<'_> {
     pub(crate) fn tags(&self, cx: &mut Cx<'_>, arn: &str) -> Result<BTreeMap<String, String>, Fault> {
         let mut tags = BTreeMap::new();
         if !self.tags.is_empty() {
-            cx.authorize(&self.access(cx, "kms:TagResource", arn))?;
+            cx.authorize(&self.access(cx, "kms:TagResource", arn).yet_to_be(self.named.as_str()))?;
             tags::add(&mut tags, self.tags)?;
         }
         Ok(tags)

@@ -71,7 +71,14 @@ impl Handle<ops::ReplicateKey> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &ReplicateKeyRequest) -> Result<ReplicateKeyResponse, Fault> {
         let region = &input.replica_region;
         let found = find(cx, "kms:ReplicateKey", &input.key_id, Takes::Keys)?;
-        Use::of(&found, "kms:ReplicateKey").with("kms:ReplicaRegion", region.as_str()).authorize(cx)?;
+        let arn = key_arn(region, &found.key.account, &found.key.id);
+        let mut asks = Use::of(&found, "kms:ReplicateKey")
+            .with("kms:ReplicaRegion", region.as_str())
+            .before("kms:CreateKey", "*");
+        if input.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
+            asks = asks.before("kms:TagResource", arn.as_str());
+        }
+        asks.authorize(cx)?;
         state::REPLICATE.require(&found.key)?;
         let mut primary = (*found.key).clone();
         let mut regions = of_primary(&primary)?.clone();
@@ -85,9 +92,9 @@ impl Handle<ops::ReplicateKey> for Kms {
             policy: input.policy.as_deref(),
             bypass: input.bypass_policy_lockout_safety_check,
             tags: input.tags.as_deref().unwrap_or_default(),
+            named: arn.clone(),
         };
         new.authorize(cx)?;
-        let arn = key_arn(region, &primary.account, &primary.id);
         let tags = new.tags(cx, &arn)?;
         quotas::count_elsewhere(cx, "CreateKey", region, 2)?;
         if *region == regions.primary || !regions.replicas.insert(region.clone()) {
@@ -130,7 +137,10 @@ impl Handle<ops::UpdatePrimaryRegion> for Kms {
         const ACTION: &str = "kms:UpdatePrimaryRegion";
         let region = &input.primary_region;
         let found = find(cx, ACTION, &input.key_id, Takes::Keys)?;
-        Use::of(&found, ACTION).with("kms:PrimaryRegion", region.as_str()).authorize(cx)?;
+        Use::of(&found, ACTION)
+            .with("kms:PrimaryRegion", region.as_str())
+            .before(ACTION, key_arn(region, &found.key.account, &found.key.id))
+            .authorize(cx)?;
         state::UPDATE_PRIMARY.require(&found.key)?;
         let mut old = (*found.key).clone();
         let mut regions = of_primary(&old)?.clone();

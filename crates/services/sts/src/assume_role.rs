@@ -64,14 +64,20 @@ impl Handle<ops::AssumeRole> for Sts {
             access
         };
         let inherited: BTreeMap<_, _> = own.iter().flat_map(|own| inherited_tags(own)).collect();
-        cx.authorize(&access("sts:AssumeRole"))?;
         // Transitive tags of the caller's own session are set in the new one, which takes the permission too, as AWS asks it of chains that
         // begin with tags of EKS Pod Identity.
-        if !tags.is_empty() || !inherited.is_empty() {
-            cx.authorize(&access("sts:TagSession"))?;
-        }
-        if input.source_identity.is_some() {
-            cx.authorize(&access("sts:SetSourceIdentity"))?;
+        let tags_session = !tags.is_empty() || !inherited.is_empty();
+        let mut asked = vec!["sts:AssumeRole"];
+        asked.extend(tags_session.then_some("sts:TagSession"));
+        asked.extend(input.source_identity.is_some().then_some("sts:SetSourceIdentity"));
+        let mut rest = asked.as_slice();
+        while let [action, further @ ..] = rest {
+            let mut asks = access(action);
+            for later in further {
+                asks = asks.before(later, input.role_arn.as_str());
+            }
+            cx.authorize(&asks)?;
+            rest = further;
         }
         if input.serial_number.is_some() || input.token_code.is_some() {
             let message = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";

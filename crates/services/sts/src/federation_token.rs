@@ -33,7 +33,11 @@ impl Handle<ops::GetFederationToken> for Sts {
             Access::to(action, arn.as_str())
                 .requesting_tags(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))
         };
-        cx.authorize(&access("sts:GetFederationToken"))?;
+        let mut first = access("sts:GetFederationToken");
+        if !tags.is_empty() {
+            first = first.before("sts:TagSession", arn.as_str());
+        }
+        cx.authorize(&first)?;
         if !tags.is_empty() {
             cx.authorize(&access("sts:TagSession"))?;
         }

@@ -10,17 +10,14 @@ use super::logs::Index;
 use super::overlay::Overlay;
 use super::rows::write_rows;
 use super::segment::{
-    Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, file_len, read, segment_id, segment_name,
+    Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, file_len, segment_id, segment_name,
 };
 use super::tables::{Base, Mark, Tables};
-use super::verify::Finding;
+use super::verify::{Finding, Inspector};
 use crate::{Head, StoreError, Witness};
 
 /// The name of the part of an image that has the rows as of the last checkpoint; the others are journal segments.
 pub const ROWS_PART: &str = "rows";
-
-/// How much of a segment is read at once.
-const COPY_BYTES: u64 = 1 << 20;
 
 /// A store at one version. Its journal segments are not removed while it is there; its rows can be read until the store
 /// is closed.
@@ -129,24 +126,54 @@ impl Image {
             .collect()
     }
 
-    /// Writes a part, in the form of `FORMAT.md`.
-    pub fn write_part(&self, name: &str, out: &mut dyn Write) -> Result<(), StoreError> {
-        if name == ROWS_PART {
-            return write_rows(self.base.as_deref(), out);
+    /// Writes a part, in the form of `FORMAT.md`, as long as it is what was stored: rows must open, and the journal be whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if it is not, since nothing of use can be made of such a copy.
+    pub fn write_part(
+        &self,
+        name: &str,
+        inspector: &mut dyn Inspector,
+        out: &mut dyn Write,
+    ) -> Result<(), StoreError> {
+        match segment_id(name) {
+            _ if name == ROWS_PART => write_rows(self.base.as_deref(), inspector, out),
+            Some(id) => self.write_segment(id, out),
+            None => Err(StoreError::damaged(name, 0, "a store has no such part")),
         }
-        let file = self.disk.open(name).map_err(|e| StoreError::io(format!("opening `{name}`"), e))?;
-        let len = match self.cut {
-            Some((segment, end)) if segment_id(name) == Some(segment) => end,
-            _ => file_len(&*file, name)?,
+    }
+
+    fn write_segment(&self, id: u64, out: &mut dyn Write) -> Result<(), StoreError> {
+        let Some(Opened { name, file, header, contents, frames_end }) = self.open(id)? else { return Ok(()) };
+        let damaged = |offset, what: &str| Err(StoreError::damaged(&name, offset, what));
+        let mut copy =
+            |bytes: &[u8]| out.write_all(bytes).map_err(|e| StoreError::io(format!("copying `{name}`"), e));
+        let before = match id.checked_sub(1).filter(|before| self.segments.contains(before)) {
+            Some(before) => self.open(before)?.and_then(|before| before.contents).map(|before| before.head),
+            None => Some(header.previous),
         };
-        let mut at = 0;
-        while at < len {
-            let count = COPY_BYTES.min(len - at);
-            let bytes = read(&*file, name, at, usize::try_from(count).unwrap_or(0))?;
-            out.write_all(&bytes).map_err(|e| StoreError::io(format!("copying `{name}`"), e))?;
-            at += count;
+        if header.id != id || before != Some(header.previous) {
+            return damaged(0, "the segment does not follow on the one before");
         }
-        Ok(())
+        copy(&header.encode())?;
+        let mut found = Contents::new(&header);
+        let mut frames = Frames::new(&*file, &name, header.salt, SEGMENT_HEADER_BYTES, frames_end);
+        while let Some(frame) = frames.next_sound()? {
+            let head = frame.follow(found.head, &*self.witness, &name)?;
+            if !found.add(head, frame.len(), &frame.ops(&name)?) {
+                return damaged(frame.offset, "log positions do not follow each other");
+            }
+            copy(&frame.bytes)?;
+        }
+        if self.segments.last() == Some(&id) && found.head != self.head {
+            return damaged(frames_end, "the journal does not end where it has come to");
+        }
+        match contents {
+            _ if self.cut.is_some_and(|(segment, _)| segment == id) => Ok(()),
+            Some(contents) if contents == found => copy(&contents.encode_seal(header.salt)),
+            Some(_) => damaged(frames_end, "the index of the segment does not fit what is in it"),
+            None => damaged(frames_end, "the segment's index is missing or damaged"),
+        }
     }
 
     /// Where the tables end and the journal goes on.

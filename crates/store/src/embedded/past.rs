@@ -21,25 +21,28 @@ pub enum Moment {
 pub struct Past {
     /// The place in the history that it is.
     pub head: Head,
-    /// When the group there was committed, in milliseconds since 1970; none at the very beginning.
-    pub time: Option<u64>,
+    /// When the group there was committed, in milliseconds since 1970.
+    pub time: u64,
     /// The rows that were written since, each as it was then; none where there was none.
     pub rows: Vec<(Bytes, Option<Bytes>)>,
 }
 
 impl Image {
-    /// What leads back to a moment.
+    /// What leads back to a moment, from the first change that the journal tells of to the last: there was nothing before, and it is not
+    /// known what comes after.
     ///
     /// # Errors
-    /// [`StoreError::Unreachable`] if the moment is after the image, or before what the journal still tells.
+    /// [`StoreError::NoMoment`] if it is none of these, [`StoreError::Unreachable`] if rows of then were written before what the
+    /// journal still tells.
     pub fn past(&self, moment: Moment) -> Result<Past, StoreError> {
-        let mut head = Head::default();
-        let mut time = None;
-        let mut oldest = None;
+        let mut reached = None;
+        let mut first = None;
+        let mut last_time = 0;
         let mut is_past = false;
         let mut since = HashSet::new();
         self.groups(&mut |after, at, ops| {
-            oldest.get_or_insert(at);
+            first.get_or_insert((after.version, at));
+            last_time = last_time.max(at);
             is_past |= match moment {
                 Moment::Version(version) => after.version > version,
                 Moment::Time(time) => at > time,
@@ -51,17 +54,18 @@ impl Image {
                 });
                 since.extend(written.map(|key| Bytes::copy_from_slice(&key)));
             } else {
-                (head, time) = (after, Some(at));
+                reached = Some((after, at));
             }
         })?;
-        if let Moment::Version(version) = moment
-            && version > self.head.version
-        {
-            return Err(unreachable(format!("the last version is {}", self.head.version)));
-        }
-        if time.is_none() && !self.is_complete() {
-            return Err(unreachable("the journal does not go back so far".into()));
-        }
+        let is_after = match moment {
+            Moment::Version(version) => version > self.head.version,
+            Moment::Time(time) => time > last_time,
+        };
+        let Some((head, time)) = reached.filter(|_| !is_after) else {
+            let (version, time) = first.unwrap_or((self.head.version + 1, last_time));
+            let (versions, times) = (version..=self.head.version, time..=last_time);
+            return Err(StoreError::NoMoment { versions, times });
+        };
         let mut then: HashMap<Bytes, Option<Bytes>> = HashMap::new();
         let mut take = |key: Bytes, value: Option<Bytes>| {
             if let Some(key) = since.get(&key) {
@@ -89,9 +93,8 @@ impl Image {
                     None => None,
                 },
                 None => {
-                    return Err(unreachable(
-                        "rows of that time were written before the journal begins".into(),
-                    ));
+                    let why = "rows of that time were written before the journal begins";
+                    return Err(StoreError::Unreachable(why.into()));
                 }
             };
             rows.push((key, value));
@@ -105,16 +108,12 @@ impl Image {
         for id in &self.segments {
             let Some(segment) = self.open(*id)? else { continue };
             let mut frames = segment.frames();
+            let mut head = segment.header.previous;
             while let Some(frame) = frames.next_sound()? {
-                let altered = || StoreError::damaged(&segment.name, frame.offset, "the group was altered");
-                let head = frame.proven(&*self.witness).ok_or_else(altered)?;
+                head = frame.follow(head, &*self.witness, &segment.name)?;
                 visit(head, frame.header.time, frame.ops(&segment.name)?);
             }
         }
         Ok(())
     }
-}
-
-fn unreachable(why: String) -> StoreError {
-    StoreError::Unreachable(why.into())
 }

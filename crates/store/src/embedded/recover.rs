@@ -245,16 +245,7 @@ impl Recovery<'_> {
         loop {
             let offset = frames.offset;
             let Some(frame) = frames.next()? else { return Ok(()) };
-            if frame.header.previous != previous {
-                return Err(StoreError::damaged(name, offset, "the frame does not follow on the one before"));
-            }
-            let Some(head) = frame.proven(self.witness) else {
-                return Err(StoreError::damaged(
-                    name,
-                    offset,
-                    "the frame was altered: its proof does not fit",
-                ));
-            };
+            let head = frame.follow(previous, self.witness, name)?;
             previous = head;
             self.anchored |= head == self.anchor;
             let ops = frame.ops(name)?;

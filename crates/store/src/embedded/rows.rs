@@ -6,17 +6,22 @@ use std::ops::ControlFlow;
 use bytes::{Buf, BufMut};
 
 use super::logs::Bounds;
-use super::tables::{Base, Mark, Rows};
+use super::tables::{Base, Mark, Rows, TABLES_NAME};
+use super::verify::{Inspector, key_text};
 use crate::witness::LINK_BYTES;
-use crate::{Head, KEY_BYTES_MAX, KeyRange, LogId, Order, StoreError, VALUE_BYTES_MAX};
+use crate::{Head, KEY_BYTES_MAX, LogId, StoreError, VALUE_BYTES_MAX};
 
 const NAME: &str = super::image::ROWS_PART;
 
 /// Most logs that a stream may tell of.
 const LOGS_MAX: u32 = 1 << 16;
 
-/// Writes a checkpoint: where it stands, the bounds of the logs, and every row.
-pub(super) fn write_rows(base: Option<&Base>, out: &mut dyn Write) -> Result<(), StoreError> {
+/// Writes a checkpoint: where it stands, the bounds of the logs, and every row, each of which must open.
+pub(super) fn write_rows(
+    base: Option<&Base>,
+    inspector: &mut dyn Inspector,
+    out: &mut dyn Write,
+) -> Result<(), StoreError> {
     let failed = |e| StoreError::io("copying the rows", e);
     let mark = base.map_or(Mark::START, |base| base.mark);
     let logs = base.map(|base| base.logs.as_slice()).unwrap_or_default();
@@ -34,16 +39,17 @@ pub(super) fn write_rows(base: Option<&Base>, out: &mut dyn Write) -> Result<(),
     }
     out.write_all(&buffer).map_err(failed)?;
     let Some(base) = base else { return Ok(()) };
-    for row in base.range(&KeyRange::all(), Order::Forward)? {
-        let (key, value) = row?;
+    base.visit(|key, value| {
+        inspector.row(key, value).map_err(|why| {
+            StoreError::damaged(TABLES_NAME, 0, format!("the row {} does not open: {why}", key_text(key)))
+        })?;
         buffer.clear();
-        for bytes in [&key, &value.unwrap_or_default()] {
+        for bytes in [key, value] {
             buffer.put_u32_le(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
             buffer.put_slice(bytes);
         }
-        out.write_all(&buffer).map_err(failed)?;
-    }
-    Ok(())
+        out.write_all(&buffer).map_err(failed)
+    })
 }
 
 /// Reads where a checkpoint stands; the rows follow.

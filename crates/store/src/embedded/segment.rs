@@ -246,6 +246,8 @@ pub(super) struct Frames<'a> {
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) header: Header,
+    /// All of it.
+    pub(super) bytes: Bytes,
     payload: Bytes,
     proof: Bytes,
     pub(super) offset: u64,
@@ -266,10 +268,9 @@ impl<'a> Frames<'a> {
         if self.buffer.len() < frame_len {
             return Ok(None);
         }
-        let Some((payload, proof)) = header.parts(&self.buffer.slice(..frame_len), self.salt) else {
-            return Ok(None);
-        };
-        let frame = Frame { header, payload, proof, offset: self.offset };
+        let bytes = self.buffer.slice(..frame_len);
+        let Some((payload, proof)) = header.parts(&bytes, self.salt) else { return Ok(None) };
+        let frame = Frame { header, bytes, payload, proof, offset: self.offset };
         self.buffer.advance(frame_len);
         self.offset += frame_len as u64;
         Ok(Some(frame))
@@ -324,7 +325,7 @@ impl<'a> Frames<'a> {
 impl Frame {
     /// Bytes of the frame, header and padding included.
     pub(super) fn len(&self) -> u64 {
-        self.header.frame_len() as u64
+        self.bytes.len() as u64
     }
 
     /// The place in the history after it, as its contents make it.
@@ -337,6 +338,20 @@ impl Frame {
     pub(super) fn proven(&self, witness: &dyn Witness) -> Option<Head> {
         let head = self.head();
         witness.confirms(&head.statement(), &self.proof).then_some(head)
+    }
+
+    /// The place in the history after it, which must follow on `previous` and be proven.
+    pub(super) fn follow(
+        &self,
+        previous: Head,
+        witness: &dyn Witness,
+        name: &str,
+    ) -> Result<Head, StoreError> {
+        let wrong = |what: &str| StoreError::damaged(name, self.offset, what);
+        if self.header.previous != previous {
+            return Err(wrong("the frame does not follow on the one before"));
+        }
+        self.proven(witness).ok_or_else(|| wrong("the frame was altered: its proof does not fit"))
     }
 
     /// The proof of the place in the history after it.

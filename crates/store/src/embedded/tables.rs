@@ -306,6 +306,23 @@ impl Base {
             row.map(|row| row.map(copy).map_err(|e| failed("reading", e.into())))
         })))
     }
+
+    /// Shows every row, in order.
+    pub(super) fn visit(
+        &self,
+        mut show: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut visit = || {
+            self.range(&KeyRange::all(), Order::Forward)?.try_for_each(|row| {
+                let (key, value) = row?;
+                show(&key, &value.unwrap_or_default())
+            })
+        };
+        // On some damage, redb panics when it reads. What was found until then stays.
+        catch_unwind(AssertUnwindSafe(&mut visit)).unwrap_or_else(|_| {
+            Err(StoreError::damaged(TABLES_NAME, 0, "reading the rows panicked: the file is damaged"))
+        })
+    }
 }
 
 /// Rows in order.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
@@ -11,7 +10,7 @@ use super::image::{Image, Opened};
 use super::segment::{Contents, Frame, segment_name};
 use super::tables::{Mark, TABLES_NAME};
 use crate::witness::{LINK_BYTES, sha256_of};
-use crate::{Head, KeyRange, LogId, Op, Order, StoreError};
+use crate::{Head, LogId, Op, StoreError};
 
 /// Most findings that are kept; more are counted.
 pub const FINDINGS_MAX: usize = 100;
@@ -119,7 +118,7 @@ impl Image {
 }
 
 /// A key as it can be printed.
-fn key_text(key: &[u8]) -> String {
+pub(super) fn key_text(key: &[u8]) -> String {
     let text = String::from_utf8_lossy(key);
     text.chars().map(|c| if c == '\0' { '/' } else { c }).flat_map(char::escape_debug).collect()
 }
@@ -442,21 +441,16 @@ impl<'a> Walk<'a> {
             self.report.rows = self.changed.values().filter(|is_there| **is_there).count() as u64;
             return Ok(());
         };
-        // On some damage, redb panics when it reads. What was found until then stays.
-        let walked = catch_unwind(AssertUnwindSafe(|| -> Result<(), StoreError> {
-            for row in base.range(&KeyRange::all(), Order::Forward)? {
-                if self.inspector.stop() {
-                    return Err(StoreError::Closed);
-                }
-                let (key, value) = row?;
-                self.row(&key, &value.unwrap_or_default());
+        let walked = base.visit(|key, value| {
+            if self.inspector.stop() {
+                return Err(StoreError::Closed);
             }
+            self.row(key, value);
             Ok(())
-        }));
-        match walked {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return self.unreadable(&error),
-            Err(_) => self.find(TABLES_NAME, 0, "reading the rows panicked: the file is damaged"),
+        });
+        if let Err(error) = walked {
+            self.report(Finding::of(&error)?);
+            return Ok(());
         }
         let mut missing: Vec<_> =
             self.written.iter().filter(|(_, last)| last.is_some()).map(|(key, _)| key.clone()).collect();
@@ -468,7 +462,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn row(&mut self, key: &Bytes, value: &[u8]) {
+    fn row(&mut self, key: &[u8], value: &[u8]) {
         if !self.changed.contains_key(key) {
             self.report.rows += 1;
         }
@@ -489,11 +483,6 @@ impl<'a> Walk<'a> {
             }
             None => {} // last written before the journal begins
         }
-    }
-
-    fn unreadable(&mut self, error: &StoreError) -> Result<(), StoreError> {
-        self.report(Finding::of(error)?);
-        Ok(())
     }
 }
 

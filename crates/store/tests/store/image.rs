@@ -33,7 +33,7 @@ impl Inspector for Anything {
 fn copy(image: &Image) -> Vec<(String, Vec<u8>)> {
     let part = |name: String| {
         let mut bytes = Vec::new();
-        image.write_part(&name, &mut bytes).unwrap();
+        image.write_part(&name, &mut Anything, &mut bytes).unwrap();
         (name, bytes)
     };
     image.parts().into_iter().map(part).collect()
@@ -136,6 +136,61 @@ fn segments_are_removed_once_no_image_needs_them() {
     assert!(!disk.names().contains(&"0000000000000001.journal".to_owned()));
 }
 
+#[test]
+fn what_is_damaged_is_not_copied() {
+    let disk = SimDisk::new(1);
+    let fill = |store: &Store, commits: u8| {
+        for n in 0..commits {
+            commit(store, |txn| {
+                txn.put(&[n % 5], vec![n; 100]);
+                txn.append(LOG, vec![n; 100]);
+            })
+            .unwrap();
+        }
+    };
+    fill(&simulated(&disk), 12);
+    let store = simulated(&disk); // whose first segment is complete
+    fill(&store, 6);
+    let image = store.image_blocking().unwrap();
+    let whole = copy(&image);
+    let written = |name: &str, inspector: &mut dyn Inspector| {
+        image.write_part(name, inspector, &mut Vec::new()).map_err(|error| error.to_string())
+    };
+    let segments = || whole.iter().filter(|(name, _)| name.ends_with(".journal"));
+    assert!(segments().count() > 1);
+    for (name, bytes) in segments() {
+        for at in 0..bytes.len() as u64 {
+            disk.damage(name, at, 1 << (at % 8));
+            let error = written(name, &mut Anything).unwrap_err();
+            assert!(error.contains(&format!("`{name}` ")), "byte {at} of {name}: {error}");
+            disk.damage(name, at, 1 << (at % 8));
+        }
+        assert_eq!(written(name, &mut Anything), Ok(()));
+    }
+    // One whole segment in the place of another.
+    let [(first, _), (second, _), ..] = &segments().collect::<Vec<_>>()[..] else { panic!("{image:?}") };
+    let (one, two) = (disk.contents(first), disk.contents(second));
+    disk.replace(second, one);
+    assert_eq!(
+        written(second, &mut Anything),
+        Err(format!("`{second}` is damaged at byte 0: the segment does not follow on the one before"))
+    );
+    disk.replace(second, two);
+
+    struct Nothing;
+    impl Inspector for Nothing {
+        fn row(&mut self, _: &[u8], _: &[u8]) -> Result<(), String> {
+            Err("it was altered".into())
+        }
+        fn record(&mut self, _: LogId, _: &[u8]) -> Result<String, String> {
+            Err("it was altered".into())
+        }
+    }
+    let error = written("rows", &mut Nothing).unwrap_err();
+    assert!(error.contains("`tables.redb` is damaged") && error.contains("it was altered"), "{error}");
+    assert!(written("head", &mut Anything).unwrap_err().contains("a store has no such part"));
+}
+
 /// An image is read while disks fail and systems go down: the copy is right, or there is an error.
 #[test]
 fn a_crash_while_copying_harms_nothing() {
@@ -217,7 +272,7 @@ proptest! {
     ], 1..80)) {
         let disk = SimDisk::new(1);
         let mut store = simulated(&disk);
-        let mut states = BTreeMap::from([(0, Rows::new())]);
+        let mut states = BTreeMap::new();
         let mut trimmed = false;
         for change in &changes {
             let commits = |store: &Store, act: &dyn Fn(&mut store::Txn)| commit(store, |txn| {
@@ -239,9 +294,10 @@ proptest! {
             states.insert(store.begin().version(), rows(&store));
         }
         let image = store.image_blocking().unwrap();
+        states.remove(&0); // of a restart before anything was written
         for (version, expected) in &states {
             let past = match image.past(Moment::Version(*version)) {
-                Err(StoreError::Unreachable(_)) if trimmed => continue,
+                Err(StoreError::Unreachable(_) | StoreError::NoMoment { .. }) if trimmed => continue,
                 past => past.unwrap(),
             };
             prop_assert_eq!(past.head.version, *version);
@@ -254,10 +310,14 @@ proptest! {
             }
             prop_assert_eq!(&found, expected, "at {}", version);
         }
-        prop_assert!(matches!(
-            image.past(Moment::Version(image.head().version + 1)),
-            Err(StoreError::Unreachable(_))
-        ));
+        for none in [0, image.head().version + 1] {
+            let error = image.past(Moment::Version(none)).err();
+            prop_assert!(
+                matches!(&error, Some(StoreError::NoMoment { versions, .. }) if !versions.contains(&none)
+                    && (trimmed || *versions == (1..=image.head().version))),
+                "{:?}", error
+            );
+        }
     }
 }
 
@@ -277,12 +337,23 @@ fn a_time_is_a_moment_too() {
     commit(&store, |txn| txn.put(b"k", "two")).unwrap();
     let image = store.image_blocking().unwrap();
     let at = |time| {
-        let past = image.past(Moment::Time(time)).unwrap();
-        let value = past.rows.into_iter().next().map(|(_, value)| value.map(|value| value.to_vec()));
-        (past.head.version, value)
+        image.past(Moment::Time(time)).map(|past| {
+            let value = past.rows.into_iter().next().map(|(_, value)| value.map(|value| value.to_vec()));
+            (past.head.version, value)
+        })
     };
-    assert_eq!(at(before), (0, Some(None)));
-    assert_eq!(at(between), (1, Some(Some(b"one".to_vec()))));
-    assert_eq!(at(now()), (2, None));
+    assert_eq!(at(between).unwrap(), (1, Some(Some(b"one".to_vec()))));
+    let after = now();
+    let mut range = None;
+    for none in [0, before, after, u64::MAX] {
+        let Err(StoreError::NoMoment { versions, times }) = at(none) else { panic!("{none}") };
+        assert_eq!(versions, 1..=2);
+        assert!(before < *times.start() && *times.start() < between, "{times:?}");
+        assert!(between < *times.end() && *times.end() < after, "{times:?}");
+        range = Some(times);
+    }
+    let (first, last) = range.unwrap().into_inner();
+    assert_eq!(at(first).unwrap().0, 1);
+    assert_eq!(at(last).unwrap(), (2, None));
     assert_eq!(store.log().read(LOG, LogRead::forward(0, 1)).unwrap(), []);
 }

@@ -4,14 +4,15 @@
 //! limited number of grants each, so that neither a call nor a new grant grows with all the grants of a key.
 
 use super::party::{identities, is_account};
-use super::{Constraints, Grant};
+use super::told::{Asking, Fit, Looked};
+use super::{Constraints, Grant, told};
 use crate::api::GrantOperation;
 use crate::authorize::Use;
 use crate::context::Pairs;
 use crate::key::Key;
 use crate::limits::{GRANTS_PER_ROW, HOLDINGS_DELETED};
 use crate::text::Text;
-use platform::{Cx, Fault, Principal, Table};
+use platform::{Cx, Fault, Granted, Principal, Table};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ const HELD: Table<Holding> = Table::new("kms/held-grants");
 
 /// Some of the grants that a grantee holds on a key.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Holding {
-    grants: Vec<Held>,
+pub(super) struct Holding {
+    pub(super) grants: Vec<Held>,
 }
 
 /// What matters of a grant when it is used.
@@ -29,9 +30,9 @@ struct Holding {
 pub(super) struct Held {
     pub(super) id: String,
     pub(super) name: Option<String>,
-    operations: Vec<Text<GrantOperation>>,
+    pub(super) operations: Vec<Text<GrantOperation>>,
     #[serde(default)]
-    constraints: Constraints,
+    pub(super) constraints: Constraints,
 }
 
 /// What a grant is asked for.
@@ -56,25 +57,38 @@ pub(crate) struct Delegation<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retirement<'a>(pub(super) &'a Grant);
 
-/// Whether a grant permits the use.
-pub(crate) fn covers(cx: &mut Cx<'_>, asks: &Use<'_>, asked: &Asked<'_>) -> Result<bool, Fault> {
+/// Whether a grant permits the use, and if not, what was looked at.
+pub(crate) fn covers(cx: &mut Cx<'_>, asks: &Use<'_>, asked: &Asked<'_>) -> Result<Granted, Fault> {
     let principal = &cx.caller().principal;
     let names = identities(principal);
     if let Asked::Retirement(Retirement(grant)) = asked {
         return retires(cx, asks, grant, &names);
     }
     let source = cx.source_arn().map(str::to_owned);
-    let permits = |held: &Held| match asked {
-        Asked::Operation(operation) => held.permits(*operation, asks.pairs(), source.as_deref()),
-        Asked::Delegation(delegation) => held.permits_delegation(delegation, source.as_deref()),
-        Asked::Retirement(_) => false,
-    };
+    let asking = Asking { asked, pairs: asks.pairs(), source: source.as_deref() };
+    let mut looked = Looked::default();
     for name in &names {
-        if any(cx, asks.key(), name, permits)? && speaks_for(cx, asks, name)? {
-            return Ok(true);
+        let mut number = 0;
+        while let Some(holding) = holding(cx, asks.key(), name, number)? {
+            number += 1;
+            let permits = holding.grants.iter().enumerate().find(|(place, held)| {
+                let fit = asking.fit(held);
+                if fit != Fit::Permits {
+                    looked.note(fit, name, &holding, *place);
+                }
+                fit == Fit::Permits
+            });
+            if let Some((place, _)) = permits {
+                if speaks_for(cx, asks, name)? {
+                    return Ok(Granted::Covered);
+                }
+                // Neither may the caller use what else it holds.
+                looked.note(Fit::Permits, name, &holding, place);
+                break;
+            }
         }
     }
-    Ok(false)
+    Ok(Granted::Not(looked.told(cx, asks, &asking)?))
 }
 
 /// Whether the caller may use what `name`, one of the caller's identities, holds.
@@ -82,7 +96,7 @@ pub(crate) fn covers(cx: &mut Cx<'_>, asks: &Use<'_>, asked: &Asked<'_>) -> Resu
 /// What an account holds is its root user's; others of the account need its permission, by their own policies. What a role holds is
 /// used within the limits of the session, and what a user holds within those of a federated session, as it is where a key policy
 /// names them.
-fn speaks_for(cx: &mut Cx<'_>, asks: &Use<'_>, name: &str) -> Result<bool, Fault> {
+pub(super) fn speaks_for(cx: &mut Cx<'_>, asks: &Use<'_>, name: &str) -> Result<bool, Fault> {
     if is_account(name) {
         let root = matches!(cx.caller().principal, Principal::Root { .. });
         return Ok(root || asks.is_allowed_by_identity(cx)?);
@@ -91,54 +105,36 @@ fn speaks_for(cx: &mut Cx<'_>, asks: &Use<'_>, name: &str) -> Result<bool, Fault
 }
 
 /// A grant may be retired by its retiring principal, by its grantee if it permits that, and by the account that made it.
-fn retires(cx: &mut Cx<'_>, asks: &Use<'_>, grant: &Grant, names: &[String]) -> Result<bool, Fault> {
+fn retires(cx: &mut Cx<'_>, asks: &Use<'_>, grant: &Grant, names: &[String]) -> Result<Granted, Fault> {
     let grantee_may = grant.operations.contains(&Text(GrantOperation::RetireGrant));
     let retiring = grant.retiring.as_ref().map(|party| &party.id);
     for name in names {
         let may =
             retiring == Some(name) || *name == grant.issuer || (grantee_may && *name == grant.grantee.id);
         if may && speaks_for(cx, asks, name)? {
-            return Ok(true);
+            return Ok(Granted::Covered);
         }
     }
-    Ok(false)
-}
-
-impl Held {
-    /// Constraints on the encryption context do not apply to DescribeKey (API Reference, `GrantConstraints`).
-    fn permits(&self, operation: GrantOperation, pairs: &Pairs, source: Option<&str>) -> bool {
-        let without_context = matches!(operation, GrantOperation::DescribeKey | GrantOperation::RetireGrant);
-        self.operations.contains(&Text(operation))
-            && self.constraints.admit_source(source)
-            && (without_context || self.constraints.admit(pairs))
-    }
-
-    fn permits_delegation(&self, delegation: &Delegation<'_>, source: Option<&str>) -> bool {
-        let has = |operation: GrantOperation| self.operations.contains(&Text(operation));
-        has(GrantOperation::CreateGrant)
-            && self.constraints.admit_source(source)
-            && delegation.operations.iter().all(|operation| has(*operation))
-            && delegation.constraints.are_within(&self.constraints)
-    }
+    Ok(Granted::Not(told::not_retired(grant, names)))
 }
 
 impl Constraints {
-    fn admit(&self, pairs: &Pairs) -> bool {
+    pub(super) fn admit(&self, pairs: &Pairs) -> bool {
         self.equals.as_ref().is_none_or(|equals| equals.len() == pairs.len() && includes(pairs, equals))
             && self.subset.as_ref().is_none_or(|subset| includes(pairs, subset))
     }
 
-    fn admit_source(&self, source: Option<&str>) -> bool {
+    pub(super) fn admit_source(&self, source: Option<&str>) -> bool {
         self.source_arn.as_deref().is_none_or(|wanted| source == Some(wanted))
     }
 
     /// Whether every request that these admit is one that `outer` admits.
-    fn are_within(&self, outer: &Constraints) -> bool {
+    pub(super) fn are_within(&self, outer: &Constraints) -> bool {
         (outer.source_arn.is_none() || self.source_arn == outer.source_arn) && self.context_is_within(outer)
     }
 
     /// Whether every encryption context that these admit is one that `outer` admits.
-    fn context_is_within(&self, outer: &Constraints) -> bool {
+    pub(super) fn context_is_within(&self, outer: &Constraints) -> bool {
         if let Some(equals) = &self.equals {
             return outer.admit(equals);
         }
@@ -161,17 +157,6 @@ fn includes(pairs: &Pairs, wanted: &Pairs) -> bool {
 /// The holding of that number, if there is one.
 fn holding(cx: &mut Cx<'_>, key: &Key, grantee: &str, number: usize) -> Result<Option<Arc<Holding>>, Fault> {
     HELD.get(&mut cx.tx, &[&key.account, &key.region, &key.id, grantee, &number.to_string()])
-}
-
-fn any(cx: &mut Cx<'_>, key: &Key, grantee: &str, test: impl Fn(&Held) -> bool) -> Result<bool, Fault> {
-    let mut number = 0;
-    while let Some(holding) = holding(cx, key, grantee, number)? {
-        if holding.grants.iter().any(&test) {
-            return Ok(true);
-        }
-        number += 1;
-    }
-    Ok(false)
 }
 
 /// Ids of the grants of this name that a grantee holds.

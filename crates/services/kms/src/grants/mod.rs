@@ -11,6 +11,7 @@ mod list;
 mod party;
 mod retire;
 mod token;
+mod told;
 
 #[cfg(test)]
 pub(crate) use count::pretend;

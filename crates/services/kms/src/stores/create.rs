@@ -23,11 +23,16 @@ impl Handle<ops::CreateCustomKeyStore> for Kms {
         input: &CreateCustomKeyStoreRequest,
     ) -> Result<CreateCustomKeyStoreResponse, Fault> {
         let (account, region) = (cx.account(), cx.region());
-        cx.authorize(&access(cx, "kms:CreateCustomKeyStore", "*"))?;
+        let kind = input.custom_key_store_type.unwrap_or(CustomKeyStoreType::AwsCloudhsm);
+        let mut access = access(cx, "kms:CreateCustomKeyStore", "*");
+        if kind == CustomKeyStoreType::AwsCloudhsm {
+            access = access.before("cloudhsm:DescribeClusters", "*");
+        }
+        cx.authorize(&access)?;
         let others = all(cx)?;
         let name = &input.custom_key_store_name;
         require_free_name(&others, name)?;
-        let backing = match input.custom_key_store_type.unwrap_or(CustomKeyStoreType::AwsCloudhsm) {
+        let backing = match kind {
             CustomKeyStoreType::AwsCloudhsm => cloudhsm(cx, input, &others)?,
             CustomKeyStoreType::ExternalKeyStore => external(cx, input, &others)?,
         };

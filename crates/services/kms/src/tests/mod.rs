@@ -6,6 +6,7 @@ mod asymmetric;
 mod conditions;
 mod encryption;
 mod errors;
+mod explained;
 mod grants;
 mod import;
 mod keys;
