@@ -410,15 +410,16 @@ def test_a_client_that_never_reads(strict, root, answering):
 
 def test_connections_beyond_the_maximum_take_the_place_of_idle_ones(strict, root):
     with contextlib.ExitStack() as stack:
-        idle = [stack.enter_context(connect(strict)) for _ in range(64)]
-        # One of them is busy, and is not what is closed.
+        # The oldest of them is busy, and is not what is closed.
+        busy = stack.enter_context(connect(strict))
         request = json_call(root, "kms", "ListKeys").bytes()
-        idle[0].sendall(request[:-1])
-        time.sleep(0.5)
+        busy.sendall(request[:-1])
+        for _ in range(63):
+            stack.enter_context(connect(strict))
         for _ in range(20):
             assert json_call(root, "kms", "ListKeys").send().status == 200
-        idle[0].sendall(request[-1:])
-        assert idle[0].recv(100_000).startswith(b"HTTP/1.1 200")
+        busy.sendall(request[-1:])
+        assert busy.recv(100_000).startswith(b"HTTP/1.1 200")
 
 
 def test_a_flood_of_connections(strict, root, answering):
