@@ -1,8 +1,10 @@
 """Backups are made while serving and restored whole or not at all; whatever was done to a deployment's data is found and named."""
 
+import os
 import random
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import threading
@@ -213,6 +215,18 @@ def test_foreign_backups_and_taken_places_are_refused(filled, fresh, tmp_path):
     assert done.returncode == 1 and "is damaged" in done.stderr
 
 
+def test_what_is_wrong_with_the_shreds_is_told(filled, fresh, tmp_path):
+    done = command(fresh, "restore", "--from", str(filled.path), check=False)
+    assert done.returncode == 2 and "--shreds" in done.stderr and "--without-shreds" in done.stderr, done.stderr
+    command(fresh, "init")
+    restored, done = restore(
+        filled.path, tmp_path / "x", key=key_file(filled), shreds=fresh.data / "keyring.shreds", check=False
+    )
+    assert done.returncode == 1 and not restored.data.exists()
+    begins = f"fastness: {fresh.data / 'keyring.shreds'}: these are no shreds of the deployment that {filled.path} is of: "
+    assert done.stderr.startswith(begins) and "restoring" not in done.stderr, done.stderr
+
+
 def test_where_a_backup_may_not_be_written(filled):
     for to, message in [
         (filled.path, "there is something of this name already"),
@@ -419,6 +433,25 @@ def test_swapped_records_are_found(tampered):
     segment.write()
     found = damage(tampered)
     assert sum("was altered" in line for line in found) == 2 and any("out of order" in line for line in found), found
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly(filled):
+    for told in (["verify", "--data", filled.data], ["coverage"], ["quotas"]):
+        closed, out = os.pipe()
+        os.close(closed)
+        done = subprocess.run(
+            [binary(), *map(str, told)], stdout=out, stderr=subprocess.PIPE, env=filled.environment, timeout=60
+        )
+        os.close(out)
+        assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b""), (told, done)
+
+
+def test_what_cannot_be_claimed_is_not_taken_for_served(tampered):
+    lock = tampered.data / "serving.lock"
+    lock.unlink()
+    lock.mkdir()  # as little to be opened as any file of a file system that is read-only
+    done = command(tampered, "verify", check=False)
+    assert (done.returncode, done.stderr) == (1, f"fastness: {lock}: Is a directory (os error 21)\n"), done
 
 
 @pytest.mark.parametrize("gone", ["the newest segment", "head"])

@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use seals::Split;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -356,6 +356,7 @@ pub(crate) struct BackupArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(group = ArgGroup::new("kms-keys").required(true).args(["shreds", "without_shreds"]))]
 pub(crate) struct RestoreArgs {
     #[command(flatten)]
     pub(crate) place: Place,
@@ -369,11 +370,11 @@ pub(crate) struct RestoreArgs {
     pub(crate) from: PathBuf,
 
     /// The deployment's newest keyring.shreds, without which no KMS key of the backup can be used
-    #[arg(long, value_name = "FILE", required_unless_present = "without_shreds")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) shreds: Option<PathBuf>,
 
     /// Give up all KMS keys of the backup: what is left is everything else, and the audit trail
-    #[arg(long, conflicts_with = "shreds")]
+    #[arg(long)]
     pub(crate) without_shreds: bool,
 
     /// Put all rows back to what they were at this time (RFC 3339) or version; the audit trail stays whole

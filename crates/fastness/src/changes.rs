@@ -142,7 +142,9 @@ pub(crate) fn run(place: &Place, command: &Command) -> Result<Value, Failure> {
 
 /// The same for a deployment that was located, with an open file if the command takes one.
 pub(crate) fn run_with(opening: Opening, command: &Command, file: Option<File>) -> Result<Value, Failure> {
-    let Ok(_claim) = opening.data.claim() else { return ask_with(&opening.data, command, file.as_ref()) };
+    let Some(_claim) = opening.data.claim_unless_served()? else {
+        return ask_with(&opening.data, command, file.as_ref());
+    };
     let given = match command {
         Command::AddSlots { given, .. }
         | Command::RemoveSlot { given, .. }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(crate) fn run(args: &CoverageArgs) -> Result<ExitCode, Failure> {
-    let mut out = std::io::stdout();
+    let mut out = crate::output::output();
     let services = services(Arc::default());
     if let Some(wanted) = &args.service {
         let service = services.iter().find(|service| service.model().name == wanted);

@@ -190,14 +190,18 @@ impl Data {
 
     /// Keeps others from serving it, as long as the result is kept.
     pub(crate) fn claim(&self) -> Result<fs::File, Failure> {
+        self.claim_unless_served()?
+            .ok_or_else(|| failure(self.0.display(), "another process serves this deployment"))
+    }
+
+    /// The same; none if another process serves it.
+    pub(crate) fn claim_unless_served(&self) -> Result<Option<fs::File>, Failure> {
         let path = self.0.join("serving.lock");
         let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = open.map_err(|error| failure(path.display(), error))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(fs::TryLockError::WouldBlock) => {
-                Err(failure(self.0.display(), "another process serves this deployment"))
-            }
+            Ok(()) => Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(failure(path.display(), error)),
         }
     }

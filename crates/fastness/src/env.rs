@@ -32,7 +32,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<ExitCode, Failure> {
         // Node.js has a variable of its own.
         exports.extend([("AWS_CA_BUNDLE", path.as_str()), ("NODE_EXTRA_CA_CERTS", path.as_str())]);
     }
-    let mut out = std::io::stdout();
+    let mut out = crate::output::output();
     writeln!(out, "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE")?;
     for (name, value) in exports {
         // Within single quotes a shell changes nothing; a single quote itself ends them and is put between double ones.

@@ -13,6 +13,7 @@ mod front;
 mod init;
 mod log;
 mod opening;
+mod output;
 mod policies;
 mod process;
 mod proxy_keys;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 pub(crate) fn run(args: &QuotasArgs) -> Result<ExitCode, Failure> {
     let config = Config::read_file(args.config.as_deref())?;
     let quotas = config.quotas.get();
-    let mut out = std::io::stdout();
+    let mut out = crate::output::output();
     let Some(service) = &args.service else {
         for entry in quotas.iter() {
             writeln!(out, "{:<40} {}", entry.name, value(entry))?;

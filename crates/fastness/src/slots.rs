@@ -20,7 +20,7 @@ pub(crate) fn run(args: &SlotsArgs) -> Result<ExitCode, Failure> {
 
 fn list(args: &SlotsListArgs) -> Result<ExitCode, Failure> {
     let opening = Opening::locate(&args.place)?;
-    let mut out = std::io::stdout();
+    let mut out = crate::output::output();
     for slot in Keyring::inspect(&opening.data.keyring())?.slots {
         let about = seal::about(&slot, &opening.description.seal);
         writeln!(out, "{:<4} {:<10} {about}", slot.number, slot.kind().name())?;
@@ -50,7 +50,7 @@ fn verify(args: &SlotsVerifyArgs) -> Result<ExitCode, Failure> {
     let at_hand = opening.at_hand()?;
     let typed = if args.shares { shares::combine(&shares::read()?)? } else { None };
     let seals: Vec<&dyn Seal> = at_hand.refs().into_iter().chain(typed.as_deref()).collect();
-    let mut out = std::io::stdout();
+    let mut out = crate::output::output();
     for Failure(fault) in &at_hand.faults {
         writeln!(out, "{fault}")?;
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
     let description =
         data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
     let serving = data.serving()?.filter(|serving| accepts(serving.listens));
-    let mut out = std::io::stdout();
+    let mut out = crate::output::output();
     writeln!(out, "data      {}", data.path().display())?;
     writeln!(out, "account   {}", description.account)?;
     writeln!(out, "region    {}", description.region)?;

@@ -36,9 +36,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let opening = Opening::locate(&args.place)?;
     let data = &opening.data;
     let command = Command::Verify { contains: args.contains.iter().map(ToString::to_string).collect() };
-    let verified: Verified = match data.claim() {
-        Err(_) => serde_json::from_value(ask(data, &command)?)?,
-        Ok(_claim) => {
+    let verified: Verified = match data.claim_unless_served()? {
+        None => serde_json::from_value(ask(data, &command)?)?,
+        Some(_claim) => {
             // The keyring's own checksum and authentication code are checked as it is opened.
             let given: Vec<Box<dyn Seal>> = if args.shares {
                 shares::combine(&shares::read()?)?.into_iter().collect()
@@ -114,7 +114,7 @@ impl From<Report> for Verified {
 }
 
 fn print(verified: &Verified) -> Result<ExitCode, Failure> {
-    let mut out = std::io::stdout();
+    let mut out = crate::output::output();
     let time = |time: Option<u64>| {
         let time = time.and_then(|time| i64::try_from(time).ok());
         time.map_or_else(|| "-".to_owned(), |time| Timestamp(time).rfc3339())

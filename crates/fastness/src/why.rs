@@ -34,9 +34,9 @@ pub(crate) fn run(args: &WhyArgs) -> Result<ExitCode, Failure> {
     let description =
         data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
     // A deployment that nobody serves is opened here.
-    let answer = match data.claim() {
-        Err(_) => ask(&data, &Command::Why { request_id: args.request_id.clone() })?,
-        Ok(_claim) => {
+    let answer = match data.claim_unless_served()? {
+        None => ask(&data, &Command::Why { request_id: args.request_id.clone() })?,
+        Some(_claim) => {
             let opening =
                 Opening { place: args.place.clone(), config, data, description, roots: Roots::default() };
             let deployment = opening.configured()?;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &WhyArgs) -> Result<ExitCode, Failure> {
             answer?
         }
     };
-    let mut out = std::io::stdout();
+    let mut out = crate::output::output();
     let known = Known::deserialize(&answer)?;
     if known.record.is_none() && known.denial.is_none() {
         return unknown(&args.request_id);

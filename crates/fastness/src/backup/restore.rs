@@ -6,11 +6,11 @@ use super::{Manifest, STORE_PREFIX};
 use crate::args::{Place, RestoreArgs};
 use crate::config::Config;
 use crate::deployment::{Data, write_private};
-use crate::opening::{Opening, Shreds};
+use crate::opening::{Opening, Shreds, Unopened};
 use crate::verify::{findings_text, verify_stopped};
 use crate::{Failure, failure, shares};
 use attestation::Roots;
-use keyring::{Keyring, Seal};
+use keyring::{Keyring, KeyringError, Seal};
 use platform::Vouching;
 use serde_json::{Value, json};
 use std::fs::{self, DirBuilder, File};
@@ -143,9 +143,18 @@ fn build(
         }
         None => Shreds::New(super::make::manifest(&contents).map_err(from)?.shreds.saturating_add(1)),
     };
-    let keyring = opening.keyring_with(&given, shreds).map_err(|error| {
-        let why = format!("its keyring does not open, so it is not known to be genuine: {error}");
-        failure(args.from.display(), why)
+    let own_shreds = Keyring::shreds_path(&opening.data.keyring());
+    let keyring = opening.keyring_with(&given, shreds).map_err(|error| match (error, &args.shreds) {
+        // The keyring opened; the copy of the shreds is of no interest to whoever gave the file.
+        (Unopened::Keyring(KeyringError::Damaged { path, reason }), Some(given)) if path == own_shreds => {
+            let why =
+                format!("these are no shreds of the deployment that {} is of: {reason}", args.from.display());
+            failure(given.display(), why)
+        }
+        (error, _) => {
+            let why = format!("its keyring does not open, so it is not known to be genuine: {error}");
+            failure(args.from.display(), why)
+        }
     })?;
     let data = &opening.data;
     let vouching = Vouching::new(&keyring);

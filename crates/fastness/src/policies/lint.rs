@@ -15,7 +15,7 @@ pub(crate) fn run(args: &LintArgs) -> Result<ExitCode, Failure> {
     let vocabulary = vocabulary();
     let (mut worst, mut unread) = (None, false);
     let mut all = Vec::new();
-    let mut out = std::io::stdout();
+    let mut out = crate::output::output();
     for path in &args.files {
         let text = match read(path) {
             Ok(text) => text,

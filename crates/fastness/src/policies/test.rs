@@ -19,7 +19,7 @@ const UNUSABLE: u8 = 2;
 
 pub(crate) fn run(args: &PolicyTestArgs) -> Result<ExitCode, Failure> {
     let vocabulary = vocabulary();
-    let mut out = std::io::stdout();
+    let mut out = crate::output::output();
     let (mut passed, mut failed, mut unusable) = (0_usize, 0_usize, false);
     for path in &args.files {
         let tried = Suite::read(path).and_then(|suite| {

@@ -487,6 +487,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn newcomers_do_not_push_out_each_other_while_older_ones_idle() {
+        let connections = Connections::new(limits(3, 3));
+        let mut seats = Vec::new();
+        for served in [true, false, true] {
+            let seat = seat(&connections, "192.0.2.1").await.unwrap();
+            seat.opened();
+            seat.progress.served.store(served, Ordering::Relaxed);
+            seats.push(seat);
+        }
+        connections.now.store(u64::try_from(GRACE_TIME.as_millis()).unwrap(), Ordering::Relaxed);
+        // The last two are new: of them, the one that has been served goes last.
+        for seat in &seats[1..] {
+            seat.progress.since.store(connections.now(), Ordering::Relaxed);
+        }
+        for expected in [0, 1, 2] {
+            connections.evict();
+            let closing = seats.iter().filter(|seat| seat.progress.phase() == Phase::Closing).count();
+            assert_eq!((closing, seats[expected].progress.phase()), (expected + 1, Phase::Closing));
+        }
+    }
+
+    #[tokio::test]
     async fn whoever_comes_in_is_not_pushed_out_by_who_is_busy() {
         let connections = Connections::new(limits(20, 100));
         let mut seats = Vec::new();
