@@ -509,6 +509,15 @@ def test_impossible_splits_are_refused(fresh, split):
     assert done.returncode == 2 and "3-of-5" in done.stderr and not fresh.data.exists()
 
 
+def test_one_key_has_one_slot(fresh):
+    command(fresh, "init")
+    spare = str(fresh.directory / "spare.key")
+    assert command(fresh, "slots", "add", "--new-key-file", spare).stdout == "Added slot 1.\n"
+    again = command(fresh, "slots", "add", "--new-key-file", spare, check=False)
+    assert again.returncode == 1 and "the new key-file opens slot 1 already" in again.stderr
+    assert len(command(fresh, "slots", "list").stdout.splitlines()) == 2
+
+
 def test_recovery_shares_stand_in_for_a_lost_key_file(fresh):
     fresh.serve()
     root = fresh.root()

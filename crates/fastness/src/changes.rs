@@ -175,6 +175,11 @@ pub(crate) fn run_with(opening: Opening, command: &Command, file: Option<File>) 
 /// Adds a slot for each new seal, or for each seal at hand that opens none.
 pub(crate) fn add(keyring: &Keyring, opening: &Opening, new: &New) -> Result<Value, Failure> {
     let mut seals = new.seals()?;
+    for seal in &seals {
+        if let Some(slot) = opened_by(opening, &**seal)?.first() {
+            return Err(Failure(format!("the new {} opens slot {} already", seal.kind(), slot.number)));
+        }
+    }
     if seals.is_empty() {
         let at_hand = opening.at_hand()?;
         if let Some(Failure(fault)) = at_hand.faults.first() {
