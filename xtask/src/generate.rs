@@ -11,16 +11,17 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Writes the file of every service; with `check`, only fails where one is stale.
+/// Writes the api crate of every service; with `check`, only fails where one is stale.
 pub(crate) fn run(check: bool) -> Result<()> {
     let mut stale = Vec::new();
     let config = Config::read()?;
     for service in config.services() {
-        let (path, text) = (path(service), file(&config, service)?);
-        let changes = if check { files::differs(&path, &text)? } else { files::ensure(&path, &text)? };
-        if changes {
-            eprintln!("{} {}", path.display(), if check { "is stale" } else { "written" });
-            stale.push(service);
+        for (path, text) in crate_of(&config, service)? {
+            let changes = if check { files::differs(&path, &text)? } else { files::ensure(&path, &text)? };
+            if changes {
+                eprintln!("{} {}", path.display(), if check { "is stale" } else { "written" });
+                stale.push(service);
+            }
         }
     }
     if check && !stale.is_empty() {
@@ -29,16 +30,18 @@ pub(crate) fn run(check: bool) -> Result<()> {
     Ok(())
 }
 
+/// The files of a service's api crate, with their paths.
+fn crate_of(config: &Config, service: &str) -> Result<[(PathBuf, String); 2]> {
+    let path = |name| files::repository(&format!("crates/api/{service}/{name}"));
+    Ok([(path("Cargo.toml"), emit::manifest(service)), (path("src/lib.rs"), file(config, service)?)])
+}
+
 /// The formatted text of a service's generated file.
 fn file(config: &Config, service: &str) -> Result<String> {
     let model = models::load(service)?;
     let raw = emit::file(config, service, &model)
         .map_err(|message| Error::Other(format!("{service}: {message}")))?;
     formatted(&raw)
-}
-
-fn path(service: &str) -> PathBuf {
-    files::repository(&format!("crates/services/{service}/src/api.rs"))
 }
 
 /// The text as rustfmt would have it.

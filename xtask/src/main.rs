@@ -54,7 +54,7 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
-    /// Write crates/services/*/src/api.rs from models/.
+    /// Write crates/api/* from models/.
     Generate {
         /// Write nothing, fail if a file would change.
         #[arg(long)]

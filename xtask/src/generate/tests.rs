@@ -83,6 +83,16 @@ fn bindings_unions_circles_and_errors_are_expressed() {
                 Put: PutRequest => wire::Unit = PUT;
             }
 
+            /// Expands to `$with![$service; …]` with all implemented operations.
+            #[macro_export]
+            macro_rules! operations {
+                ($($with:ident)::+, $service:expr) => {
+                    $($with)::+![$service;
+                        $crate::ops::Put,
+                    ]
+                };
+            }
+
             const PUT: OperationModel =
                 OperationModel::new("Put").http("PUT", "/{Name}", 201).input(&PUT_REQUEST).errors(&[ERROR_BROKEN]);
 
@@ -155,9 +165,8 @@ fn what_cannot_be_expressed_is_refused() {
 #[test]
 fn generated_files_are_fresh() {
     let config = Config::read().unwrap();
-    let services = config.services();
-    let stale =
-        services.filter(|service| files::ensure(&path(service), &file(&config, service).unwrap()).unwrap());
-    let stale: Vec<&str> = stale.collect();
+    let files = config.services().flat_map(|service| crate_of(&config, service).unwrap());
+    let stale = files.filter(|(path, text)| files::ensure(path, text).unwrap()).map(|(path, _)| path);
+    let stale: Vec<PathBuf> = stale.collect();
     assert!(stale.is_empty(), "rewritten, commit them: {stale:?}");
 }

@@ -13,7 +13,6 @@
 //! ```
 
 mod access;
-pub mod api;
 mod backups;
 mod certificates;
 mod cluster;
@@ -32,7 +31,8 @@ mod tags;
 
 pub use devices::DeviceSettings;
 
-use api::ops;
+pub use cloudhsmv2_api as api;
+
 use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer};
 use std::sync::Arc;
 use wire::ServiceModel;
@@ -57,26 +57,7 @@ impl Service for CloudHsm {
     }
 
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
-        platform::operations![self;
-            ops::CopyBackupToRegion,
-            ops::CreateCluster,
-            ops::CreateHsm,
-            ops::DeleteBackup,
-            ops::DeleteCluster,
-            ops::DeleteHsm,
-            ops::DeleteResourcePolicy,
-            ops::DescribeBackups,
-            ops::DescribeClusters,
-            ops::GetResourcePolicy,
-            ops::InitializeCluster,
-            ops::ListTags,
-            ops::ModifyBackupAttributes,
-            ops::ModifyCluster,
-            ops::PutResourcePolicy,
-            ops::RestoreBackup,
-            ops::TagResource,
-            ops::UntagResource,
-        ]
+        cloudhsmv2_api::operations!(platform::operations, self)
     }
 
     fn quotas(&self) -> &'static ServiceQuotas {

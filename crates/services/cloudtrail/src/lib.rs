@@ -2,13 +2,14 @@
 //!
 //! The records themselves are written by the pipeline, in the transaction of the call they are about; this service reads them.
 
-pub mod api;
 mod lookup_events;
 mod quotas;
 mod record;
 
-use api::{MODEL, ops};
-use platform::{AnyOperation, Service, ServiceQuotas, operations};
+pub use cloudtrail_api as api;
+
+use api::MODEL;
+use platform::{AnyOperation, Service, ServiceQuotas};
 use std::sync::Arc;
 use wire::ServiceModel;
 
@@ -22,7 +23,7 @@ impl Service for CloudTrail {
     }
 
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
-        operations![self; ops::LookupEvents]
+        cloudtrail_api::operations!(platform::operations, self)
     }
 
     fn quotas(&self) -> &'static ServiceQuotas {

@@ -12,7 +12,6 @@
 mod access;
 mod access_keys;
 mod account;
-pub mod api;
 mod attachments;
 mod aws_managed;
 mod boundaries;
@@ -48,8 +47,10 @@ pub use proxy_keys::{
     NewProxyKey, ProxyKey, create_proxy_key, delete_proxy_key, proxy_keys, set_proxy_key_active,
 };
 
-use api::{MODEL, ops};
-use platform::{AnyOperation, Service, ServiceQuotas, operations};
+pub use iam_api as api;
+
+use api::MODEL;
+use platform::{AnyOperation, Service, ServiceQuotas};
 use policy::Policy;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
@@ -74,92 +75,7 @@ impl Service for Iam {
     }
 
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
-        operations![self;
-            ops::AddRoleToInstanceProfile,
-            ops::AddUserToGroup,
-            ops::AttachGroupPolicy,
-            ops::AttachRolePolicy,
-            ops::AttachUserPolicy,
-            ops::CreateAccessKey,
-            ops::CreateAccountAlias,
-            ops::CreateGroup,
-            ops::CreateInstanceProfile,
-            ops::CreatePolicy,
-            ops::CreatePolicyVersion,
-            ops::CreateRole,
-            ops::CreateUser,
-            ops::DeleteAccessKey,
-            ops::DeleteAccountAlias,
-            ops::DeleteGroup,
-            ops::DeleteGroupPolicy,
-            ops::DeleteInstanceProfile,
-            ops::DeletePolicy,
-            ops::DeletePolicyVersion,
-            ops::DeleteRole,
-            ops::DeleteRolePermissionsBoundary,
-            ops::DeleteRolePolicy,
-            ops::DeleteUser,
-            ops::DeleteUserPermissionsBoundary,
-            ops::DeleteUserPolicy,
-            ops::DetachGroupPolicy,
-            ops::DetachRolePolicy,
-            ops::DetachUserPolicy,
-            ops::GetAccessKeyLastUsed,
-            ops::GetAccountAuthorizationDetails,
-            ops::GetAccountSummary,
-            ops::GetGroup,
-            ops::GetGroupPolicy,
-            ops::GetInstanceProfile,
-            ops::GetPolicy,
-            ops::GetPolicyVersion,
-            ops::GetRole,
-            ops::GetRolePolicy,
-            ops::GetUser,
-            ops::GetUserPolicy,
-            ops::ListAccessKeys,
-            ops::ListAccountAliases,
-            ops::ListAttachedGroupPolicies,
-            ops::ListAttachedRolePolicies,
-            ops::ListAttachedUserPolicies,
-            ops::ListEntitiesForPolicy,
-            ops::ListGroupPolicies,
-            ops::ListGroups,
-            ops::ListGroupsForUser,
-            ops::ListInstanceProfileTags,
-            ops::ListInstanceProfiles,
-            ops::ListInstanceProfilesForRole,
-            ops::ListPolicies,
-            ops::ListPolicyTags,
-            ops::ListPolicyVersions,
-            ops::ListRolePolicies,
-            ops::ListRoleTags,
-            ops::ListRoles,
-            ops::ListUserPolicies,
-            ops::ListUserTags,
-            ops::ListUsers,
-            ops::PutGroupPolicy,
-            ops::PutRolePermissionsBoundary,
-            ops::PutRolePolicy,
-            ops::PutUserPermissionsBoundary,
-            ops::PutUserPolicy,
-            ops::RemoveRoleFromInstanceProfile,
-            ops::RemoveUserFromGroup,
-            ops::SetDefaultPolicyVersion,
-            ops::TagInstanceProfile,
-            ops::TagPolicy,
-            ops::TagRole,
-            ops::TagUser,
-            ops::UntagInstanceProfile,
-            ops::UntagPolicy,
-            ops::UntagRole,
-            ops::UntagUser,
-            ops::UpdateAccessKey,
-            ops::UpdateAssumeRolePolicy,
-            ops::UpdateGroup,
-            ops::UpdateRole,
-            ops::UpdateRoleDescription,
-            ops::UpdateUser,
-        ]
+        iam_api::operations!(platform::operations, self)
     }
 
     fn quotas(&self) -> &'static ServiceQuotas {

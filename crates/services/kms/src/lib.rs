@@ -24,7 +24,6 @@
 //! `CIPHERTEXT.md` describes the ciphertexts byte by byte.
 
 mod aliases;
-pub mod api;
 mod asymmetric;
 mod authorize;
 mod ciphertext;
@@ -70,7 +69,8 @@ mod text;
 
 pub use proxy::{XKS_PATH, XksProxy};
 
-use api::ops;
+pub use kms_api as api;
+
 use attestation::Roots;
 use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer, TrailFacts};
 use std::sync::Arc;
@@ -96,64 +96,7 @@ impl Service for Kms {
     }
 
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
-        platform::operations![self;
-            ops::CancelKeyDeletion,
-            ops::ConnectCustomKeyStore,
-            ops::CreateAlias,
-            ops::CreateCustomKeyStore,
-            ops::CreateGrant,
-            ops::CreateKey,
-            ops::Decapsulate,
-            ops::Decrypt,
-            ops::DeleteAlias,
-            ops::DeleteCustomKeyStore,
-            ops::DeleteImportedKeyMaterial,
-            ops::DeriveSharedSecret,
-            ops::DescribeCustomKeyStores,
-            ops::DescribeKey,
-            ops::DisableKey,
-            ops::DisableKeyRotation,
-            ops::DisconnectCustomKeyStore,
-            ops::EnableKey,
-            ops::EnableKeyRotation,
-            ops::Encapsulate,
-            ops::Encrypt,
-            ops::GenerateDataKey,
-            ops::GenerateDataKeyPair,
-            ops::GenerateDataKeyPairWithoutPlaintext,
-            ops::GenerateDataKeyWithoutPlaintext,
-            ops::GenerateMac,
-            ops::GenerateRandom,
-            ops::GetKeyLastUsage,
-            ops::GetKeyPolicy,
-            ops::GetKeyRotationStatus,
-            ops::GetParametersForImport,
-            ops::GetPublicKey,
-            ops::ImportKeyMaterial,
-            ops::ListAliases,
-            ops::ListGrants,
-            ops::ListKeyPolicies,
-            ops::ListKeyRotations,
-            ops::ListKeys,
-            ops::ListResourceTags,
-            ops::ListRetirableGrants,
-            ops::PutKeyPolicy,
-            ops::ReEncrypt,
-            ops::ReplicateKey,
-            ops::RetireGrant,
-            ops::RevokeGrant,
-            ops::RotateKeyOnDemand,
-            ops::ScheduleKeyDeletion,
-            ops::Sign,
-            ops::TagResource,
-            ops::UntagResource,
-            ops::UpdateAlias,
-            ops::UpdateCustomKeyStore,
-            ops::UpdateKeyDescription,
-            ops::UpdatePrimaryRegion,
-            ops::Verify,
-            ops::VerifyMac,
-        ]
+        kms_api::operations!(platform::operations, self)
     }
 
     fn quotas(&self) -> &'static ServiceQuotas {

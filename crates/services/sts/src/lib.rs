@@ -3,7 +3,6 @@
 //! Nothing is stored here: a session lives in its token ([`platform::session`]), and what its principal may do is looked up in
 //! IAM on every call.
 
-pub mod api;
 mod assume_role;
 mod caller_identity;
 mod decode;
@@ -13,8 +12,10 @@ mod packed;
 mod quotas;
 mod session_token;
 
-use api::{MODEL, ops};
-use platform::{AnyOperation, Caller, Fault, Principal, Service, ServiceQuotas, TrailFacts, operations};
+pub use sts_api as api;
+
+use api::MODEL;
+use platform::{AnyOperation, Caller, Fault, Principal, Service, ServiceQuotas, TrailFacts};
 use std::sync::Arc;
 use wire::ServiceModel;
 
@@ -28,13 +29,7 @@ impl Service for Sts {
     }
 
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
-        operations![self;
-            ops::AssumeRole,
-            ops::DecodeAuthorizationMessage,
-            ops::GetCallerIdentity,
-            ops::GetFederationToken,
-            ops::GetSessionToken,
-        ]
+        sts_api::operations!(platform::operations, self)
     }
 
     fn quotas(&self) -> &'static ServiceQuotas {

@@ -38,6 +38,20 @@ wire::operations! {
     GetSessionToken: GetSessionTokenRequest => GetSessionTokenResponse = GET_SESSION_TOKEN;
 }
 
+/// Expands to `$with![$service; …]` with all implemented operations.
+#[macro_export]
+macro_rules! operations {
+    ($($with:ident)::+, $service:expr) => {
+        $($with)::+![$service;
+            $crate::ops::AssumeRole,
+            $crate::ops::DecodeAuthorizationMessage,
+            $crate::ops::GetCallerIdentity,
+            $crate::ops::GetFederationToken,
+            $crate::ops::GetSessionToken,
+        ]
+    };
+}
+
 const ASSUME_ROLE: OperationModel = OperationModel::new("AssumeRole")
     .input(&ASSUME_ROLE_REQUEST)
     .output(&ASSUME_ROLE_RESPONSE)

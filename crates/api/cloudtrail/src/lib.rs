@@ -83,6 +83,16 @@ wire::operations! {
     LookupEvents: LookupEventsRequest => LookupEventsResponse = LOOKUP_EVENTS;
 }
 
+/// Expands to `$with![$service; …]` with all implemented operations.
+#[macro_export]
+macro_rules! operations {
+    ($($with:ident)::+, $service:expr) => {
+        $($with)::+![$service;
+            $crate::ops::LookupEvents,
+        ]
+    };
+}
+
 const LOOKUP_EVENTS: OperationModel = OperationModel::new("LookupEvents")
     .input(&LOOKUP_EVENTS_REQUEST)
     .output(&LOOKUP_EVENTS_RESPONSE)

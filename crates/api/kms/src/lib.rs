@@ -135,6 +135,71 @@ wire::operations! {
     VerifyMac: VerifyMacRequest => VerifyMacResponse = VERIFY_MAC;
 }
 
+/// Expands to `$with![$service; …]` with all implemented operations.
+#[macro_export]
+macro_rules! operations {
+    ($($with:ident)::+, $service:expr) => {
+        $($with)::+![$service;
+            $crate::ops::CancelKeyDeletion,
+            $crate::ops::ConnectCustomKeyStore,
+            $crate::ops::CreateAlias,
+            $crate::ops::CreateCustomKeyStore,
+            $crate::ops::CreateGrant,
+            $crate::ops::CreateKey,
+            $crate::ops::Decapsulate,
+            $crate::ops::Decrypt,
+            $crate::ops::DeleteAlias,
+            $crate::ops::DeleteCustomKeyStore,
+            $crate::ops::DeleteImportedKeyMaterial,
+            $crate::ops::DeriveSharedSecret,
+            $crate::ops::DescribeCustomKeyStores,
+            $crate::ops::DescribeKey,
+            $crate::ops::DisableKey,
+            $crate::ops::DisableKeyRotation,
+            $crate::ops::DisconnectCustomKeyStore,
+            $crate::ops::EnableKey,
+            $crate::ops::EnableKeyRotation,
+            $crate::ops::Encapsulate,
+            $crate::ops::Encrypt,
+            $crate::ops::GenerateDataKey,
+            $crate::ops::GenerateDataKeyPair,
+            $crate::ops::GenerateDataKeyPairWithoutPlaintext,
+            $crate::ops::GenerateDataKeyWithoutPlaintext,
+            $crate::ops::GenerateMac,
+            $crate::ops::GenerateRandom,
+            $crate::ops::GetKeyLastUsage,
+            $crate::ops::GetKeyPolicy,
+            $crate::ops::GetKeyRotationStatus,
+            $crate::ops::GetParametersForImport,
+            $crate::ops::GetPublicKey,
+            $crate::ops::ImportKeyMaterial,
+            $crate::ops::ListAliases,
+            $crate::ops::ListGrants,
+            $crate::ops::ListKeyPolicies,
+            $crate::ops::ListKeyRotations,
+            $crate::ops::ListKeys,
+            $crate::ops::ListResourceTags,
+            $crate::ops::ListRetirableGrants,
+            $crate::ops::PutKeyPolicy,
+            $crate::ops::ReEncrypt,
+            $crate::ops::ReplicateKey,
+            $crate::ops::RetireGrant,
+            $crate::ops::RevokeGrant,
+            $crate::ops::RotateKeyOnDemand,
+            $crate::ops::ScheduleKeyDeletion,
+            $crate::ops::Sign,
+            $crate::ops::TagResource,
+            $crate::ops::UntagResource,
+            $crate::ops::UpdateAlias,
+            $crate::ops::UpdateCustomKeyStore,
+            $crate::ops::UpdateKeyDescription,
+            $crate::ops::UpdatePrimaryRegion,
+            $crate::ops::Verify,
+            $crate::ops::VerifyMac,
+        ]
+    };
+}
+
 const CANCEL_KEY_DELETION: OperationModel = OperationModel::new("CancelKeyDeletion")
     .input(&CANCEL_KEY_DELETION_REQUEST)
     .output(&CANCEL_KEY_DELETION_RESPONSE)

@@ -59,6 +59,33 @@ wire::operations! {
     UntagResource: UntagResourceRequest => UntagResourceResponse = UNTAG_RESOURCE;
 }
 
+/// Expands to `$with![$service; …]` with all implemented operations.
+#[macro_export]
+macro_rules! operations {
+    ($($with:ident)::+, $service:expr) => {
+        $($with)::+![$service;
+            $crate::ops::CopyBackupToRegion,
+            $crate::ops::CreateCluster,
+            $crate::ops::CreateHsm,
+            $crate::ops::DeleteBackup,
+            $crate::ops::DeleteCluster,
+            $crate::ops::DeleteHsm,
+            $crate::ops::DeleteResourcePolicy,
+            $crate::ops::DescribeBackups,
+            $crate::ops::DescribeClusters,
+            $crate::ops::GetResourcePolicy,
+            $crate::ops::InitializeCluster,
+            $crate::ops::ListTags,
+            $crate::ops::ModifyBackupAttributes,
+            $crate::ops::ModifyCluster,
+            $crate::ops::PutResourcePolicy,
+            $crate::ops::RestoreBackup,
+            $crate::ops::TagResource,
+            $crate::ops::UntagResource,
+        ]
+    };
+}
+
 const COPY_BACKUP_TO_REGION: OperationModel = OperationModel::new("CopyBackupToRegion")
     .input(&COPY_BACKUP_TO_REGION_REQUEST)
     .output(&COPY_BACKUP_TO_REGION_RESPONSE)
