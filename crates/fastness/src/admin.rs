@@ -3,7 +3,7 @@
 use crate::changes::{self, Given, KeyText, New, Plan};
 use crate::deployment::Data;
 use crate::opening::{Opening, Unopened};
-use crate::{Failure, backup, failure, proxy_keys, verify};
+use crate::{Failure, backup, clock, failure, proxy_keys, verify};
 use keyring::{Keyring, Kind, Passphrase};
 use seals::{Share, Shares};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Unseal {},
     /// Opens the keyring with a passphrase.
     UnsealWithPassphrase { passphrase: Zeroizing<String> },
+    /// Tells whether the clock is believed, and has it believed if that is asked for.
+    Clock { confirm: bool },
     /// Tells what is known of a request.
     Why { request_id: String },
     /// Opens the keyring with a key file.
@@ -71,6 +73,23 @@ pub(crate) enum Command {
 /// Sends a command to the server of a data directory and waits for its answer.
 pub(crate) fn ask(data: &Data, command: &Command) -> Result<Value, Failure> {
     ask_with(data, command, None)
+}
+
+/// Has the server of a deployment obey, or does the same here with a deployment that nobody serves.
+pub(crate) fn ask_or_open(
+    opening: &Opening,
+    by_shares: bool,
+    command: &Command,
+    work: impl AsyncFnOnce(&server::Deployment) -> Result<Value, Failure>,
+) -> Result<Value, Failure> {
+    let Some(_claim) = opening.data.claim_unless_served()? else { return ask(&opening.data, command) };
+    let deployment = opening.configured_or_by_shares(by_shares)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let answer = runtime.block_on(work(&deployment));
+    if let Some(deployment) = Arc::into_inner(deployment) {
+        runtime.block_on(deployment.close())?;
+    }
+    answer
 }
 
 /// Sends a command, with an open file if it takes one, to the server of a data directory and waits for its answer.
@@ -136,6 +155,7 @@ impl Commanded {
     ) -> Result<Value, Failure> {
         match command {
             Command::Status {} => Ok(self.status()),
+            Command::Clock { confirm } => clock::tell(&*self.opened()?, *confirm, said_by(by)).await,
             Command::Seal {} => self.seal(by).await,
             Command::Backup { to } => self.backup(by, to, file).await,
             Command::Verify { contains } => self.verify(by, contains).await,
@@ -250,7 +270,12 @@ impl Commanded {
     }
 
     fn status(&self) -> Value {
-        json!({ "sealed": self.gate.deployment().is_none(), "pid": std::process::id() })
+        let mut status = json!({ "sealed": true, "pid": std::process::id() });
+        if let Some(deployment) = self.gate.deployment() {
+            let clock = deployment.moment().ok().map(clock::Told::from);
+            merge(&mut status, json!({ "sealed": false, "clock": clock }));
+        }
+        status
     }
 
     async fn backup(&self, by: Operator, to: &Path, file: Option<File>) -> Result<Value, Failure> {
@@ -333,6 +358,12 @@ pub(crate) async fn explain(
     // The whole trail may have to be read.
     let known = tokio::task::block_in_place(|| deployment.explain_request(request_id));
     known.map_err(|fault| Failure(fault.for_operator()))
+}
+
+/// What went wrong, for an operator.
+pub(crate) fn words(fault: platform::Fault) -> Failure {
+    let context = fault.for_operator();
+    Failure(if context.is_empty() { fault.message().to_owned() } else { context })
 }
 
 pub(crate) fn sealed() -> Failure {

@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Seal(SealArgs),
     /// Unseal the running server, with the configured seal or a passphrase
     Unseal(UnsealArgs),
+    /// Tell whether the clock is believed: while it is not, nothing is done that cannot be undone; with --confirm, say that it is right
+    Clock(ClockArgs),
     /// Tell why a request was denied: the statement that decided, what failed, and the least change that would allow it
     Why(WhyArgs),
     /// Examine policy documents and try them, without a server
@@ -265,6 +267,20 @@ pub(crate) struct NewSeals {
     /// Split a key into N shares, any K of which open the keyring, and print them this once
     #[arg(long, value_name = "K-of-N")]
     pub(crate) shamir: Option<Split>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ClockArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Open the keyring with shares, which are read from standard input, one a line; only if the deployment is not served
+    #[arg(long)]
+    pub(crate) shares: bool,
+
+    /// Say that the clock is right: deletions and expiries that waited go on by it
+    #[arg(long)]
+    pub(crate) confirm: bool,
 }
 
 #[derive(Debug, ClapArgs)]

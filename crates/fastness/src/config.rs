@@ -2,6 +2,7 @@
 //! must not go unnoticed.
 
 mod attestation;
+mod bounds;
 mod limits;
 mod monitor;
 mod quotas;
@@ -68,6 +69,9 @@ pub(crate) struct Config {
     /// How much is served at once.
     #[serde(default)]
     pub(crate) load: Load,
+    /// How far the clock is believed.
+    #[serde(default)]
+    pub(crate) clock: bounds::Clock,
     /// The monitoring listener.
     #[serde(default)]
     pub(crate) monitor: monitor::Monitor,
@@ -191,6 +195,7 @@ mod tests {
             ("trusted-proxies = [\"10.0.0.1/8\"]\n", "f.toml:1: `10.0.0.1/8`: the address has bits set"),
             ("trusted-proxies = [\"proxy.local\"]\n", "f.toml:1: `proxy.local`: an address"),
             ("[attestation]\nroot = \"r\"\n", "f.toml:2: unknown field `root`"),
+            ("[clock]\nleap-hours-max = 0\n", "f.toml:2: invalid value: integer `0`"),
             ("[monitor]\nlisten = 4567\n", "f.toml:2: invalid type: integer `4567`"),
             ("[monitor]\nport = 4567\n", "f.toml:2: unknown field `port`"),
             ("[telemetry]\notlp-endpoint = \"https://c\"\n", "f.toml:2: only http:// is spoken"),

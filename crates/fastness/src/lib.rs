@@ -4,6 +4,7 @@ mod admin;
 mod args;
 mod backup;
 mod changes;
+mod clock;
 mod config;
 mod coverage;
 mod credentials;
@@ -60,6 +61,7 @@ pub fn run() -> ExitCode {
         args::Command::Status(args) => status::run(&args),
         args::Command::Seal(args) => sealing::seal(&args),
         args::Command::Unseal(args) => sealing::unseal(&args),
+        args::Command::Clock(args) => clock::run(&args),
         args::Command::Why(args) => why::run(&args),
         args::Command::Policy(args) => policies::run(&args),
         args::Command::Slots(args) => slots::run(&args),

@@ -96,6 +96,11 @@ impl Opening {
         self.deployment(self.keyring(&[])?)
     }
 
+    /// Opens it with shares that are typed in, if that is asked for, or the seals at hand.
+    pub(crate) fn configured_or_by_shares(&self, by_shares: bool) -> Result<Arc<Deployment>, Failure> {
+        Ok(self.deployment(self.keyring_or_by_shares(by_shares)?)?)
+    }
+
     /// Opens it with this seal.
     pub(crate) fn with(&self, seal: &dyn Seal) -> Result<Arc<Deployment>, Unopened> {
         self.deployment(self.open(&[seal], Shreds::There)?)
@@ -196,6 +201,9 @@ impl Opening {
         let services = services_with(iam, Kms::new(self.roots.clone()), cloudhsm);
         let deployment = Deployment::new(store, env, clock, account, region, services)
             .with_limits(self.config.quotas.get(), self.config.load.calls_max);
-        Ok(Arc::new(deployment))
+        Ok(Arc::new(match self.config.clock.leap_max() {
+            Some(leap_max) => deployment.with_leap_max(leap_max),
+            None => deployment,
+        }))
     }
 }

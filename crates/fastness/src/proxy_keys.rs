@@ -1,12 +1,11 @@
 //! `fastness xks`: the keys by which external key stores call this deployment as their proxy. What they then may is what the key's user
 //! may.
 
-use crate::admin::{self, Command, merge};
+use crate::admin::{self, Command, merge, words};
 use crate::args::{Place, XksArgs, XksCommand};
 use crate::config::Config;
 use crate::deployment::Data;
 use crate::{Failure, failure};
-use platform::Fault;
 use serde_json::{Value, json};
 use server::Deployment;
 use std::io::Write as _;
@@ -115,10 +114,4 @@ fn details(by: &Value, more: Value) -> Value {
     let mut details = by.clone();
     merge(&mut details, more);
     details
-}
-
-/// What went wrong, for an operator.
-fn words(fault: Fault) -> Failure {
-    let context = fault.for_operator();
-    Failure(if context.is_empty() { fault.message().to_owned() } else { context })
 }

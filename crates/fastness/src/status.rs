@@ -2,11 +2,13 @@
 
 use crate::admin::{Command, ask};
 use crate::args::StatusArgs;
+use crate::clock::Told;
 use crate::config::Config;
 use crate::deployment::Data;
 use crate::sealing::{SEALED, is_sealed};
 use crate::{Failure, failure, seal};
 use keyring::Keyring;
+use serde::Deserialize as _;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -48,12 +50,16 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
     if serving.is_none() {
         return Ok(ExitCode::from(NOT_SERVED));
     }
-    let sealed = is_sealed(&ask(&data, &Command::Status {})?);
+    let state = ask(&data, &Command::Status {})?;
+    let sealed = is_sealed(&state);
     writeln!(
         out,
         "sealed    {}",
         if sealed { "yes: every call is refused until `fastness unseal`" } else { "no" }
     )?;
+    if let Some(clock) = state.get("clock").and_then(|clock| Told::deserialize(clock).ok()) {
+        writeln!(out, "clock     {}", clock.words())?;
+    }
     Ok(if sealed { ExitCode::from(SEALED) } else { ExitCode::SUCCESS })
 }
 

@@ -1,15 +1,13 @@
 //! `fastness why`: what decided a request.
 
-use crate::admin::{Command, ask};
+use crate::Failure;
+use crate::admin::{Command, ask_or_open};
 use crate::args::WhyArgs;
-use crate::config::Config;
-use crate::deployment::Data;
 use crate::opening::Opening;
-use crate::{Failure, failure};
-use attestation::Roots;
 use platform::Denial;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use server::Deployment;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -29,26 +27,11 @@ struct Known {
 }
 
 pub(crate) fn run(args: &WhyArgs) -> Result<ExitCode, Failure> {
-    let config = Config::read(&args.place)?;
-    let data = Data::locate(&args.place, &config)?;
-    let description =
-        data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
-    // A deployment that nobody serves is opened here.
-    let answer = match data.claim_unless_served()? {
-        None => ask(&data, &Command::Why { request_id: args.request_id.clone() })?,
-        Some(_claim) => {
-            let opening =
-                Opening { place: args.place.clone(), config, data, description, roots: Roots::default() };
-            let deployment = opening.configured()?;
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-            let answer = runtime.block_on(crate::admin::explain(&deployment, &args.request_id, None));
-            if let Some(deployment) = std::sync::Arc::into_inner(deployment) {
-                runtime.block_on(deployment.close())?;
-            }
-            answer?
-        }
-    };
+    let opening = Opening::locate(&args.place)?;
+    let command = Command::Why { request_id: args.request_id.clone() };
+    let explain =
+        async |deployment: &Deployment| crate::admin::explain(deployment, &args.request_id, None).await;
+    let answer = ask_or_open(&opening, false, &command, explain)?;
     let mut out = crate::output::output();
     let known = Known::deserialize(&answer)?;
     if known.record.is_none() && known.denial.is_none() {

@@ -207,6 +207,7 @@ pub struct Cx<'a> {
     source_arn: Option<String>,
     meter: Option<&'a dyn Meter>,
     counted: Counted,
+    waits_from: Timestamp,
 }
 
 /// What is kept of a call while it makes another on its caller's behalf, and what that one left.
@@ -236,7 +237,14 @@ impl<'a> Cx<'a> {
             source_arn: None,
             meter: None,
             counted: Counted::default(),
+            waits_from: call.now,
         }
+    }
+
+    /// Has waiting periods begin at another time than that of the call.
+    #[must_use]
+    pub fn waiting_from(self, time: Timestamp) -> Self {
+        Self { waits_from: time, ..self }
     }
 
     /// Has the call counted against quotas, but those that it was counted against when it was run before. Nothing is counted without: what
@@ -340,6 +348,12 @@ impl<'a> Cx<'a> {
     /// The time of the call; it does not change while the call is served.
     pub fn now(&self) -> Timestamp {
         self.call.now
+    }
+
+    /// The time from which a waiting period counts before something irreversible: that of the call, unless the store knows that it is
+    /// later. A clock that was set back must not make the period shorter.
+    pub fn waits_from(&self) -> Timestamp {
+        self.waits_from
     }
 
     /// The call's unchanging facts.

@@ -38,5 +38,5 @@ pub use key_store::{
 pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts, bind};
 pub use quota::{Counted, Meter, Quota, ServiceQuotas, Whose};
 pub use table::{Log, LogEntry, TRAIL, Table, Tx};
-pub use timer::Timer;
+pub use timer::{Due, Timer};
 pub use vouch::{Opener, Vouching};

@@ -61,6 +61,12 @@ pub trait Service: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether a task of its timers does what cannot be undone, after a time that somebody was given to change their mind. It waits while the
+    /// clock is not to be believed. What is not known to be harmless is not.
+    fn destroys(&self, _task: &str) -> bool {
+        true
+    }
+
     /// Does what a timer of this service was set for. Runs with the rights of the service itself.
     ///
     /// # Errors

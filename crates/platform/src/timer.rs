@@ -21,6 +21,18 @@ pub struct Timer {
     pub subject: String,
 }
 
+/// Timers that are due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Those that may go off, earliest first.
+    pub timers: Vec<Timer>,
+    /// How many were passed over that may not.
+    pub held: usize,
+}
+
+/// How many rows are read at once.
+const LOOKED_AT_MAX: usize = 100;
+
 const TIMERS: Table<Timer> = Table::new("platform/timers");
 
 impl Timer {
@@ -45,17 +57,36 @@ impl Timer {
         Ok(TIMERS.get(tx, &self.path(&due_text(self.at)))?.is_some())
     }
 
-    /// The first `limit` timers, earliest first, that are due at `now`.
+    /// The first `limit` timers, earliest first, that are due at `now` and may go off. Those that may not are passed over, so that they
+    /// hold nobody else up.
     ///
     /// # Errors
     /// Unavailable, if the store or keyring is.
-    pub fn due(tx: &mut Tx<'_>, now: Timestamp, limit: usize) -> Result<Vec<Timer>, Fault> {
-        let rows = TIMERS.scan(tx, &[], None, limit)?;
-        Ok(rows
-            .into_iter()
-            .map(|(_, timer)| (*timer).clone())
-            .take_while(|timer| timer.at <= now.0)
-            .collect())
+    pub fn due(
+        tx: &mut Tx<'_>,
+        now: Timestamp,
+        limit: usize,
+        may_go_off: impl Fn(&Timer) -> bool,
+    ) -> Result<Due, Fault> {
+        let (mut due, mut after) = (Due::default(), None::<String>);
+        loop {
+            let rows = TIMERS.scan(tx, &[], after.as_deref(), LOOKED_AT_MAX)?;
+            let last = rows.len() < LOOKED_AT_MAX;
+            for (name, timer) in rows {
+                if timer.at > now.0 || due.timers.len() >= limit {
+                    return Ok(due);
+                }
+                if may_go_off(&timer) {
+                    due.timers.push((*timer).clone());
+                } else {
+                    due.held += 1;
+                }
+                after = Some(name);
+            }
+            if last {
+                return Ok(due);
+            }
+        }
     }
 
     fn path<'a>(&'a self, at: &'a str) -> [&'a str; 6] {

@@ -2,12 +2,14 @@
 
 use crate::clock::Clock;
 use crate::identify::Credentials;
+use crate::known::TimeKeeper;
 use crate::limits::{Limits, Quotas};
 use platform::ids::Uuids;
 use platform::{AnyOperation, Call, Denials, Env, Fault, Service, ServiceQuotas, TrailFacts, Tx};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use store::{CommitError, Store, StoreError};
 use telemetry::Telemetry;
 use wire::ServiceModel;
@@ -26,6 +28,7 @@ pub struct Deployment {
     pub(crate) uuids: Uuids,
     pub(crate) denials: Denials,
     pub(crate) limits: Limits,
+    pub(crate) time: TimeKeeper,
     pub(crate) telemetry: OnceLock<Arc<Telemetry>>,
     services: HashMap<&'static str, Hosted>,
 }
@@ -81,6 +84,7 @@ impl Deployment {
             uuids: Uuids::default(),
             denials: Denials::default(),
             limits: Limits::new(&quotas, None),
+            time: TimeKeeper::default(),
             telemetry: OnceLock::new(),
             services: hosted,
         }
@@ -93,12 +97,22 @@ impl Deployment {
         self
     }
 
+    /// Sets how far the clock may leap before nothing irreversible is done any more.
+    #[must_use]
+    pub fn with_leap_max(mut self, leap_max: Duration) -> Self {
+        self.time = TimeKeeper::new(leap_max);
+        self
+    }
+
     /// Ends the store; what else there is, keys among it, is wiped and let go of.
     ///
     /// # Errors
     /// The store cannot be brought in order. What is committed is there all the same.
     pub async fn close(self) -> Result<(), StoreError> {
         self.record_unrecorded().await;
+        if let Err(fault) = self.write_time(1).await {
+            tracing::warn!(cause = fault.for_operator(), "the time was not written down");
+        }
         self.store.close().await
     }
 

@@ -7,6 +7,7 @@ mod deployment;
 mod explain;
 mod gate;
 mod identify;
+mod known;
 mod limits;
 mod listen;
 mod operator;
@@ -18,9 +19,10 @@ mod timers;
 mod unrecorded;
 
 pub use admin::{Commands, Operator, bind_admin, reachable, send_with_file, serve_admin};
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, SystemClock, Uptime};
 pub use deployment::Deployment;
 pub use gate::{Gate, SealError};
+pub use known::Moment;
 pub use limits::{Entry, PER_SECOND_MAX, PER_SECOND_MIN, QuotaError, Quotas};
 pub use listen::{
     BODY_BYTES_MAX, Clients, Identity, IdentityError, Limits, Network, NetworkError, Port, Proxies, Tls,

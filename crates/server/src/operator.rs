@@ -42,7 +42,7 @@ impl Deployment {
         let caller = Caller::service(OPERATOR_SOURCE);
         loop {
             let tx = Tx::begin(&self.store, &self.env.keyring);
-            let mut cx = Cx::new(tx, &self.env, &call, &caller);
+            let mut cx = Cx::new(tx, &self.env, &call, &caller).waiting_from(self.waits_from(call.now));
             let (result, details) = work(&mut cx)?;
             let (_, _, _, mut tx) = cx.finish();
             let resource = Resource {

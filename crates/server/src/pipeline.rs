@@ -202,7 +202,9 @@ impl Deployment {
     ) -> Result<Reply, Fault> {
         let (txn, output) = {
             let meter = self.meter(call, caller);
-            let mut cx = Cx::new(tx, &self.env, call, caller).metered(&meter, std::mem::take(counted));
+            let mut cx = Cx::new(tx, &self.env, call, caller)
+                .metered(&meter, std::mem::take(counted))
+                .waiting_from(self.waits_from(call.now));
             // A defect in a handler must not end the call without an answer and a record.
             let result = catch_unwind(AssertUnwindSafe(|| request.run(&mut cx)))
                 .unwrap_or_else(|_| Err(Fault::bug("the operation panicked")));

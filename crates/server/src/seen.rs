@@ -6,7 +6,7 @@ use platform::{Call, TRAIL, Tx};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
-use telemetry::{Begun, Seen, State, Telemetry, What};
+use telemetry::{Begun, ClockState, Seen, State, Telemetry, What};
 use wire::Answer;
 use wire::route::{Route, RouteError};
 
@@ -93,6 +93,10 @@ impl Gate {
             sealed: false,
             slots: slots.into_iter().collect(),
             store: Some(deployment.store.stats()),
+            clock: deployment.moment().ok().map(|moment| ClockState {
+                held: moment.held,
+                ahead_seconds: (moment.clock.0.saturating_sub(moment.known.0)) / 1000,
+            }),
             audit_records: Some(tx.log_bounds(TRAIL).1),
         }
     }

@@ -47,11 +47,15 @@ impl Deployment {
     /// # Errors
     /// The first fault of a timer; the others have been tried nevertheless.
     pub async fn run_due_timers(&self) -> Result<(), Fault> {
-        let due = Timer::due(&mut Tx::begin(&self.store, &self.env.keyring), self.clock.now(), TIMERS_MAX)?;
-        let late = due.first().map_or(0, |first| self.clock.now().0 - first.at);
-        self.telemetry().timers.found(due.len(), Duration::from_millis(u64::try_from(late).unwrap_or(0)));
+        let moment = self.moment()?;
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        let due = Timer::due(&mut tx, moment.clock, TIMERS_MAX, |timer| self.may_go_off(timer, &moment))?;
+        drop(tx);
+        let late = due.timers.first().map_or(0, |first| moment.clock.0.saturating_sub(first.at));
+        let late = Duration::from_millis(u64::try_from(late).unwrap_or(0));
+        self.telemetry().timers.found(due.timers.len(), late, due.held);
         let mut result = Ok(());
-        for timer in &due {
+        for timer in &due.timers {
             loop {
                 match self.run_timer(timer).await {
                     Err(fault) if fault.blame() == Blame::Conflict => {}
@@ -63,7 +67,7 @@ impl Deployment {
                 }
             }
         }
-        result
+        result.and(self.keep_time().await)
     }
 
     async fn run_timer(&self, timer: &Timer) -> Result<(), Fault> {
@@ -78,7 +82,7 @@ impl Deployment {
                 return Ok(());
             }
             timer.clear(&mut tx);
-            let mut cx = Cx::new(tx, &self.env, &call, &caller);
+            let mut cx = Cx::new(tx, &self.env, &call, &caller).waiting_from(self.waits_from(call.now));
             hosted.service.due(&mut cx, timer)?;
             let (_, _, events, mut tx) = cx.finish();
             for event in &events {

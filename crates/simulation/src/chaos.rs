@@ -10,18 +10,19 @@ use crate::world::{Calling, Credentials, Server, World, poll};
 use http::request::Parts;
 use platform::Fault;
 use simdisk::{Failure, Random, SimDisk};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::pin::Pin;
 use std::sync::Arc;
-use store::{Embedded, Engine, Group, Logs, Sizes, Snapshot, StoreError};
+use store::{Embedded, Engine, EngineStats, Group, Logs, Room, Sizes, Snapshot, StoreError};
 use wire::Answer;
 
 /// How many calls can be under way at once.
 const CLIENTS: usize = 6;
 
 /// So small that segments of the journal end and checkpoints happen all the time.
-const SIZES: Sizes = Sizes { segment_bytes: 24 << 10, changed_bytes: 8 << 10, table_cache_bytes: 1 << 20 };
+const SIZES: Sizes =
+    Sizes { segment_bytes: 24 << 10, changed_bytes: 8 << 10, table_cache_bytes: 1 << 20, reserve_bytes: 1 };
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Report {
     pub crashes: usize,
     /// How often it was stopped.
     pub stops: usize,
+    /// How often the disk filled up and room was made again.
+    pub fillings: usize,
 }
 
 /// The engine of a data directory, doing nothing in the background.
@@ -59,6 +62,14 @@ impl Engine for Settled {
         self.0.settle()
     }
 
+    fn room(&self) -> Room {
+        self.0.room()
+    }
+
+    fn stats(&self) -> Box<dyn Fn() -> EngineStats + Send + Sync> {
+        self.0.stats()
+    }
+
     fn close(&mut self) -> Result<(), StoreError> {
         self.0.close()
     }
@@ -77,6 +88,10 @@ struct Chaos {
     timers: Option<Timers>,
     /// Something on the disk has failed, or is to fail.
     failing: bool,
+    /// There is no room on the disk.
+    full: bool,
+    /// Calls that were under way when there was none.
+    unlucky: BTreeSet<String>,
     made: usize,
     trace: DefaultHasher,
     report: Report,
@@ -99,6 +114,8 @@ pub fn run(seed: u64, steps: usize) -> Report {
         under_way: BTreeMap::new(),
         timers: None,
         failing: false,
+        full: false,
+        unlucky: BTreeSet::new(),
         made: 0,
         trace: DefaultHasher::new(),
         report: Report::default(),
@@ -134,6 +151,7 @@ impl Chaos {
                 self.failing = true;
             }
             197 => self.crash(),
+            199 if self.random.one_in(2) => self.fill_or_empty(),
             198 if self.random.one_in(2) => self.stop(),
             _ => self.go_on(),
         }
@@ -141,6 +159,18 @@ impl Chaos {
 
     fn server(&mut self) -> &mut Server<Settled> {
         self.server.as_mut().unwrap()
+    }
+
+    /// The disk fills up, or somebody makes room: then everything goes on without a new start.
+    fn fill_or_empty(&mut self) {
+        self.full = !self.full;
+        self.disk.set_free(if self.full { 0 } else { u64::MAX });
+        if !self.full {
+            self.unlucky.extend(self.under_way.keys().cloned());
+            let failing = self.failing;
+            assert!(self.server().deployment.watch_room() || failing);
+            self.report.fillings += 1;
+        }
     }
 
     /// A client makes a call, valid or not.
@@ -158,7 +188,7 @@ impl Chaos {
         } else {
             let now = self.world.now();
             let (parts, body) = request.sign(&credentials, now, &mark);
-            (Some(Call { action, by, now: now.0 }), parts, body)
+            (Some(Call { action, by, now: now.0, waits_from: now.0 }), parts, body)
         };
         let end = self.server().trail_end();
         self.ledger.begin(mark.clone(), call, end);
@@ -202,7 +232,10 @@ impl Chaos {
             if let Some(done) = poll(timers.as_mut()) {
                 self.timers = None;
                 if let Err(fault) = done {
-                    assert!(self.failing, "a timer failed: {}", fault.for_operator());
+                    // One that began while the disk was full may only now be told of it.
+                    let lucky =
+                        !(self.failing || self.full || fault.for_operator().contains("the disk is full"));
+                    assert!(!lucky, "a timer failed: {}", fault.for_operator());
                 }
             }
             return;
@@ -228,7 +261,7 @@ impl Chaos {
         let text = String::from_utf8_lossy(&answer.body);
         assert_ne!(answer.status, 500, "{mark}: {text}");
         if answer.status == 503 {
-            assert!(self.failing, "{mark}: {text}");
+            assert!(self.failing || self.full || self.unlucky.contains(mark), "{mark}: {text}");
             self.ledger.unanswered(mark);
             self.report.lost += 1;
             return;
@@ -296,7 +329,9 @@ impl Chaos {
         };
         // Nothing more is to fail now.
         self.disk.heal();
-        self.failing = false;
+        self.disk.set_free(u64::MAX);
+        (self.failing, self.full) = (false, false);
+        self.unlucky.clear();
         self.server = Some(self.world.start(Settled(engine)));
         self.read();
         self.ledger.restarted();
@@ -313,7 +348,11 @@ impl Chaos {
         self.world.pass(400 * 86_400);
         self.server().run_timers();
         self.read();
-        assert_eq!(self.ledger.model.due(self.world.now().0), [], "a timer did not go off");
+        assert_eq!(
+            self.ledger.model.due(self.world.now().0, self.world.now().0),
+            [],
+            "a timer did not go off"
+        );
         let server = self.server.as_mut().unwrap();
         look::look(&self.world, server).assert_is(&self.ledger.model);
         look::use_all(&self.world, server, &self.ledger.model, &self.clients);

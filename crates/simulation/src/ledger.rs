@@ -131,7 +131,7 @@ impl Ledger {
             }
             other => panic!("{other}: {record}"),
         };
-        assert!(model.due(time).contains(&done), "{done:?} was before its time");
+        assert!(model.due(time, time).contains(&done), "{done:?} was before its time");
         self.expected = model.go_off(&done, time).into();
         assert_eq!(self.expected.pop_front(), Some(event));
         self.model = Rc::new(model);

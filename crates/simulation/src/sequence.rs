@@ -7,6 +7,7 @@ use crate::request::{error, plain};
 use crate::world::{Rows, Server, World};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use store::Memory;
 
 /// Marks the calls of a run in their records.
@@ -15,6 +16,9 @@ const AGENT: &str = "sequence";
 /// How much time passes at once, in seconds: sessions end after an hour, keys go after 7 days and are rotated after 90, and shortly
 /// before that not by hand.
 const PASSES: [i64; 5] = [600, 3600, 7 * 86_400, 90 * 86_400, 90 * 86_400 - 600];
+
+/// How far the clock is set on or back, in seconds: each farther than is believed, and so are their sums unless they come to nothing.
+const LEAPS: [i64; 4] = [8 * 86_400, -8 * 86_400, 30 * 86_400, -30 * 86_400];
 
 /// Operations with what became of them, `done` or an error: what a run came upon.
 pub type Reached = BTreeSet<(String, String)>;
@@ -25,6 +29,8 @@ pub struct Sequence {
     server: Server<Memory>,
     model: Model,
     clients: Clients,
+    /// The time that the store knows, in milliseconds since the epoch: goes on as time passes, and is the clock's when an operator says so.
+    known: i64,
     /// What has happened.
     pub reached: Reached,
 }
@@ -33,19 +39,30 @@ impl Sequence {
     /// An account with nothing in it.
     pub fn new(seed: u64) -> Self {
         let world = World::new(seed);
-        let server = world.start(Memory::new());
-        Self { world, server, model: Model::default(), clients: Clients::default(), reached: Reached::new() }
+        let mut server = world.start(Memory::new());
+        // It looks at the clock before anybody sets it.
+        server.run_timers();
+        let known = world.now().0;
+        let (model, clients, reached) = (Model::default(), Clients::default(), Reached::new());
+        Self { world, server, model, clients, known, reached }
     }
 
     /// Makes the next call, or lets time pass.
     pub fn step(&mut self, dice: &mut Dice<'_>) {
         if dice(12) == 11 {
-            self.pass(PASSES[dice(PASSES.len())]);
+            match dice(3) {
+                2 => match LEAPS.get(dice(LEAPS.len() + 1)) {
+                    Some(leap) => self.leap(*leap),
+                    None => self.confirm(),
+                },
+                _ => self.pass(PASSES[dice(PASSES.len())]),
+            }
             return;
         }
         let action = self.clients.action(dice, self.world.now().0);
         let (by, credentials) = self.clients.caller(&action, dice);
-        let call = Call { action, by, now: self.world.now().0 };
+        let now = self.world.now().0;
+        let call = Call { action, by, now, waits_from: now.max(self.known) };
         let predicted = self.model.predict(&call);
 
         let (parts, body) = call.action.request().sign(&credentials, self.world.now(), AGENT);
@@ -90,11 +107,36 @@ impl Sequence {
 
     fn pass(&mut self, seconds: i64) {
         self.world.pass(seconds);
+        self.known += seconds * 1000;
+        self.go_off();
+    }
+
+    /// The clock is set, and nobody says why.
+    fn leap(&mut self, seconds: i64) {
+        self.world.leap(seconds);
+        self.go_off();
+    }
+
+    /// An operator says that the clock is right.
+    fn confirm(&mut self) {
+        let end = self.server.trail_end();
+        let deployment = Arc::clone(&self.server.deployment);
+        let confirmed = async move { deployment.confirm_clock(serde_json::json!({})).await };
+        let moment = self.server.finish(Box::pin(confirmed)).unwrap();
+        self.known = self.world.now().0;
+        assert_eq!((moment.known.0, moment.clock.0, moment.held), (self.known, self.known, false));
+        assert_eq!(names(&self.records(end)), ["ConfirmClock"]);
+        self.go_off();
+    }
+
+    /// Timers do what is due; what cannot be undone waits while clock and store disagree.
+    fn go_off(&mut self) {
         let now = self.world.now().0;
+        let irreversibly = if now == self.known { now } else { i64::MIN };
         let end = self.server.trail_end();
         self.server.run_timers();
-        let mut expected: Vec<_> =
-            self.model.due(now).iter().flat_map(|due| self.model.go_off(due, now)).collect();
+        let due = self.model.due(now, irreversibly);
+        let mut expected: Vec<_> = due.iter().flat_map(|due| self.model.go_off(due, now)).collect();
         let records = self.records(end);
         let mut found = names(&records);
         found.sort_unstable();

@@ -2,7 +2,7 @@
 
 use keyring::{Access, KeyFile, Keyring, Random as _};
 use platform::{Env, LogEntry, Service, TRAIL, Tx, Vouching};
-use server::{Clock, Deployment, Peer, Quotas};
+use server::{Clock, Deployment, Peer, Quotas, Uptime};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
@@ -51,11 +51,18 @@ impl keyring::Random for Seeded {
     }
 }
 
-struct Hand(Arc<AtomicI64>);
+struct Hand {
+    time: Arc<AtomicI64>,
+    passed: Arc<AtomicI64>,
+}
 
 impl Clock for Hand {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::Relaxed))
+        Timestamp(self.time.load(Ordering::Relaxed))
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: "a".to_owned(), millis: self.passed.load(Ordering::Relaxed) }
     }
 }
 
@@ -82,6 +89,7 @@ pub struct World {
     scratch: tempfile::TempDir,
     random: Arc<Seeded>,
     time: Arc<AtomicI64>,
+    passed: Arc<AtomicI64>,
 }
 
 /// One life of the server's process.
@@ -110,7 +118,7 @@ impl World {
         let random = Arc::new(Seeded::new(seed));
         let seal = KeyFile::create(&keys.join("root.key"), &*random).unwrap();
         Keyring::create(&data.join("keyring.json"), &seal, Arc::clone(&random) as _).unwrap();
-        Self { scratch, random, time: Arc::new(AtomicI64::new(START_MS)) }
+        Self { scratch, random, time: Arc::new(AtomicI64::new(START_MS)), passed: Arc::default() }
     }
 
     /// Starts the server over what an engine holds. Over nothing, the account is made.
@@ -140,7 +148,7 @@ impl World {
             key_stores: platform::KeyStores::none(),
             aside: |work| work(),
         };
-        let clock = Arc::new(Hand(Arc::clone(&self.time)));
+        let clock = Arc::new(Hand { time: Arc::clone(&self.time), passed: Arc::clone(&self.passed) });
         // Time stands still while many calls are made.
         let mut quotas = Quotas::new(&services);
         for name in ["cloudtrail:*", "iam:*", "kms:*", "sts:*", "unidentified:*"] {
@@ -168,9 +176,20 @@ impl World {
         Timestamp(self.time.load(Ordering::Relaxed))
     }
 
-    /// Moves the clock on by so many seconds.
+    /// Lets so many seconds pass.
     pub fn pass(&self, seconds: i64) {
+        self.leap(seconds);
+        self.passed.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+
+    /// Sets the clock on by so many seconds, or back, while no time passes.
+    pub fn leap(&self, seconds: i64) {
         self.time.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+
+    /// The seconds that have passed since the beginning, whatever the clock says.
+    pub fn passed(&self) -> i64 {
+        self.passed.load(Ordering::Relaxed) / 1000
     }
 
     /// Some random bytes of this world.

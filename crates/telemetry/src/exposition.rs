@@ -82,6 +82,7 @@ impl Collector for Gathered {
         self.process(page)?;
         self.traces(page)?;
         seal(page, &state)?;
+        clock(page, &state)?;
         store(page, &state)?;
         audit(page, &state)
     }
@@ -153,7 +154,12 @@ impl Gathered {
             "Durable timers that are due and not done, as of the last look",
             due,
         )?;
-        page.gauge_seconds("fastness_timers_late", "How long the first of them had been due", late)
+        page.gauge_seconds("fastness_timers_late", "How long the first of them had been due", late)?;
+        page.gauge(
+            "fastness_timers_held",
+            "Durable timers that are due by the clock and held back, as it is not believed",
+            self.telemetry.timers.held(),
+        )
     }
 
     fn process(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -195,6 +201,20 @@ fn seal(page: &mut Page<'_>, state: &State) -> fmt::Result {
         "fastness_seal_slots",
         "Slots of the keyring, of which each one opens it, by the kind of their seal",
         state.slots.iter().map(|(kind, count)| ([("kind", *kind)], *count)),
+    )
+}
+
+fn clock(page: &mut Page<'_>, state: &State) -> fmt::Result {
+    let Some(clock) = &state.clock else { return Ok(()) };
+    page.gauge(
+        "fastness_clock_held",
+        "Whether the clock is not believed, so that nothing irreversible is done",
+        u64::from(clock.held),
+    )?;
+    page.gauge_signed_seconds(
+        "fastness_clock_ahead",
+        "How far the clock is ahead of the time known to the store; below zero: behind it",
+        clock.ahead_seconds,
     )
 }
 

@@ -18,7 +18,7 @@ pub use calls::{Begun, Calls};
 pub use exposition::Exposition;
 pub use meters::{Connections, Timers};
 pub use otlp::{Endpoint, Exporter, Seen, Traces};
-pub use state::State;
+pub use state::{ClockState, State};
 pub use what::{Outcome, What};
 
 /// All that is counted while calls are served. There is one for the life of the process, whatever is opened and sealed meanwhile.

@@ -41,13 +41,16 @@ pub struct Timers {
     run: AtomicU64,
     failed: AtomicU64,
     due: AtomicU64,
+    held: AtomicU64,
     late_ms: AtomicU64,
 }
 
 impl Timers {
-    /// Notes what a look for due timers found: how many (up to the most that one look takes), and how long the first has been due.
-    pub fn found(&self, due: usize, late: Duration) {
+    /// Notes what a look for due timers found: how many (up to the most that one look takes), and how long the first has been due,
+    /// and how many others are due and held back.
+    pub fn found(&self, due: usize, late: Duration, held: usize) {
         self.due.store(due as u64, Relaxed);
+        self.held.store(held as u64, Relaxed);
         self.late_ms.store(u64::try_from(late.as_millis()).unwrap_or(u64::MAX), Relaxed);
     }
 
@@ -57,6 +60,11 @@ impl Timers {
         if !failed {
             let _none_left = self.due.fetch_update(Relaxed, Relaxed, |due| due.checked_sub(1));
         }
+    }
+
+    /// Timers that are due by the clock, and held back because it is not believed.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Relaxed)
     }
 
     /// Timers run, failures, timers due and not run, and how late the first of them was when last looked at.

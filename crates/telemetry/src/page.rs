@@ -50,6 +50,11 @@ impl<'a> Page<'a> {
         metric.encode_gauge(&value.as_secs_f64())
     }
 
+    pub(crate) fn gauge_signed_seconds(&mut self, name: &str, help: &str, value: i64) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        metric.encode_gauge(&value)
+    }
+
     pub(crate) fn gauges<const N: usize>(
         &mut self,
         name: &str,

@@ -13,8 +13,19 @@ pub struct State {
     pub slots: Vec<(&'static str, u64)>,
     /// What the store tells, while it is open.
     pub store: Option<Stats>,
+    /// What the clock is held to be, while the store is open.
+    pub clock: Option<ClockState>,
     /// Records in the audit trail, those included that are no longer kept; none while the store is not open.
     pub audit_records: Option<u64>,
+}
+
+/// What the clock is held to be.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockState {
+    /// Whether it is not believed, so that nothing irreversible is done.
+    pub held: bool,
+    /// How far it is ahead of the time known to the store, in seconds.
+    pub ahead_seconds: i64,
 }
 
 impl State {

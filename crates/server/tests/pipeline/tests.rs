@@ -135,3 +135,88 @@ async fn a_key_goes_when_its_waiting_period_ends() {
     assert_eq!(status, 400);
     assert!(body.contains("NotFoundException"), "{body}");
 }
+
+/// A key whose deletion is scheduled in seven days; its id.
+async fn doomed(world: &World) -> String {
+    let key = json(world.json(&world.root, "kms", "TrentService.CreateKey", "{}").await);
+    let key = key["KeyMetadata"]["KeyId"].as_str().unwrap();
+    schedule(world, key).await;
+    key.to_owned()
+}
+
+async fn schedule(world: &World, key: &str) {
+    let body = format!(r#"{{"KeyId":"{key}","PendingWindowInDays":7}}"#);
+    json(world.json(&world.root, "kms", "TrentService.ScheduleKeyDeletion", &body).await);
+}
+
+async fn is_there(world: &World, key: &str) -> bool {
+    world.run_timers().await;
+    let body = format!(r#"{{"KeyId":"{key}"}}"#);
+    world.json(&world.root, "kms", "TrentService.DescribeKey", &body).await.0 == 200
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_on_destroys_nothing_until_an_operator_says_that_it_is_right() {
+    let world = World::new();
+    let key = doomed(&world).await;
+    let rotated = json(world.json(&world.root, "kms", "TrentService.CreateKey", "{}").await);
+    kms_enable(&world, rotated["KeyMetadata"]["KeyId"].as_str().unwrap()).await;
+    world.leap(100 * DAY_MS);
+    assert!(is_there(&world, &key).await);
+    assert!(world.moment().held);
+    assert_eq!(world.records("RotateKey").await.len(), 1, "what can be undone goes on by the clock");
+    world.pass(8 * DAY_MS);
+    assert!(is_there(&world, &key).await, "whatever passes meanwhile");
+    world.confirm_clock().await;
+    assert!(!is_there(&world, &key).await);
+    let (records, confirmed) = (world.records("DeleteKey").await, world.records("ConfirmClock").await);
+    assert_eq!((records.len(), confirmed.len()), (1, 1));
+    assert_eq!(confirmed[0]["serviceEventDetails"]["held"], true);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_right_again_needs_nobody() {
+    let world = World::new();
+    let key = doomed(&world).await;
+    world.leap(8 * DAY_MS);
+    assert!(is_there(&world, &key).await && world.moment().held);
+    world.leap(-8 * DAY_MS);
+    assert!(is_there(&world, &key).await && !world.moment().held);
+    world.pass(7 * DAY_MS);
+    assert!(!is_there(&world, &key).await);
+}
+
+#[tokio::test]
+async fn what_is_scheduled_while_the_clock_is_set_back_has_its_whole_time() {
+    let world = World::new();
+    let other = doomed(&world).await;
+    world.leap(-30 * DAY_MS);
+    let key = doomed(&world).await;
+    assert!(is_there(&world, &other).await && world.moment().held);
+    world.leap(30 * DAY_MS);
+    assert!(is_there(&world, &key).await && !world.moment().held);
+    world.pass(7 * DAY_MS - 1000);
+    assert!(is_there(&world, &key).await && is_there(&world, &other).await);
+    world.pass(1000);
+    assert!(!is_there(&world, &key).await && !is_there(&world, &other).await);
+}
+
+#[tokio::test]
+async fn many_timers_that_are_held_back_hold_up_no_other() {
+    let world = World::new();
+    let keys: Vec<String> = doomed_keys(&world, 150).await;
+    let rotated = json(world.json(&world.root, "kms", "TrentService.CreateKey", "{}").await);
+    kms_enable(&world, rotated["KeyMetadata"]["KeyId"].as_str().unwrap()).await;
+    world.leap(91 * DAY_MS);
+    world.run_timers().await;
+    assert_eq!(world.records("RotateKey").await.len(), 1);
+    assert!(is_there(&world, &keys[0]).await && is_there(&world, &keys[149]).await);
+}
+
+async fn doomed_keys(world: &World, count: usize) -> Vec<String> {
+    let mut keys = Vec::new();
+    for _ in 0..count {
+        keys.push(doomed(world).await);
+    }
+    keys
+}

@@ -2,7 +2,7 @@
 
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::{Env, Fault, Service, Tx};
-use server::{Clock, Deployment, Gate, Peer, Quotas};
+use server::{Clock, Deployment, Gate, Peer, Quotas, Uptime};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -17,11 +17,18 @@ const START: i64 = 1_795_302_463_000;
 
 pub(crate) const DAY_MS: i64 = 24 * 3600 * 1000;
 
-struct Hand(Arc<AtomicI64>);
+struct Hand {
+    time: Arc<AtomicI64>,
+    passed: Arc<AtomicI64>,
+}
 
 impl Clock for Hand {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::Relaxed))
+        Timestamp(self.time.load(Ordering::Relaxed))
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime { boot: "a".to_owned(), millis: self.passed.load(Ordering::Relaxed) }
     }
 }
 
@@ -39,6 +46,8 @@ pub(crate) struct World {
     store: Store,
     keyring: Keyring,
     time: Arc<AtomicI64>,
+    passed: Arc<AtomicI64>,
+    _scratch: tempfile::TempDir,
     pub(crate) root: Signed,
 }
 
@@ -89,7 +98,8 @@ impl World {
             aside: |work| work(),
         };
         let time = Arc::new(AtomicI64::new(START));
-        let clock = Arc::new(Hand(Arc::clone(&time)));
+        let passed = Arc::new(AtomicI64::new(0));
+        let clock = Arc::new(Hand { time: Arc::clone(&time), passed: Arc::clone(&passed) });
         let models: Vec<_> = services.iter().map(|service| service.model()).collect();
         let telemetry = Arc::new(Telemetry::new(&models, None));
         let gate = Gate::sealed(&services, String::new).with_telemetry(Arc::clone(&telemetry));
@@ -100,7 +110,7 @@ impl World {
         let deployment = Deployment::new(store.clone(), env, clock, "111122223333", "us-east-1", services)
             .with_limits(&quotas, calls_max.and_then(NonZeroUsize::new));
         gate.open(Arc::new(deployment)).unwrap();
-        Self { gate: Arc::new(gate), telemetry, store, keyring, time, root }
+        Self { gate: Arc::new(gate), telemetry, store, keyring, time, passed, _scratch: scratch, root }
     }
 
     /// Reads what is committed.
@@ -116,6 +126,12 @@ impl World {
     }
 
     pub(crate) fn pass(&self, ms: i64) {
+        self.time.fetch_add(ms, Ordering::Relaxed);
+        self.passed.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// Sets the clock on, or back, while no time passes.
+    pub(crate) fn leap(&self, ms: i64) {
         self.time.fetch_add(ms, Ordering::Relaxed);
     }
 
@@ -150,6 +166,17 @@ impl World {
 
     pub(crate) async fn try_timers(&self) -> Result<(), Fault> {
         self.gate.deployment().unwrap().run_due_timers().await
+    }
+
+    /// What clock and store say of the time.
+    pub(crate) fn moment(&self) -> server::Moment {
+        self.gate.deployment().unwrap().moment().unwrap()
+    }
+
+    /// Says that the clock is right.
+    pub(crate) async fn confirm_clock(&self) {
+        let confirmed = self.gate.deployment().unwrap().confirm_clock(serde_json::json!({})).await;
+        assert!(confirmed.is_ok_and(|moment| !moment.held));
     }
 
     pub(crate) async fn run_timers(&self) {

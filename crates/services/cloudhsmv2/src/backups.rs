@@ -123,7 +123,8 @@ pub(crate) fn make(cx: &mut Cx<'_>, cluster: &Cluster) -> Result<(), Fault> {
         region: cluster.region.clone(),
         id: access::new_id(cx, "backup"),
         cluster: cluster.id.clone(),
-        created: cx.now().0,
+        // It is kept for so many days from here.
+        created: cx.waits_from().0,
         state: BackupState::Ready,
         hsm_type: cluster.hsm_type.clone(),
         mode: cluster.mode,
@@ -209,7 +210,7 @@ impl Handle<ops::DeleteBackup> for CloudHsm {
 }
 
 fn put_to_deletion(cx: &mut Cx<'_>, backup: &mut Backup) -> Result<(), Fault> {
-    let at = cx.now().0.saturating_add(RESTORABLE_DAYS * DAY_MILLIS);
+    let at = cx.waits_from().0.saturating_add(RESTORABLE_DAYS * DAY_MILLIS);
     backup.state = BackupState::PendingDeletion;
     backup.delete_at = Some(at);
     backup.timer(DELETE, at).set(&mut cx.tx)?;

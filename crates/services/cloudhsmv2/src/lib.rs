@@ -68,6 +68,11 @@ impl Service for CloudHsm {
         Some((errors::INTERNAL, "An internal failure occurred. The request can be retried."))
     }
 
+    /// What a cluster waits for was asked for already.
+    fn destroys(&self, task: &str) -> bool {
+        task != settle::TASK
+    }
+
     fn due(&self, cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
         match timer.task.as_str() {
             settle::TASK => self.settle(cx, timer),

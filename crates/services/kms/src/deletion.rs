@@ -70,7 +70,7 @@ impl Handle<ops::CancelKeyDeletion> for Kms {
 
 /// From now on the key waits these days for its deletion.
 pub(crate) fn wait(cx: &mut Cx<'_>, key: &mut Key, days: i32) -> Result<(), Fault> {
-    let at = cx.now().0.saturating_add(i64::from(days) * DAY_MILLIS);
+    let at = cx.waits_from().0.saturating_add(i64::from(days) * DAY_MILLIS);
     key.state = State::PendingDeletion { at };
     key.timer(TASK, at).set(&mut cx.tx)
 }

@@ -135,6 +135,10 @@ impl Service for Kms {
         TrailFacts { read_only, response: !read_only }
     }
 
+    fn destroys(&self, task: &str) -> bool {
+        !matches!(task, stores::CONNECT | stores::DISCONNECT | rotation::TASK)
+    }
+
     fn due(&self, cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
         match timer.task.as_str() {
             stores::CONNECT => stores::connect_due(cx, timer),

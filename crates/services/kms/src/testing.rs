@@ -242,7 +242,8 @@ impl World {
         let mut ran = 0;
         loop {
             let mut tx = Tx::begin(&self.store, &self.env.keyring);
-            let Some(timer) = Timer::due(&mut tx, Timestamp(self.now()), 1).unwrap().pop() else {
+            let Some(timer) = Timer::due(&mut tx, Timestamp(self.now()), 1, |_| true).unwrap().timers.pop()
+            else {
                 return ran;
             };
             timer.clear(&mut tx);

@@ -78,6 +78,8 @@ pub struct Call {
     pub by: Signature,
     /// When it arrived, in milliseconds since the epoch.
     pub now: i64,
+    /// When a waiting period begins that it sets: then, or when the store knows that it is later.
+    pub waits_from: i64,
 }
 
 impl Model {

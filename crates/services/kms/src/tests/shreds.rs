@@ -122,7 +122,7 @@ fn material_made_while_a_shred_is_replaced_is_not_lost() {
     let mut steps = 0;
     while let Some(timer) = {
         let mut tx = Tx::begin(&world.store, &world.env.keyring);
-        Timer::due(&mut tx, wire::Timestamp(world.now()), 1).unwrap().pop()
+        Timer::due(&mut tx, wire::Timestamp(world.now()), 1, |_| true).unwrap().timers.pop()
     } {
         let service = platform::Caller::service("kms.amazonaws.com");
         let mut tx = Tx::begin(&world.store, &world.env.keyring);

@@ -217,7 +217,7 @@ impl Model {
                 self.key_mut(id).state = if waits {
                     State::PendingReplicaDeletion(days)
                 } else {
-                    State::PendingDeletion(now + days * DAY_MS)
+                    State::PendingDeletion(call.waits_from + days * DAY_MS)
                 };
             }
             Action::CancelKeyDeletion(id) => {

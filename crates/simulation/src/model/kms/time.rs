@@ -21,8 +21,8 @@ pub enum Due {
 }
 
 impl Model {
-    /// What timers have to do, in the order of its time.
-    pub fn due(&self, now: i64) -> Vec<Due> {
+    /// What timers have to do, in the order of its time. What cannot be undone waits until another time has come, too.
+    pub fn due(&self, now: i64, irreversibly: i64) -> Vec<Due> {
         let mut all = Vec::new();
         for (name, key) in &self.keys {
             if let State::PendingDeletion(at) = key.state {
@@ -37,7 +37,7 @@ impl Model {
                 }
             }
         }
-        all.retain(|(at, _)| *at <= now);
+        all.retain(|(at, due)| *at <= now && (matches!(due, Due::Rotate(_)) || *at <= irreversibly));
         all.sort_by_key(|(at, _)| *at);
         all.into_iter().map(|(_, due)| due).collect()
     }
