@@ -273,7 +273,11 @@ impl Commanded {
         let mut status = json!({ "sealed": true, "pid": std::process::id() });
         if let Some(deployment) = self.gate.deployment() {
             let clock = deployment.moment().ok().map(clock::Told::from);
-            merge(&mut status, json!({ "sealed": false, "clock": clock }));
+            let (room, failed) = deployment.room();
+            let disk = json!({
+                "failed": failed, "full": room.is_short(), "free": room.free, "reserve": room.reserve,
+            });
+            merge(&mut status, json!({ "sealed": false, "clock": clock, "disk": disk }));
         }
         status
     }

@@ -34,7 +34,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Print shell exports for using a deployment as its root user
     Env(EnvArgs),
-    /// Tell what a data directory holds and whether it is being served; exits with 3 if it is not, with 4 if it is sealed
+    /// Tell what a data directory holds and whether it is being served; exits with 3 if it is not, with 4 if it is sealed,
+    /// with 5 if its disk is full or has failed
     Status(StatusArgs),
     /// Seal the running server: it lets go of all keys, closes the store and refuses every call
     Seal(SealArgs),

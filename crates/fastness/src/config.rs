@@ -72,6 +72,9 @@ pub(crate) struct Config {
     /// How far the clock is believed.
     #[serde(default)]
     pub(crate) clock: bounds::Clock,
+    /// What is kept free of the disk.
+    #[serde(default)]
+    pub(crate) disk: bounds::Disk,
     /// The monitoring listener.
     #[serde(default)]
     pub(crate) monitor: monitor::Monitor,
@@ -196,6 +199,7 @@ mod tests {
             ("trusted-proxies = [\"proxy.local\"]\n", "f.toml:1: `proxy.local`: an address"),
             ("[attestation]\nroot = \"r\"\n", "f.toml:2: unknown field `root`"),
             ("[clock]\nleap-hours-max = 0\n", "f.toml:2: invalid value: integer `0`"),
+            ("[disk]\nreserve-mib = \"1\"\n", "f.toml:2: invalid type: string"),
             ("[monitor]\nlisten = 4567\n", "f.toml:2: invalid type: integer `4567`"),
             ("[monitor]\nport = 4567\n", "f.toml:2: unknown field `port`"),
             ("[telemetry]\notlp-endpoint = \"https://c\"\n", "f.toml:2: only http:// is spoken"),

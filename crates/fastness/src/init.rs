@@ -85,7 +85,8 @@ pub(crate) fn create(
         keyring.add_slot(seal).map_err(|error| failure("the keyring", error))?;
     }
     let now = SystemClock.now();
-    let store = Store::open(Embedded::create(&data.store(), Arc::new(Vouching::new(&keyring)))?)?;
+    let (sizes, witness) = (config.disk.sizes(), Arc::new(Vouching::new(&keyring)));
+    let store = Store::open(Embedded::create_with(&data.store(), sizes, witness)?)?;
     let mut tx = Tx::begin(&store, &keyring);
     iam::bootstrap(&mut tx, &keyring, &account, &root.access_key_id, &root.secret_access_key, now)
         .map_err(|fault| Failure(fault.for_operator()))?;

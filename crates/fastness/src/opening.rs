@@ -189,7 +189,8 @@ impl Opening {
                 "the system refuses to lock memory: keys may be written to swap. Raise the limit (LimitMEMLOCK=, ulimit -l), or forbid swap"
             );
         }
-        let store = Store::open(Embedded::open(&self.data.store(), Arc::new(Vouching::new(&keyring)))?)?;
+        let (sizes, witness) = (self.config.disk.sizes(), Arc::new(Vouching::new(&keyring)));
+        let store = Store::open(Embedded::open_with(&self.data.store(), sizes, witness)?)?;
         let iam = Arc::new(Iam::default());
         let directory = Arc::clone(&iam) as Arc<dyn Directory>;
         let aside = |work: &mut dyn FnMut()| tokio::task::block_in_place(work);

@@ -12,13 +12,16 @@ use crate::{Failure, failure, init, log, process};
 use iam::Iam;
 use keyring::SystemRandom;
 use platform::ids;
-use server::{Gate, SealError, bind_admin, listen, run_timers, serve_admin};
+use server::{Gate, SealError, bind_admin, listen, run_timers, serve_admin, store_failed};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Notify, watch};
+
+/// What the process ends with when a write to the disk failed, so that its supervisor starts it again (`EX_IOERR` of sysexits.h).
+const STORE_FAILED: u8 = 74;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let config = Config::read(&args.place)?;
@@ -73,6 +76,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
             tracing::info!("stopped");
             Ok(ExitCode::SUCCESS)
         }
+        End::Failed => {
+            tracing::error!("ended, as a write to the disk failed: start it again");
+            Ok(ExitCode::from(STORE_FAILED))
+        }
         End::Sealed => Err(process::start_anew_sealed(front.into_listener())),
     }
 }
@@ -83,6 +90,8 @@ enum End {
     Stopped,
     /// The deployment was sealed, and the process must become a fresh one.
     Sealed,
+    /// A write to the disk failed, and what is on it is not known until it is opened anew.
+    Failed,
 }
 
 async fn serve(
@@ -124,11 +133,13 @@ async fn serve(
         ending: AtomicBool::new(false),
     });
     let commands = tokio::spawn(serve_admin(Arc::clone(&commanded), channel, owner, stopping));
+    let mut failed = std::pin::pin!(store_failed(Arc::clone(&gate)));
     let end = loop {
         tokio::select! {
             _ = interrupt.recv() => break End::Stopped,
             _ = terminate.recv() => break End::Stopped,
             () = commanded.sealed.notified() => break End::Sealed,
+            () = &mut failed => break End::Failed,
             // Certificates are read again, and nothing else.
             _ = hangup.recv() => hurry.notify_one(),
         }
@@ -147,9 +158,13 @@ async fn serve(
     watching.end().await?;
     match sealed {
         Ok(()) | Err(SealError::Sealed) => {}
+        // It has failed already.
+        Err(error) if matches!(end, End::Failed) => {
+            tracing::error!(%error, "the store was not closed in order")
+        }
         Err(error) => return Err(error.into()),
     }
-    if let End::Stopped = end {
+    if let End::Stopped | End::Failed = end {
         data.clear_serving();
     }
     Ok(end)

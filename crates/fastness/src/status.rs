@@ -9,6 +9,7 @@ use crate::sealing::{SEALED, is_sealed};
 use crate::{Failure, failure, seal};
 use keyring::Keyring;
 use serde::Deserialize as _;
+use serde_json::Value;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -16,6 +17,9 @@ use std::time::Duration;
 
 /// What the command exits with if the deployment is not served.
 const NOT_SERVED: u8 = 3;
+
+/// What the command exits with if the server can record nothing and so serves nothing.
+const CANNOT_RECORD: u8 = 5;
 
 /// How long a server may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,6 +63,25 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
     )?;
     if let Some(clock) = state.get("clock").and_then(|clock| Told::deserialize(clock).ok()) {
         writeln!(out, "clock     {}", clock.words())?;
+    }
+    let disk = |name: &str| state.get("disk").and_then(|disk| disk.get(name));
+    let is = |name: &str| disk(name).and_then(Value::as_bool) == Some(true);
+    let mib = |name: &str| disk(name).and_then(Value::as_u64).unwrap_or_default() >> 20;
+    if !sealed {
+        let (free, reserve) = (mib("free"), mib("reserve"));
+        let room = format!("{free} MiB free, {reserve} of them kept in reserve");
+        let state = match (is("failed"), is("full")) {
+            (true, _) => {
+                "FAILED: a write failed, and every call is refused until the server has started anew"
+                    .to_owned()
+            }
+            (false, true) => format!("FULL: every call is refused until there is room ({room})"),
+            (false, false) => room,
+        };
+        writeln!(out, "disk      {state}")?;
+    }
+    if is("failed") || is("full") {
+        return Ok(ExitCode::from(CANNOT_RECORD));
     }
     Ok(if sealed { ExitCode::from(SEALED) } else { ExitCode::SUCCESS })
 }

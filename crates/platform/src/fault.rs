@@ -164,9 +164,17 @@ impl Fault {
     }
 }
 
+/// What callers are told when there is no room to record what they ask for.
+pub const FULL_MESSAGE: &str =
+    "Fastness has no room left on its disk to record this call, so it was not served.";
+
 impl From<store::StoreError> for Fault {
     fn from(error: store::StoreError) -> Self {
-        Self::unavailable(format!("store: {error}"))
+        let fault = Self::unavailable(format!("store: {error}"));
+        match error {
+            store::StoreError::Full { .. } => Self { message: FULL_MESSAGE.to_owned(), ..fault },
+            _ => fault,
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub use cx::{
 };
 pub use denial::{Denial, Denials};
 pub use document::Document;
-pub use fault::{Blame, Fault};
+pub use fault::{Blame, FULL_MESSAGE, Fault};
 pub use key_store::{
     Absent, Cluster, Clusters, DeviceError, Home, KeyDevice, KeyStores, KeyUse, Proxies, Proxy, SealedSecret,
     Trouble,

@@ -45,6 +45,11 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// Has it commit even if only the room on the disk is left that is kept in reserve: for what operators do.
+    pub fn use_reserve(&mut self) {
+        self.txn.use_reserve();
+    }
+
     /// Adds an entry to a log, sealed.
     pub fn append(&mut self, log: Log, entry: &[u8]) -> Result<(), Fault> {
         let sealed = self.keyring.seal(log.place, entry)?;

@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::identify::Credentials;
 use crate::known::TimeKeeper;
 use crate::limits::{Limits, Quotas};
+use crate::room::Watch;
 use platform::ids::Uuids;
 use platform::{AnyOperation, Call, Denials, Env, Fault, Service, ServiceQuotas, TrailFacts, Tx};
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ pub struct Deployment {
     pub(crate) denials: Denials,
     pub(crate) limits: Limits,
     pub(crate) time: TimeKeeper,
+    pub(crate) watch: Watch,
     pub(crate) telemetry: OnceLock<Arc<Telemetry>>,
     services: HashMap<&'static str, Hosted>,
 }
@@ -85,6 +87,7 @@ impl Deployment {
             denials: Denials::default(),
             limits: Limits::new(&quotas, None),
             time: TimeKeeper::default(),
+            watch: Watch::default(),
             telemetry: OnceLock::new(),
             services: hosted,
         }

@@ -14,6 +14,7 @@ mod operator;
 mod origin;
 mod pipeline;
 mod reply;
+mod room;
 mod seen;
 mod timers;
 mod unrecorded;
@@ -29,4 +30,5 @@ pub use listen::{
     TlsError, listen, monitor,
 };
 pub use pipeline::Peer;
+pub use room::store_failed;
 pub use timers::run_timers;

@@ -52,6 +52,7 @@ impl Deployment {
             };
             let event = ServiceEvent { name, resource, details };
             tx.append(TRAIL, &event.write(&call, OPERATOR_SOURCE, &call.event_id))?;
+            tx.use_reserve();
             match self.commit(tx).await {
                 Err(fault) if fault.blame() == Blame::Conflict => {}
                 Err(fault) => return Err(fault),

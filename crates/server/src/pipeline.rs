@@ -43,6 +43,9 @@ impl Deployment {
     pub async fn handle(&self, parts: &http::request::Parts, body: &[u8], peer: Peer) -> Answer {
         let begun = self.telemetry().calls.begin();
         let Some(_place) = self.limits.enter() else { return self.shed(begun, parts, body) };
+        if let Some(why) = self.unrecordable() {
+            return self.refuse_unrecordable(begun, parts, body, why);
+        }
         let presented = sigv4::parse(parts);
         let scope = presented.as_ref().ok().and_then(Option::as_ref).map(|presented| &presented.scope);
         let routed = self.router.route(parts, body, scope);
@@ -397,6 +400,9 @@ impl Deployment {
     pub(crate) async fn refuse_body(&self, parts: &http::request::Parts, peer: Peer) -> Answer {
         let begun = self.telemetry().calls.begin();
         let Some(_place) = self.limits.enter() else { return self.shed(begun, parts, &[]) };
+        if let Some(why) = self.unrecordable() {
+            return self.refuse_unrecordable(begun, parts, &[], why);
+        }
         let presented = sigv4::parse(parts).ok().flatten();
         let call = self.call(parts, peer);
         let routed = self.router.route(parts, &[], presented.as_ref().map(|presented| &presented.scope));

@@ -22,8 +22,12 @@ pub async fn run_timers(gate: Arc<Gate>, mut stop: watch::Receiver<bool>) {
     loop {
         let result = match gate.deployment() {
             Some(deployment) => {
-                deployment.record_unrecorded().await;
-                deployment.run_due_timers().await
+                if deployment.watch_room() {
+                    deployment.record_unrecorded().await;
+                    deployment.run_due_timers().await
+                } else {
+                    Ok(())
+                }
             }
             None => Ok(()),
         };

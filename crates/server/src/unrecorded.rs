@@ -4,11 +4,10 @@
 //! An account's refusal is recorded like any other. Of callers who are not known, only so many refusals a second get a record each,
 //! or else anybody could fill the disk; and calls that are shed are not looked at. Both are counted, and the counts are recorded.
 
-use crate::answer::{answered_in, throttling_code, unavailable_code};
+use crate::answer::throttling_code;
 use crate::deployment::{Deployment, Hosted, HostedOperation};
 use crate::limits::Unrecorded;
 use crate::reply::Reply;
-use crate::seen::what;
 use platform::{Call, Caller, Counted, Fault, Meter, Whose};
 use std::net::{IpAddr, Ipv4Addr};
 use telemetry::{Begun, Outcome};
@@ -106,13 +105,7 @@ impl Deployment {
 
     /// Refuses a call for which there is no place, at as little cost as there can be: who calls is not asked.
     pub(crate) fn shed(&self, begun: Begun<'_>, parts: &http::request::Parts, body: &[u8]) -> Answer {
-        let routed = self.router.route(parts, body, None);
-        let (protocol, service) = answered_in(&routed);
-        let (request_id, _) = self.uuids.two(&*self.env.random);
-        let error = ErrorAnswer::new(unavailable_code(protocol), "Service is unavailable.", 503);
-        let answer = wire::encode_error(protocol, service, &error, &request_id);
-        begun.end(&what(&routed), Outcome::Throttled, body.len(), answer.body.len());
-        answer
+        self.refuse_unseen(begun, parts, body, "Service is unavailable.", Outcome::Throttled)
     }
 
     /// Records and logs how many calls were refused without a record of their own since this was last done; nothing if none
@@ -122,9 +115,13 @@ impl Deployment {
         if counts == Unrecorded::default() {
             return;
         }
-        let Unrecorded { unidentified, shed } = counts;
-        tracing::warn!(unidentified, shed, "calls were refused that have no record each");
-        let details = serde_json::json!({ "unidentifiedCalls": unidentified, "callsShedUnderLoad": shed });
+        let Unrecorded { unidentified, shed, unrecordable } = counts;
+        tracing::warn!(unidentified, shed, unrecordable, "calls were refused that have no record each");
+        let details = serde_json::json!({
+            "unidentifiedCalls": unidentified,
+            "callsShedUnderLoad": shed,
+            "callsRefusedForWantOfRoom": unrecordable,
+        });
         if let Err(fault) = self.record_operator("CallsRefusedUnrecorded", details).await {
             tracing::error!(cause = fault.for_operator(), "the count of refused calls was not recorded");
             self.limits.put_back(counts);

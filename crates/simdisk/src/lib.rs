@@ -64,6 +64,8 @@ struct State {
     /// Changes of files or names, and synchronizations, so far.
     operations: u64,
     failure: Option<(u64, Failure)>,
+    /// What the disk says is free, in bytes.
+    free: u64,
     /// Nobody is there any more to use it, and whether that is because the power is gone.
     dead: bool,
     dark: bool,
@@ -98,6 +100,7 @@ impl SimDisk {
             files: Vec::new(),
             operations: 0,
             failure: None,
+            free: u64::MAX,
             dead: false,
             dark: false,
             random: Random(seed),
@@ -108,6 +111,11 @@ impl SimDisk {
     pub fn fail_after(&self, operations: u64, failure: Failure) {
         let mut state = self.state();
         state.failure = Some((state.operations + operations, failure));
+    }
+
+    /// Has the disk say that so many bytes are free.
+    pub fn set_free(&self, bytes: u64) {
+        self.state().free = bytes;
     }
 
     /// Takes back a failure that has not come yet.
@@ -311,6 +319,10 @@ impl Disk for SimDisk {
         result.map_err(|(e, _)| e)?;
         state.durable_names = state.names.clone();
         Ok(())
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        Ok(self.state().free)
     }
 }
 

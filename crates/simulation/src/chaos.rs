@@ -164,6 +164,7 @@ impl Chaos {
     /// The disk fills up, or somebody makes room: then everything goes on without a new start.
     fn fill_or_empty(&mut self) {
         self.full = !self.full;
+        self.ledger.lacked_room = true;
         self.disk.set_free(if self.full { 0 } else { u64::MAX });
         if !self.full {
             self.unlucky.extend(self.under_way.keys().cloned());
@@ -329,7 +330,6 @@ impl Chaos {
         };
         // Nothing more is to fail now.
         self.disk.heal();
-        self.disk.set_free(u64::MAX);
         (self.failing, self.full) = (false, false);
         self.unlucky.clear();
         self.server = Some(self.world.start(Settled(engine)));

@@ -42,6 +42,8 @@ pub(crate) struct Ledger {
     expected: VecDeque<&'static str>,
     /// Marks of all acknowledged calls.
     pub(crate) acknowledged: Vec<String>,
+    /// The disk has been full since the server was started: what a call was refused for may have been that.
+    pub(crate) lacked_room: bool,
 }
 
 impl Default for Ledger {
@@ -54,6 +56,7 @@ impl Default for Ledger {
             read: 0,
             expected: VecDeque::new(),
             acknowledged: Vec::new(),
+            lacked_room: false,
         }
     }
 }
@@ -98,6 +101,8 @@ impl Ledger {
                 self.expected = model.apply(call, &record["responseElements"]).into();
                 self.model = Rc::new(model);
             }
+            // Its change found no room, and by the time of its record there was some again.
+            (Some(_), Some(error)) if self.lacked_room && error == "ServiceUnavailable" => {}
             (Some(call), Some(error)) => {
                 let began = made.began;
                 let mut states = self.history.iter().enumerate().filter(|(index, (end, _))| {
@@ -162,6 +167,7 @@ impl Ledger {
     /// The server went down and all records that survived have been read: what has none did not happen, and never will.
     pub(crate) fn restarted(&mut self) {
         self.made.clear();
+        self.lacked_room = false;
         self.history = VecDeque::from([(self.read, Rc::clone(&self.model))]);
         assert!(self.expected.is_empty(), "a transaction is on the disk in part");
     }

@@ -138,11 +138,25 @@ impl<E: Engine> Committer<E> {
 
     pub(crate) fn commit_all(&mut self, commits: Vec<(Intent, Reply)>) {
         self.shared.counts.take(commits.len());
-        let mut commits = commits.into_iter().peekable();
+        let mut commits = self.with_room(commits).into_iter().peekable();
         while commits.peek().is_some() {
             let pending = self.gather(&mut commits);
             self.finish(pending, commits.len());
         }
+    }
+
+    /// Refuses those for which there is no room, before anything is done for them.
+    fn with_room(&self, mut commits: Vec<(Intent, Reply)>) -> Vec<(Intent, Reply)> {
+        let room = self.engine.room();
+        self.shared.counts.full.store(room.is_short(), Ordering::Relaxed);
+        if room.is_short() && self.poisoned.is_none() {
+            let refused = commits.extract_if(.., |(intent, _)| !intent.uses_reserve);
+            for (_, reply) in refused {
+                let full = StoreError::Full { free: room.free, reserve: room.reserve };
+                answer(reply, Err(CommitError::Failed(full)));
+            }
+        }
+        commits
     }
 
     /// Checks transactions in order until there are no more or the group is full, each against all before it.

@@ -1,5 +1,6 @@
 //! What a store tells of its own doing, for whoever watches it.
 
+use crate::Room;
 use std::array;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -47,6 +48,8 @@ pub struct EngineStats {
     pub journal_segments: u64,
     /// Bytes of changed rows that are in the journal and not yet in the tables; opening after a crash reads them again.
     pub unsaved_bytes: u64,
+    /// Room on the disk.
+    pub room: Room,
     /// Checkpoints finished: times that changed rows were written to the tables.
     pub checkpoints: u64,
 }
@@ -69,6 +72,8 @@ pub(crate) struct Counts {
     pub(crate) commits: AtomicU64,
     pub(crate) conflicts: AtomicU64,
     pub(crate) poisoned: AtomicBool,
+    /// Whether there was too little room when it was last looked.
+    pub(crate) full: AtomicBool,
     groups: AtomicU64,
     group_sizes: Classes,
     group_micros: Classes,
@@ -95,6 +100,7 @@ impl Counts {
             commits: AtomicU64::default(),
             conflicts: AtomicU64::default(),
             poisoned: AtomicBool::default(),
+            full: AtomicBool::default(),
             groups: AtomicU64::default(),
             group_sizes: Classes::new(&SIZES),
             group_micros: Classes::new(&MICROS),

@@ -41,7 +41,7 @@ use self::logs::{Index, LogFiles};
 use self::segment::segment_name;
 use self::tables::{Base, Mark, RowIter, Tables};
 use crate::versions::Versions;
-use crate::{Engine, EngineStats, Group, KeyRange, Logs, Order, Snapshot, StoreError, Visit, Witness};
+use crate::{Engine, EngineStats, Group, KeyRange, Logs, Order, Room, Snapshot, StoreError, Visit, Witness};
 
 /// Keeps rows and logs in a directory.
 #[derive(Debug)]
@@ -80,6 +80,9 @@ pub struct Sizes {
     pub changed_bytes: usize,
     /// Most bytes of the tables' pages held in memory.
     pub table_cache_bytes: usize,
+    /// How many bytes of the disk are kept free; a group that would begin with fewer is refused. A checkpoint, which closing makes,
+    /// writes up to [`CHANGED_FACTOR_MAX`] times `changed_bytes`, and a group up to 16 MiB.
+    pub reserve_bytes: u64,
 }
 
 /// See [`Sizes::changed_bytes`].
@@ -87,7 +90,12 @@ pub const CHANGED_FACTOR_MAX: usize = 4;
 
 impl Default for Sizes {
     fn default() -> Self {
-        Sizes { segment_bytes: 64 << 20, changed_bytes: 8 << 20, table_cache_bytes: 64 << 20 }
+        Sizes {
+            segment_bytes: 64 << 20,
+            changed_bytes: 8 << 20,
+            table_cache_bytes: 64 << 20,
+            reserve_bytes: 64 << 20,
+        }
     }
 }
 
@@ -113,11 +121,19 @@ impl Embedded {
     /// # Errors
     /// [`StoreError::Locked`] if it is open elsewhere, and [`StoreError::Damaged`] if a store is there already.
     pub fn create(path: &Path, witness: Arc<dyn Witness>) -> Result<Embedded, StoreError> {
+        Embedded::create_with(path, Sizes::default(), witness)
+    }
+
+    /// Makes a data directory in an existing one, with these sizes.
+    ///
+    /// # Errors
+    /// Those of [`create`](Self::create).
+    pub fn create_with(path: &Path, sizes: Sizes, witness: Arc<dyn Witness>) -> Result<Embedded, StoreError> {
         let disk = Directory::open(path)?;
         if Anchor::read(&disk)?.is_some() {
             return Err(StoreError::damaged(ANCHOR_NAME, 0, "there is a store already"));
         }
-        Embedded::open_on(Arc::new(disk), Sizes::default(), witness)
+        Embedded::open_on(Arc::new(disk), sizes, witness)
     }
 
     /// Opens a data directory.
@@ -126,7 +142,15 @@ impl Embedded {
     /// [`StoreError::Locked`] if it is open elsewhere, [`StoreError::Damaged`] if anything but the end of the
     /// journal, where a crash may leave a group half written, is not as it was written, or if there is nothing.
     pub fn open(path: &Path, witness: Arc<dyn Witness>) -> Result<Embedded, StoreError> {
-        Embedded::start(Arc::new(Directory::open(path)?), Sizes::default(), witness, false)
+        Embedded::open_with(path, Sizes::default(), witness)
+    }
+
+    /// Opens a data directory, with these sizes.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_with(path: &Path, sizes: Sizes, witness: Arc<dyn Witness>) -> Result<Embedded, StoreError> {
+        Embedded::start(Arc::new(Directory::open(path)?), sizes, witness, false)
     }
 
     /// Opens whatever acts as the data directory, or begins a store where there is nothing.
@@ -244,6 +268,10 @@ impl Engine for Embedded {
         Ok(())
     }
 
+    fn room(&self) -> Room {
+        room(&*self.disk, self.sizes.reserve_bytes)
+    }
+
     fn image(&mut self) -> Result<Image, StoreError> {
         self.end_checkpoint(false)?;
         loop {
@@ -265,6 +293,7 @@ impl Engine for Embedded {
 
     fn stats(&self) -> Box<dyn Fn() -> EngineStats + Send + Sync> {
         let (index, progress) = (self.index.clone(), self.progress.clone());
+        let (disk, reserve) = (self.disk.clone(), self.sizes.reserve_bytes);
         Box::new(move || {
             let (journal_segments, journal_bytes) =
                 index.read().unwrap_or_else(PoisonError::into_inner).size();
@@ -272,6 +301,7 @@ impl Engine for Embedded {
                 journal_bytes,
                 journal_segments,
                 unsaved_bytes: progress.active_bytes.load(Relaxed) + progress.frozen_bytes.load(Relaxed),
+                room: room(&*disk, reserve),
                 checkpoints: progress.checkpoints.load(Relaxed),
             }
         })
@@ -283,6 +313,11 @@ impl Engine for Embedded {
         self.begin_checkpoint()?;
         self.end_checkpoint(true)
     }
+}
+
+/// Room on a disk. One that does not tell is found out when it is full.
+fn room(disk: &dyn Disk, reserve: u64) -> Room {
+    Room { free: disk.free().unwrap_or(u64::MAX), reserve }
 }
 
 impl Snapshot for RowsAt {

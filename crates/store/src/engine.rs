@@ -65,6 +65,28 @@ pub trait Logs: Send + Sync {
     fn read(&self, log: LogId, read: LogRead) -> Result<Vec<(u64, Bytes)>, StoreError>;
 }
 
+/// Room on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that are free.
+    pub free: u64,
+    /// Bytes that are kept free: for what a store has to write in order to close, and for what operators do.
+    pub reserve: u64,
+}
+
+impl Room {
+    /// Whether only the reserve is left, or less.
+    pub fn is_short(&self) -> bool {
+        self.free < self.reserve
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Room { free: u64::MAX, reserve: 0 }
+    }
+}
+
 /// Keeps rows and logs. Only one thread, the store's committing thread, calls it; what [`snapshot`](Self::snapshot)
 /// and [`logs`](Self::logs) return is used by all.
 pub trait Engine: Send + 'static {
@@ -78,6 +100,10 @@ pub trait Engine: Send + 'static {
     /// is the oldest version whose snapshot is still in use. After an error the engine is not called again except
     /// for reading.
     fn commit(&mut self, group: &Group, oldest: u64) -> Result<(), StoreError>;
+    /// How much room there is. Asked before each group: without, none is begun, so that nothing is half written for want of room.
+    fn room(&self) -> Room {
+        Room::default()
+    }
     /// Everything there is as of [`version`](Self::version), to be copied while commits go on.
     fn image(&mut self) -> Result<Image, StoreError> {
         Err(StoreError::Unsupported("be copied"))

@@ -63,6 +63,14 @@ pub enum StoreError {
     /// The engine cannot do this.
     #[error("this store cannot {0}")]
     Unsupported(&'static str),
+    /// There is no more room on the disk than what is kept in reserve. Nothing was written; commits go on once there is.
+    #[error("the disk is full: {free} bytes are free, and {reserve} are kept in reserve")]
+    Full {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are kept free.
+        reserve: u64,
+    },
     /// [`Store::close`](crate::Store::close) was called, or the committing thread ended.
     #[error("the store is closed")]
     Closed,

@@ -47,7 +47,7 @@ pub use embedded::{
     CHANGED_FACTOR_MAX, Containment, Directory, Disk, DiskFile, Embedded, FINDINGS_MAX, Finding, Image,
     Inspector, Moment, Past, ROWS_PART, Report, Restoration, Sizes,
 };
-pub use engine::{Engine, Group, LogId, LogRead, Logs, Op, Snapshot, Visit};
+pub use engine::{Engine, Group, LogId, LogRead, Logs, Op, Room, Snapshot, Visit};
 pub use error::{CommitError, StoreError};
 pub use limits::{
     KEY_BYTES_MAX, Limits, RECORD_BYTES_MAX, TXN_BYTES_MAX, TXN_READS_BYTES_MAX, VALUE_BYTES_MAX,

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::JoinHandle;
@@ -13,7 +14,8 @@ use crate::limits::NOTE_BYTES;
 use crate::recent::Recent;
 use crate::stepper::Stepper;
 use crate::{
-    CommitError, Engine, EngineStats, Image, Limits, LogId, LogRead, Logs, Snapshot, Stats, StoreError, Txn,
+    CommitError, Engine, EngineStats, Image, Limits, LogId, LogRead, Logs, Room, Snapshot, Stats, StoreError,
+    Txn,
 };
 
 /// A store: rows by key, and logs. Clones share one store; when the last one goes, its thread ends, and what was
@@ -162,6 +164,23 @@ impl Store {
     /// [`close`](Self::close) for a thread that may block.
     pub fn close_blocking(self) -> Result<(), StoreError> {
         block_on(self.close())
+    }
+
+    /// Looks how much room there is.
+    pub fn room(&self) -> Room {
+        let room = (self.inner.shared.engine_stats)().room;
+        self.inner.shared.counts.full.store(room.is_short(), Relaxed);
+        room
+    }
+
+    /// Whether there was too little room when it was last looked: by a commit, or by [`room`](Self::room).
+    pub fn is_full(&self) -> bool {
+        self.inner.shared.counts.full.load(Relaxed)
+    }
+
+    /// Whether a write failed, so that commits are refused until the store is opened anew.
+    pub fn has_failed(&self) -> bool {
+        self.inner.shared.counts.poisoned.load(Relaxed)
     }
 
     /// Counts and sizes.

@@ -31,6 +31,7 @@ pub struct Txn {
     bytes: usize,
     /// The first write that was over a limit; reported at commit.
     refused: Option<StoreError>,
+    uses_reserve: bool,
 }
 
 /// A row's new value; none deletes it.
@@ -48,6 +49,8 @@ pub(crate) struct Intent {
     pub(crate) records: Vec<(LogId, Bytes)>,
     pub(crate) retain: Vec<(LogId, u64)>,
     pub(crate) bytes: usize,
+    /// Room that is kept in reserve is for this.
+    pub(crate) uses_reserve: bool,
 }
 
 impl Txn {
@@ -62,6 +65,7 @@ impl Txn {
             notes: Vec::new(),
             bytes: 0,
             refused: None,
+            uses_reserve: false,
         }
     }
 
@@ -253,6 +257,11 @@ impl Txn {
         }
     }
 
+    /// Has it commit even if only the room is left that is kept in reserve: for what helps out of that.
+    pub fn use_reserve(&mut self) {
+        self.uses_reserve = true;
+    }
+
     /// What is to be done, and nothing if there is nothing to do: reads alone were consistent when they were made.
     pub(crate) fn into_intent(mut self) -> Result<Option<Intent>, StoreError> {
         self.check("a transaction", self.bytes, TXN_BYTES_MAX);
@@ -269,6 +278,7 @@ impl Txn {
             records: self.records,
             retain: self.retain,
             bytes: self.bytes,
+            uses_reserve: self.uses_reserve,
         }))
     }
 }

@@ -258,6 +258,16 @@ fn store(page: &mut Page<'_>, state: &State) -> fmt::Result {
         ),
     ];
     gauges.into_iter().try_for_each(|(name, help, value)| page.gauge(name, help, value))?;
+    let room = store.engine.room;
+    page.gauge(
+        "fastness_disk_full",
+        "Whether calls are refused, as only the room is left that is kept in reserve",
+        u64::from(room.is_short()),
+    )?;
+    if room.free != u64::MAX {
+        page.gauge("fastness_disk_free_bytes", "Bytes that are free where the store is", room.free)?;
+    }
+    page.gauge("fastness_disk_reserve_bytes", "Bytes that are kept free there", room.reserve)?;
     page.histogram(
         "fastness_store_group_transactions",
         "Transactions made durable together, by one synchronization of the disk",

@@ -33,6 +33,8 @@ impl State {
     pub fn unready(&self) -> Option<&'static str> {
         if self.poisoned() {
             Some("store failed")
+        } else if self.store.is_some_and(|store| store.engine.room.is_short()) {
+            Some("disk full")
         } else if self.stopping {
             Some("stopping")
         } else if self.sealed {

@@ -33,6 +33,7 @@ pub(crate) struct Limits {
     load: Load,
     unidentified: AtomicU64,
     shed: AtomicU64,
+    unrecordable: AtomicU64,
 }
 
 /// Calls that were refused without a record of their own.
@@ -42,6 +43,8 @@ pub(crate) struct Unrecorded {
     pub(crate) unidentified: u64,
     /// Not looked at, as too many calls were in flight.
     pub(crate) shed: u64,
+    /// Not looked at, as nothing could be recorded.
+    pub(crate) unrecordable: u64,
 }
 
 impl Limits {
@@ -54,6 +57,7 @@ impl Limits {
             load: Load::new(calls_max),
             unidentified: AtomicU64::new(0),
             shed: AtomicU64::new(0),
+            unrecordable: AtomicU64::new(0),
         }
     }
 
@@ -104,11 +108,17 @@ impl Limits {
         recorded
     }
 
+    /// Counts a call that was not looked at, as nothing could be recorded.
+    pub(crate) fn count_unrecordable(&self) {
+        self.unrecordable.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// What was counted since this was last asked.
     pub(crate) fn take_unrecorded(&self) -> Unrecorded {
         Unrecorded {
             unidentified: self.unidentified.swap(0, Ordering::Relaxed),
             shed: self.shed.swap(0, Ordering::Relaxed),
+            unrecordable: self.unrecordable.swap(0, Ordering::Relaxed),
         }
     }
 
@@ -116,5 +126,6 @@ impl Limits {
     pub(crate) fn put_back(&self, unrecorded: Unrecorded) {
         self.unidentified.fetch_add(unrecorded.unidentified, Ordering::Relaxed);
         self.shed.fetch_add(unrecorded.shed, Ordering::Relaxed);
+        self.unrecordable.fetch_add(unrecorded.unrecordable, Ordering::Relaxed);
     }
 }

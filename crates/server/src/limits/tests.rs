@@ -140,7 +140,7 @@ fn what_is_not_recorded_is_counted() {
     assert!(limits.enter().is_none() && limits.enter().is_none());
     drop(place);
     assert!(limits.enter().is_some());
-    let counted = Unrecorded { unidentified: 7, shed: 2 };
+    let counted = Unrecorded { unidentified: 7, shed: 2, unrecordable: 0 };
     assert_eq!(limits.take_unrecorded(), counted);
     assert_eq!(limits.take_unrecorded(), Unrecorded::default());
     limits.put_back(counted);

@@ -22,6 +22,10 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     fn list(&self) -> io::Result<Vec<String>>;
     /// Makes durable which files exist, though not what is in them.
     fn sync(&self) -> io::Result<()>;
+    /// How many bytes there is room for, as far as can be told: quotas and limits may leave less.
+    fn free(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
 }
 
 /// An open file.
@@ -101,6 +105,11 @@ impl Disk for Directory {
 
     fn sync(&self) -> io::Result<()> {
         self.handle.sync_all()
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        let found = rustix::fs::fstatvfs(&self.handle)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 }
 

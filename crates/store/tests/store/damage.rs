@@ -45,7 +45,7 @@ fn filled(commits: u32, sizes: Sizes, close: bool) -> SimDisk {
 
 /// Sizes with which nothing but the journal is ever written, in one segment.
 const JOURNAL_ONLY: Sizes =
-    Sizes { segment_bytes: 1 << 20, changed_bytes: 1 << 20, table_cache_bytes: 1 << 20 };
+    Sizes { segment_bytes: 1 << 20, changed_bytes: 1 << 20, table_cache_bytes: 1 << 20, reserve_bytes: 0 };
 const FIRST: &str = "0000000000000001.journal";
 
 fn segments(disk: &SimDisk) -> Vec<String> {

@@ -10,6 +10,7 @@ mod image;
 mod losers;
 mod notes;
 mod parallel;
+mod room;
 mod stats;
 mod suite;
 mod verify;
@@ -39,7 +40,10 @@ fn witness() -> Arc<dyn Witness> {
 }
 
 /// Sizes so small that segments end and checkpoints happen all the time.
-const TINY: Sizes = Sizes { segment_bytes: 4096, changed_bytes: 1024, table_cache_bytes: 1 << 20 };
+const TINY: Sizes =
+    Sizes { segment_bytes: 4096, changed_bytes: 1024, table_cache_bytes: 1 << 20, reserve_bytes: RESERVE };
+/// What is kept free of a disk.
+const RESERVE: u64 = 1000;
 
 fn simulated(disk: &sim::SimDisk) -> Store {
     Store::open(Embedded::open_on(Arc::new(disk.clone()), TINY, witness()).unwrap()).unwrap()

@@ -17,7 +17,7 @@ const LOG: LogId = LogId(4);
 const FIRST: &str = "0000000000000001.journal";
 /// One segment, and no checkpoint but at closing.
 const ONE_SEGMENT: Sizes =
-    Sizes { segment_bytes: 1 << 20, changed_bytes: 1 << 20, table_cache_bytes: 1 << 20 };
+    Sizes { segment_bytes: 1 << 20, changed_bytes: 1 << 20, table_cache_bytes: 1 << 20, reserve_bytes: 0 };
 
 /// Rows and records are sealed by a byte that tells their place.
 struct Opener;
