@@ -25,8 +25,8 @@ impl Witness for Echo {
 
 /// Nothing but one segment of the journal, or several with checkpoints.
 const SIZES: [Sizes; 2] = [
-    Sizes { segment_bytes: 1 << 20, changed_bytes: 1 << 20, table_cache_bytes: 1 << 20 },
-    Sizes { segment_bytes: 2048, changed_bytes: 1024, table_cache_bytes: 1 << 20 },
+    Sizes { segment_bytes: 1 << 20, changed_bytes: 1 << 20, table_cache_bytes: 1 << 20, reserve_bytes: 0 },
+    Sizes { segment_bytes: 2048, changed_bytes: 1024, table_cache_bytes: 1 << 20, reserve_bytes: 0 },
 ];
 
 /// Rows and records.

@@ -3,7 +3,7 @@
 use crate::changes::{self, Given, KeyText, New, Plan};
 use crate::deployment::Data;
 use crate::opening::{Opening, Unopened};
-use crate::{Failure, backup, clock, failure, proxy_keys, verify};
+use crate::{Failure, backup, clock, failure, proxy_keys, root_key, verify};
 use keyring::{Keyring, Kind, Passphrase};
 use seals::{Share, Shares};
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,10 @@ pub(crate) enum Command {
     UnsealWithPassphrase { passphrase: Zeroizing<String> },
     /// Tells whether the clock is believed, and has it believed if that is asked for.
     Clock { confirm: bool },
+    /// Makes a new access key of the root user, sealed by who can open the keyring.
+    NewRootKey { sealed: String, replace: Option<String> },
+    /// Tells whether an access key may be used.
+    AccessKeyState { id: String },
     /// Tells what is known of a request.
     Why { request_id: String },
     /// Opens the keyring with a key file.
@@ -78,12 +82,12 @@ pub(crate) fn ask(data: &Data, command: &Command) -> Result<Value, Failure> {
 /// Has the server of a deployment obey, or does the same here with a deployment that nobody serves.
 pub(crate) fn ask_or_open(
     opening: &Opening,
-    by_shares: bool,
+    open: impl FnOnce() -> Result<Arc<server::Deployment>, Failure>,
     command: &Command,
     work: impl AsyncFnOnce(&server::Deployment) -> Result<Value, Failure>,
 ) -> Result<Value, Failure> {
     let Some(_claim) = opening.data.claim_unless_served()? else { return ask(&opening.data, command) };
-    let deployment = opening.configured_or_by_shares(by_shares)?;
+    let deployment = open()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let answer = runtime.block_on(work(&deployment));
     if let Some(deployment) = Arc::into_inner(deployment) {
@@ -155,6 +159,11 @@ impl Commanded {
     ) -> Result<Value, Failure> {
         match command {
             Command::Status {} => Ok(self.status()),
+            Command::NewRootKey { sealed, replace } => {
+                let deployment = self.opened()?;
+                root_key::make(&deployment, &self.opening, sealed, replace.as_deref(), said_by(by)).await
+            }
+            Command::AccessKeyState { id } => root_key::state(&*self.opened()?, id),
             Command::Clock { confirm } => clock::tell(&*self.opened()?, *confirm, said_by(by)).await,
             Command::Seal {} => self.seal(by).await,
             Command::Backup { to } => self.backup(by, to, file).await,

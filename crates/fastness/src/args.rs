@@ -32,8 +32,10 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Create a deployment: its keyring, its account and the first root access key
     Init(InitArgs),
-    /// Print shell exports for using a deployment as its root user
+    /// Print shell exports for using a deployment as its root user; exits with 1 if the access key they would have was deleted
     Env(EnvArgs),
+    /// Make a new access key of the root user for `env` to print, while serving or not; for whoever can open the keyring
+    RootAccessKey(RootAccessKeyArgs),
     /// Tell what a data directory holds and whether it is being served; exits with 3 if it is not, with 4 if it is sealed,
     /// with 5 if its disk is full or has failed
     Status(StatusArgs),
@@ -151,6 +153,20 @@ pub(crate) struct EnvArgs {
     /// Open the keyring with shares, which are read from standard input, one a line
     #[arg(long)]
     pub(crate) shares: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RootAccessKeyArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Open the keyring with shares, which are read from standard input, one a line
+    #[arg(long)]
+    pub(crate) shares: bool,
+
+    /// Delete this access key of the root user, of which there can be two
+    #[arg(long, value_name = "ACCESS_KEY_ID")]
+    pub(crate) replace: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

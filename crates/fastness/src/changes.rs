@@ -93,7 +93,7 @@ impl New {
     /// they open. None are shown for a sealed server, which cannot take them.
     pub(crate) fn collect(place: &Place, new: &NewSeals) -> Result<Self, Failure> {
         let data = Opening::locate(place)?.data;
-        if data.claim().is_err() && is_sealed(&ask(&data, &Command::Status {})?) {
+        if matches!(data.claim_unless_served(), Ok(None)) && is_sealed(&ask(&data, &Command::Status {})?) {
             return Err(sealed());
         }
         let passphrase_file = new.new_passphrase_file.as_ref();

@@ -48,7 +48,8 @@ impl Told {
 pub(crate) fn run(args: &ClockArgs) -> Result<ExitCode, Failure> {
     let opening = Opening::locate(&args.place)?;
     let confirm = args.confirm;
-    let answer = ask_or_open(&opening, args.shares, &Command::Clock { confirm }, async |deployment| {
+    let open = || opening.configured_or_by_shares(args.shares);
+    let answer = ask_or_open(&opening, open, &Command::Clock { confirm }, async |deployment| {
         tell(deployment, confirm, Value::Object(serde_json::Map::new())).await
     })?;
     let told = Told::deserialize(&answer)?;

@@ -1,4 +1,4 @@
-//! The first root access key, kept sealed beside the data so that whoever can open the keyring can use the deployment.
+//! A root access key, the first or one that took its place, kept sealed beside the data so that whoever can open the keyring can use the deployment.
 
 use crate::deployment::{Data, write_private};
 use crate::{Failure, failure};
@@ -21,12 +21,18 @@ pub(crate) struct RootKey {
 }
 
 impl RootKey {
+    /// A random one.
+    pub(crate) fn random(random: &dyn Random) -> Self {
+        let access_key_id = ids::access_key("AKIA", random);
+        Self { access_key_id, secret_access_key: ids::secret_access_key(random) }
+    }
+
     /// The one that the environment gives for automation, or a random one.
     pub(crate) fn choose(random: &dyn Random) -> Result<Self, Failure> {
         let id = std::env::var("FASTNESS_ROOT_ACCESS_KEY_ID").ok();
         let secret = std::env::var("FASTNESS_ROOT_SECRET_ACCESS_KEY").ok().map(Zeroizing::new);
         let (id, secret) = match (id, secret) {
-            (None, None) => (ids::access_key("AKIA", random), ids::secret_access_key(random)),
+            (None, None) => return Ok(Self::random(random)),
             (Some(id), Some(secret)) => (id, secret),
             _ => {
                 return Err(Failure(

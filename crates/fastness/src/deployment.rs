@@ -9,9 +9,14 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The newest form of the description that this program writes and reads.
 const FORMAT: u32 = 1;
+
+/// How long a server waits for a deployment that another process has, and how often it looks.
+const CLAIM_TIME: Duration = Duration::from_secs(2);
+const CLAIM_LOOK: Duration = Duration::from_millis(20);
 
 /// The permissions of group and others to write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
@@ -189,9 +194,16 @@ impl Data {
     }
 
     /// Keeps others from serving it, as long as the result is kept.
+    /// Commands that look into a deployment which nobody serves have it for a moment: they are waited for.
     pub(crate) fn claim(&self) -> Result<fs::File, Failure> {
-        self.claim_unless_served()?
-            .ok_or_else(|| failure(self.0.display(), "another process serves this deployment"))
+        let end = Instant::now() + CLAIM_TIME;
+        loop {
+            match self.claim_unless_served()? {
+                Some(claim) => return Ok(claim),
+                None if Instant::now() < end => std::thread::sleep(CLAIM_LOOK),
+                None => return Err(failure(self.0.display(), "another process serves this deployment")),
+            }
+        }
     }
 
     /// The same; none if another process serves it.

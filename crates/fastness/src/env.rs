@@ -1,12 +1,12 @@
 //! `fastness env`: shell exports.
 
-use crate::Failure;
 use crate::args::EnvArgs;
 use crate::config::{Config, LISTEN_DEFAULT};
 use crate::credentials::RootKey;
 use crate::deployment::{Data, Description};
 use crate::opening::Opening;
 use crate::tls::Setup;
+use crate::{Failure, root_key};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,8 +14,9 @@ use std::process::ExitCode;
 pub(crate) fn run(args: &EnvArgs) -> Result<ExitCode, Failure> {
     let opening = Opening::locate(&args.place)?;
     let keyring = opening.keyring_or_by_shares(args.shares)?;
+    let root = RootKey::read(&opening.data, &keyring)?;
+    root_key::require_alive(&opening, &keyring, &root.access_key_id)?;
     let Opening { config, data, description, .. } = opening;
-    let root = RootKey::read(&data, &keyring)?;
     let (endpoint, ca_bundle) = match data.serving()? {
         Some(serving) => (serving.endpoint, serving.ca_bundle),
         None => expected(&config, &data, &description)?,

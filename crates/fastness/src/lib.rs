@@ -21,6 +21,7 @@ mod proxy_keys;
 mod quotas;
 pub mod reading;
 mod rekey;
+mod root_key;
 mod seal;
 mod sealing;
 mod serve;
@@ -58,6 +59,7 @@ pub fn run() -> ExitCode {
         args::Command::Serve(args) => serve::run(&args),
         args::Command::Init(args) => init::run(&args),
         args::Command::Env(args) => env::run(&args),
+        args::Command::RootAccessKey(args) => root_key::run(&args),
         args::Command::Status(args) => status::run(&args),
         args::Command::Seal(args) => sealing::seal(&args),
         args::Command::Unseal(args) => sealing::unseal(&args),

@@ -101,6 +101,11 @@ impl Opening {
         Ok(self.deployment(self.keyring_or_by_shares(by_shares)?)?)
     }
 
+    /// Opens it with a keyring that is open.
+    pub(crate) fn opened_with(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
+        self.deployment(keyring)
+    }
+
     /// Opens it with this seal.
     pub(crate) fn with(&self, seal: &dyn Seal) -> Result<Arc<Deployment>, Unopened> {
         self.deployment(self.open(&[seal], Shreds::There)?)

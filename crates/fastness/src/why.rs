@@ -31,7 +31,7 @@ pub(crate) fn run(args: &WhyArgs) -> Result<ExitCode, Failure> {
     let command = Command::Why { request_id: args.request_id.clone() };
     let explain =
         async |deployment: &Deployment| crate::admin::explain(deployment, &args.request_id, None).await;
-    let answer = ask_or_open(&opening, false, &command, explain)?;
+    let answer = ask_or_open(&opening, || Ok(opening.configured()?), &command, explain)?;
     let mut out = crate::output::output();
     let known = Known::deserialize(&answer)?;
     if known.record.is_none() && known.denial.is_none() {

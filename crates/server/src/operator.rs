@@ -19,6 +19,15 @@ impl Deployment {
         self.store.image().await
     }
 
+    /// Whether a long-term access key may be used; none if there is no such key.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub fn access_key_is_active(&self, id: &str) -> Result<Option<bool>, Fault> {
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        Ok(self.env.directory.access_key(&mut tx, id)?.map(|key| key.active))
+    }
+
     /// Records what an operator or Fastness by itself did, beside what callers did. `name` is the command's, such as `Seal`; `details`
     /// say more about it.
     ///

@@ -3,7 +3,7 @@
 use crate::world::{DAY_MS, World};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use store::{Engine, EngineStats, Group, Logs, Memory, Snapshot, StoreError};
+use store::{Engine, EngineStats, Group, Logs, Memory, Room, Snapshot, StoreError};
 use telemetry::Exposition;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +13,18 @@ use tokio::sync::watch;
 pub(crate) struct Breaking {
     engine: Memory,
     broken: Arc<AtomicBool>,
+    /// Whether there is no room.
+    full: Arc<AtomicBool>,
+}
+
+impl Breaking {
+    fn new(broken: &Arc<AtomicBool>, full: &Arc<AtomicBool>) -> Self {
+        Self { engine: Memory::new(), broken: Arc::clone(broken), full: Arc::clone(full) }
+    }
+}
+
+fn room(full: &AtomicBool) -> Room {
+    Room { free: if full.load(Ordering::Relaxed) { 99 } else { 1000 }, reserve: 100 }
 }
 
 impl Engine for Breaking {
@@ -35,8 +47,17 @@ impl Engine for Breaking {
         self.engine.commit(group, oldest)
     }
 
+    fn room(&self) -> Room {
+        room(&self.full)
+    }
+
     fn stats(&self) -> Box<dyn Fn() -> EngineStats + Send + Sync> {
-        self.engine.stats()
+        let (engine, full) = (self.engine.stats(), Arc::clone(&self.full));
+        Box::new(move || {
+            let mut stats = engine();
+            stats.room = room(&full);
+            stats
+        })
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
@@ -64,7 +85,7 @@ async fn get(address: std::net::SocketAddr, path: &str) -> String {
 #[tokio::test]
 async fn a_store_that_fails_is_told_of() {
     let broken = Arc::new(AtomicBool::new(false));
-    let world = World::on(Breaking { engine: Memory::new(), broken: Arc::clone(&broken) });
+    let world = World::on(Breaking::new(&broken, &Arc::default()));
     let exposition = Arc::new(world.exposition());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -110,7 +131,7 @@ async fn timers_are_seen_when_they_are_done_and_when_they_are_late() {
     assert_eq!(value(&exposition, "fastness_timers_late_seconds"), 0.0);
 
     let broken = Arc::new(AtomicBool::new(false));
-    let world = World::on(Breaking { engine: Memory::new(), broken: Arc::clone(&broken) });
+    let world = World::on(Breaking::new(&broken, &Arc::default()));
     let exposition = world.exposition();
     let key = world.json(&world.root, "kms", "TrentService.CreateKey", "{}").await.1;
     let key: serde_json::Value = serde_json::from_str(&key).unwrap();
@@ -138,4 +159,43 @@ async fn defects_are_the_server_s_errors() {
         assert_eq!(value(&exposition, &sample), 1.0);
     }
     assert_eq!(value(&exposition, "fastness_requests_in_flight"), 0.0);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_of_and_needs_no_new_start() {
+    let full = Arc::new(AtomicBool::new(false));
+    let world = World::on(Breaking::new(&Arc::default(), &full));
+    let exposition = world.exposition();
+    let key = world.json(&world.root, "kms", "TrentService.CreateKey", "{}").await;
+    assert_eq!(key.0, 200);
+    for round in 1..3 {
+        full.store(true, Ordering::Relaxed);
+        for (service, target) in [
+            ("kms", "TrentService.CreateKey"),
+            ("kms", "TrentService.ListKeys"),
+            ("cloudtrail", "CloudTrail_20131101.LookupEvents"),
+            ("kms", "TrentService.NoSuchOperation"),
+        ] {
+            let (status, body) = world.json(&world.root, service, target, "{}").await;
+            assert_eq!(status, 503, "{body}");
+        }
+        let (_, told) = world.json(&world.root, "kms", "TrentService.ListKeys", "{}").await;
+        assert!(told.contains("no room left on its disk"), "{told}");
+        assert!(!world.watch_room() && value(&exposition, "fastness_disk_full") == 1.0);
+        assert_eq!(exposition.state().unready(), Some("disk full"));
+        assert!(!exposition.state().poisoned(), "a new start would not help");
+        // Operators go on, as they are to help.
+        world.confirm_clock().await;
+        full.store(false, Ordering::Relaxed);
+        assert!(world.watch_room());
+        assert_eq!(world.json(&world.root, "kms", "TrentService.ListKeys", "{}").await.0, 200);
+        assert_eq!(exposition.state().unready(), None);
+        world.record_unrecorded().await;
+        let counts = world.records("CallsRefusedUnrecorded").await;
+        assert_eq!(counts.len(), round);
+        // The first was found out by trying to record it, and again by trying to record that.
+        assert_eq!(counts[0]["serviceEventDetails"]["callsRefusedForWantOfRoom"], 4);
+    }
+    assert_eq!(world.records("ConfirmClock").await.len(), 2);
+    assert_eq!(world.records("CreateKey").await.len(), 1, "nothing else took effect");
 }

@@ -168,6 +168,11 @@ impl World {
         self.gate.deployment().unwrap().run_due_timers().await
     }
 
+    /// Looks how much room there is, and tells whether that is enough.
+    pub(crate) fn watch_room(&self) -> bool {
+        self.gate.deployment().unwrap().watch_room()
+    }
+
     /// What clock and store say of the time.
     pub(crate) fn moment(&self) -> server::Moment {
         self.gate.deployment().unwrap().moment().unwrap()

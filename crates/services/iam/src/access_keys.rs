@@ -72,6 +72,46 @@ pub fn bootstrap(
     KEYS.put(tx, &[access_key_id], &key)
 }
 
+/// Gives the root user of an account an access key, in place of another if that is named. For operators: no policy is asked.
+///
+/// # Errors
+/// There is no key to replace, the root user has as many as it can have, or unavailable.
+pub fn add_root_key(
+    cx: &mut Cx<'_>,
+    account: &str,
+    id: &str,
+    secret: &str,
+    replace: Option<&str>,
+) -> Result<(), Fault> {
+    let mut row = Account::load(&mut cx.tx, account)?;
+    if let Some(old) = replace {
+        if !row.access_keys.iter().any(|held| held == old) {
+            return Err(missing(old).context(format!("the root user has no access key {old}")));
+        }
+        forget(&mut cx.tx, old);
+        row.access_keys.retain(|held| held != old);
+    }
+    if row.access_keys.len() >= limits::ACCESS_KEYS {
+        let held = row.access_keys.join(" and ");
+        return Err(quota("AccessKeysPerUser", limits::ACCESS_KEYS).context(format!(
+            "the root user has the access keys {held}: name one to delete with --replace"
+        )));
+    }
+    if KEYS.get(&mut cx.tx, &[id])?.is_some() {
+        return Err(Fault::bug(format!("there is an access key {id} already")));
+    }
+    let secret = seal_secret(cx.keyring(), secret)?;
+    let key = Key { account: account.to_owned(), user: None, active: true, created: cx.now().0, secret };
+    KEYS.put(&mut cx.tx, &[id], &key)?;
+    row.access_keys.push(id.to_owned());
+    row.save(&mut cx.tx)
+}
+
+fn forget(tx: &mut Tx<'_>, id: &str) {
+    KEYS.delete(tx, &[id]);
+    LAST_USED.delete(tx, &[id]);
+}
+
 /// What identifying a caller needs of a key.
 pub(crate) fn find(tx: &mut Tx<'_>, id: &str) -> Result<Option<platform::AccessKey>, Fault> {
     let Some(key) = KEYS.get(tx, &[id])? else { return Ok(None) };
@@ -230,8 +270,7 @@ impl Handle<ops::DeleteAccessKey> for Iam {
         let holder = holder(cx, "iam:DeleteAccessKey", input.user_name.as_ref())?;
         let id = &input.access_key_id;
         holder.key(cx, id)?;
-        KEYS.delete(&mut cx.tx, &[id]);
-        LAST_USED.delete(&mut cx.tx, &[id]);
+        forget(&mut cx.tx, id);
         let mut ids = holder.key_ids(cx)?;
         ids.retain(|held| held != id);
         holder.set_key_ids(cx, ids)?;

@@ -42,7 +42,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use access_keys::bootstrap;
+pub use access_keys::{add_root_key, bootstrap};
 pub use proxy_keys::{
     NewProxyKey, ProxyKey, create_proxy_key, delete_proxy_key, proxy_keys, set_proxy_key_active,
 };
