@@ -93,27 +93,22 @@ impl Opening {
 
     /// Opens it with the seals at hand.
     pub(crate) fn configured(&self) -> Result<Arc<Deployment>, Unopened> {
-        self.deployment(self.keyring(&[])?)
+        self.opened_with(self.keyring(&[])?)
     }
 
     /// Opens it with shares that are typed in, if that is asked for, or the seals at hand.
     pub(crate) fn configured_or_by_shares(&self, by_shares: bool) -> Result<Arc<Deployment>, Failure> {
-        Ok(self.deployment(self.keyring_or_by_shares(by_shares)?)?)
-    }
-
-    /// Opens it with a keyring that is open.
-    pub(crate) fn opened_with(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
-        self.deployment(keyring)
+        Ok(self.opened_with(self.keyring_or_by_shares(by_shares)?)?)
     }
 
     /// Opens it with this seal.
     pub(crate) fn with(&self, seal: &dyn Seal) -> Result<Arc<Deployment>, Unopened> {
-        self.deployment(self.open(&[seal], Shreds::There)?)
+        self.opened_with(self.open(&[seal], Shreds::There)?)
     }
 
     /// Opens it with the seals at hand and these.
     pub(crate) fn also_with(&self, given: &[&dyn Seal]) -> Result<Arc<Deployment>, Unopened> {
-        self.deployment(self.keyring(given)?)
+        self.opened_with(self.keyring(given)?)
     }
 
     /// The keyring alone, opened with the seals that are given or those at hand.
@@ -187,7 +182,8 @@ impl Opening {
         Ok(stores)
     }
 
-    fn deployment(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
+    /// Opens it with a keyring that is open.
+    pub(crate) fn opened_with(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
         let memory = memory::state();
         if memory.locked_bytes < memory.bytes {
             tracing::warn!(
@@ -211,5 +207,19 @@ impl Opening {
             Some(leap_max) => deployment.with_leap_max(leap_max),
             None => deployment,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_of_a_timer_that_nobody_has_thought_about_waits_for_the_clock() {
+        for service in services(Arc::default()) {
+            for task in ["", "new-task", "delete-key", "expire-material", "shred-key", "delete-backup"] {
+                assert!(service.destroys(task), "{}: {task}", service.model().name);
+            }
+        }
     }
 }

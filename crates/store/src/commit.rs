@@ -137,8 +137,9 @@ impl<E: Engine> Committer<E> {
     }
 
     pub(crate) fn commit_all(&mut self, commits: Vec<(Intent, Reply)>) {
+        let commits = self.with_room(commits);
         self.shared.counts.take(commits.len());
-        let mut commits = self.with_room(commits).into_iter().peekable();
+        let mut commits = commits.into_iter().peekable();
         while commits.peek().is_some() {
             let pending = self.gather(&mut commits);
             self.finish(pending, commits.len());
@@ -147,6 +148,9 @@ impl<E: Engine> Committer<E> {
 
     /// Refuses those for which there is no room, before anything is done for them.
     fn with_room(&self, mut commits: Vec<(Intent, Reply)>) -> Vec<(Intent, Reply)> {
+        if commits.is_empty() {
+            return commits;
+        }
         let room = self.engine.room();
         self.shared.counts.full.store(room.is_short(), Ordering::Relaxed);
         if room.is_short() && self.poisoned.is_none() {
