@@ -1,5 +1,7 @@
 """A clock that is wrong: nothing that cannot be undone is done until it is right again, or an operator says that it is."""
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 from conftest import Fastness, events, refused, wait_for
 from test_kms_deletion import faketime
@@ -65,16 +67,20 @@ def test_set_back_a_key_has_its_whole_time(doomed):
 
 def test_an_operator_can_confirm_while_it_is_stopped_and_while_it_is_served(doomed):
     assert "state     believed" in clock(doomed, "--confirm")
+    shreds = doomed.data / "keyring.shreds"
+    before = shreds.read_bytes()
     at(doomed, 8)
     wait_for(lambda: logged(doomed, "the clock leapt"), 30)
     assert "state     believed" in clock(doomed, "--confirm")
     wait_for(lambda: logged(doomed, "the clock agrees"), 30)
+    wait_for(lambda: shreds.read_bytes() != before, 30)
     doomed.stop()
     # The key went as soon as the clock was believed; today the clock is behind that.
     root = doomed.serve().root()
     wait_for(lambda: "fastness clock --confirm" in status(doomed), 30)
     assert refused(root.kms.describe_key, KeyId=doomed.key)["Code"] == "NotFoundException"
-    confirmed = [event for event in events(root) if event["eventName"] == "ConfirmClock"]
+    later = datetime.now(timezone.utc) + timedelta(days=10)
+    confirmed = [event for event in events(root, EndTime=later) if event["eventName"] == "ConfirmClock"]
     assert sorted(event["serviceEventDetails"]["held"] for event in confirmed) == [False, True]
     (served,) = [event for event in confirmed if event["serviceEventDetails"]["held"]]
     assert "operator" in served["serviceEventDetails"]

@@ -1,6 +1,7 @@
 """A disk that fills up: calls say why they are refused, and go on when there is room again. The server lives in a small file system of its
 own, where the system lets an ordinary user mount one; the simulation fills disks everywhere."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -13,71 +14,103 @@ SIZE_MIB = 48
 RESERVE_MIB = 16
 
 
-def mounts():
-    """Whether a file system can be mounted here without being root outside."""
-    done = subprocess.run(["unshare", "-Urm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False)
-    return done.returncode == 0
-
-
 class Small(Fastness):
-    """A deployment whose data lies in a small file system that only it sees."""
+    """A deployment whose data lies in a small file system. A process of ours holds the namespace that it is mounted in."""
 
-    def serve(self, *args, **more):
-        self.data.mkdir(exist_ok=True)
-        script = self.directory / "small"
-        mount = f"mount -t tmpfs -o size={SIZE_MIB}m,mode=0700 tmpfs {self.data}"
-        script.write_text(f'#!/bin/sh\nexec unshare -Urm sh -c \'{mount} && exec {binary()} "$@"\' small "$@"\n')
+    def mount(self):
+        """Whether that was allowed."""
+        self.data.mkdir()
+        mount = f"mount -t tmpfs -o size={SIZE_MIB}m,mode=0700 tmpfs '{self.data}' && echo mounted && exec sleep 600"
+        self.holder = subprocess.Popen(
+            ["unshare", "-Urm", "sh", "-c", mount], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        return self.holder.stdout.readline() == "mounted\n"
+
+    def unmount(self):
+        self.holder.kill()
+        self.holder.wait(timeout=30)
+        self.holder.stdout.close()
+
+    @contextlib.contextmanager
+    def inside(self):
+        """The binary runs in the namespace."""
+        own, script = binary(), self.directory / "inside"
+        enter = f"nsenter --preserve-credentials -U -m -t {self.holder.pid}"
+        script.write_text(f"#!/bin/sh\nexec {enter} '{own}' \"$@\"\n")
         script.chmod(0o700)
-        own, os.environ["FASTNESS_BINARY"] = binary(), str(script)
+        os.environ["FASTNESS_BINARY"] = str(script)
         try:
-            return super().serve(*args, **more)
+            yield
         finally:
             os.environ["FASTNESS_BINARY"] = own
 
-    def run(self, *args, check=True):
-        inside = ["nsenter", "--preserve-credentials", "-U", "-m", "-t", str(self.process.pid)]
-        return subprocess.run(
-            [*inside, binary(), *args], env=self.environment, capture_output=True, text=True, check=check, timeout=60
-        )
+    def serve(self, *args, **more):
+        with self.inside():
+            return super().serve(*args, **more)
+
+    def run(self, *args, **more):
+        with self.inside():
+            return super().run(*args, **more)
 
     @property
-    def seen(self):
-        """The data directory, as the server sees it."""
-        return pathlib.Path(f"/proc/{self.process.pid}/root{self.data}")
+    def ballast(self):
+        """A file beside the data, as the namespace sees it."""
+        return pathlib.Path(f"/proc/{self.holder.pid}/root{self.data}/ballast")
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    if not mounts():
-        pytest.skip("nothing can be mounted here")
     fastness = Small(tmp_path_factory.mktemp("small"), config={"disk": {"reserve-mib": RESERVE_MIB}})
-    fastness.serve("--monitor", "127.0.0.1:0")
-    yield fastness
-    fastness.stop()
+    try:
+        if not fastness.mount():
+            pytest.skip("nothing can be mounted here")
+        # What is in the way of making a deployment there is not the server's: the file system is empty.
+        yield fastness.serve()
+        fastness.stop()
+    finally:
+        fastness.unmount()
 
 
 def status(fastness):
     return fastness.run("status", "--data", str(fastness.data), check=False)
 
 
+def fill(fastness):
+    """Leaves less than the reserve."""
+    told = status(fastness)
+    free = re.search(rf"disk +(\d+) MiB free, {RESERVE_MIB} of them kept in reserve", told.stdout)
+    assert free and told.returncode == 0, told.stdout
+    fastness.ballast.write_bytes(bytes((int(free[1]) - RESERVE_MIB + 2) << 20))
+
+
 def test_a_full_disk_says_so_and_heals_by_itself(small):
+    def said(text):
+        return sum(text in line["message"] for line in small.logs())
+
     root = small.root()
     key = root.kms.create_key()["KeyMetadata"]["KeyId"]
-    free = re.search(r"disk +(\d+) MiB free, 16 of them", status(small).stdout)
-    assert free and status(small).returncode == 0
-    for _ in range(2):
-        ballast = small.seen / "ballast"
-        ballast.write_bytes(bytes((int(free[1]) - RESERVE_MIB + 2) << 20))
-        wait_for(lambda: status(small).returncode == 5, 30)
-        assert "FULL: every call is refused" in status(small).stdout
+    for times in (1, 2):
+        fill(small)
+        wait_for(lambda: said("the disk is full") == times, 30)
+        told = status(small)
+        assert told.returncode == 5 and "FULL: every call is refused" in told.stdout, told.stdout
         for call in (root.kms.create_key, root.kms.list_keys, root.iam.list_users):
             told = refused(call)
-            assert told["Code"].startswith("ServiceUnavailable") and "no room left on its disk" in told["Message"]
-        ballast.unlink()
-        wait_for(lambda: status(small).returncode == 0, 30)
+            assert told["Status"] == 503 and "no room left on its disk" in told["Message"], told
+        small.ballast.unlink()
+        wait_for(lambda: said("there is room on the disk again") == times, 30)
+        assert status(small).returncode == 0
         assert root.kms.describe_key(KeyId=key)
     wait_for(lambda: [event for event in events(root) if event["eventName"] == "CallsRefusedUnrecorded"], 30)
-    messages = [line["message"] for line in small.logs()]
-    assert sum("the disk is full" in message for message in messages) == 2
-    assert sum("there is room on the disk again" in message for message in messages) == 2
     assert len(root.kms.list_keys()["Keys"]) == 1
+
+
+def test_a_server_starts_on_a_full_disk_and_waits_for_room(small):
+    fill(small)
+    small.stop()
+    small.serve()
+    root = small.root()
+    assert refused(root.kms.list_keys)["Status"] == 503 and status(small).returncode == 5
+    small.ballast.unlink()
+    wait_for(lambda: status(small).returncode == 0, 30)
+    assert root.kms.list_keys()["Keys"]

@@ -330,6 +330,7 @@ impl Chaos {
         };
         // Nothing more is to fail now.
         self.disk.heal();
+        self.disk.set_free(u64::MAX);
         (self.failing, self.full) = (false, false);
         self.unlucky.clear();
         self.server = Some(self.world.start(Settled(engine)));
