@@ -483,6 +483,59 @@ def test_a_rolled_back_directory_is_found_by_a_head_kept_elsewhere(filled, tampe
     assert done.returncode == 1 and f"contains  {head}: MISSING" in done.stdout
 
 
+def test_the_end_of_the_journal_cannot_be_cut_off(fresh):
+    """A checkpoint's own place in `head`, put where the last group's is, does not pass for the end."""
+    fresh.serve()
+    fresh.stop()
+    root = fresh.serve().root()
+    for number in range(3):
+        root.iam.create_user(UserName=f"later{number}")
+    fresh.kill()
+    head, last = fresh.data / "store" / "head", journals(fresh)[-1]
+    data = head.read_bytes()
+    for slot in (0, 1):
+        head.write_bytes(data[:1024] + data[slot * 512 : (slot + 1) * 512])
+        kept = last.read_bytes()
+        last.unlink()
+        assert any(line.startswith("head, byte 1024: ") for line in damage(fresh))
+        served = fresh.run("serve", "--data", str(fresh.data), "--listen", "127.0.0.1:0", check=False)
+        assert served.returncode == 1 and "`head` is damaged at byte 1024" in served.stderr, served.stderr
+        last.write_bytes(kept)
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def test_the_files_beside_the_store_are_proven(tampered):
+    """Refused at start what is read then; the rest is named, stopped and running."""
+    path = tampered.data / "deployment.json"
+    whole = path.read_text()
+    account = re.search(r'"account": "(\d+)"', whole)[1]
+    path.write_text(whole.replace(account, "999999999999"))
+    for args in (["serve", "--listen", "127.0.0.1:0"], ["verify"], ["env"]):
+        done = command(tampered, *args, check=False)
+        assert done.returncode == 1 and "deployment.json" in done.stderr and "proof does not fit" in done.stderr, done
+    path.write_text(whole)
+    tampered.serve()
+    for name in ("deployment.json", "keyring.json", "keyring.shreds", "root-credentials.sealed", "store/head"):
+        path = tampered.data / name
+        whole = path.read_bytes()
+        # In the description a digit of the account, as what is no JSON is not even looked at.
+        at = whole.find(account.encode()) if name == "deployment.json" else 99
+        flip(path, at)
+        found = damage(tampered)
+        assert len(found) == 1 and path.name in found[0], (name, found)
+        done = command(tampered, "backup", "--to", str(tampered.directory / "x.backup"), check=False)
+        # How far the journal has come is not in a backup, which says so of itself.
+        assert name == "store/head" or done.returncode == 1 and path.name in done.stderr, (name, done)
+        flip(path, at)  # back, beside what was written to the file meanwhile
+    tampered.stop()
+    assert "Everything is whole." in command(tampered, "verify").stdout
+
+
 def test_what_a_head_looks_like(filled):
     done = command(filled, "verify", "--contains", "12:xyz", check=False)
     assert done.returncode == 2 and "VERSION:LINK" in done.stderr
@@ -492,8 +545,8 @@ def test_a_store_of_another_format_is_refused_clearly(tampered):
     """As a program of another version would leave it: the number in the header of a segment, and its checksum, are others."""
     path = journals(tampered)[0]
     data = bytearray(path.read_bytes())
-    data[8:12] = struct.pack("<I", 1)
+    data[8:12] = struct.pack("<I", 2)
     data[72:76] = struct.pack("<I", crc32c(data[:72]))
     path.write_bytes(data)
     served = tampered.run("serve", "--data", str(tampered.data), "--listen", "127.0.0.1:0", check=False)
-    assert served.returncode == 1 and "has format version 1, but this program reads version 2 only" in served.stderr
+    assert served.returncode == 1 and "has format version 2, but this program reads version 3 only" in served.stderr

@@ -307,7 +307,9 @@ impl Commanded {
             .await
             .map_err(|fault| Failure(fault.for_operator()))?;
         let stop = || self.gate.deployment().is_none();
-        Ok(serde_json::to_value(verify::verify_running(&deployment, contains, &stop).await?)?)
+        Ok(serde_json::to_value(
+            verify::verify_running(&deployment, &self.opening.data, contains, &stop).await?,
+        )?)
     }
 
     async fn seal(&self, by: Operator) -> Result<Value, Failure> {

@@ -275,11 +275,12 @@ impl Plan {
         };
         if let Some((old, new)) = &moved {
             let (path, successor) = (old.clone(), Some(new.clone()));
-            opening.data.write_seal(SealPlace::KeyFile { path, successor })?;
+            opening.data.write_seal(SealPlace::KeyFile { path, successor }, keyring)?;
         }
         let rekeyed = keyring.rekey(&seals)?;
         if let Some((_, path)) = moved
-            && let Err(Failure(error)) = opening.data.write_seal(SealPlace::KeyFile { path, successor: None })
+            && let Err(Failure(error)) =
+                opening.data.write_seal(SealPlace::KeyFile { path, successor: None }, keyring)
         {
             // Both files stay written down, and one of them opens the keyring.
             tracing::warn!(error, "the new key file could not be written down as the only one");

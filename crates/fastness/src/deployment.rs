@@ -3,6 +3,10 @@
 use crate::args::Place;
 use crate::config::Config;
 use crate::{Failure, failure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keyring::Keyring;
+use platform::Vouching;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -10,9 +14,13 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use store::Witness as _;
 
 /// The newest form of the description that this program writes and reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// In front of what is attested of a description.
+const STATEMENT: &[u8] = b"deployment\0";
 
 /// How long a server waits for a deployment that another process has, and how often it looks.
 const CLAIM_TIME: Duration = Duration::from_secs(2);
@@ -22,7 +30,9 @@ const CLAIM_LOOK: Duration = Duration::from_millis(20);
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// The description of a deployment, in `deployment.json`. It is written last, so that its presence tells a whole deployment.
-#[derive(Debug, Serialize, Deserialize)]
+///
+/// It is read before the keyring is open, as it tells where the seal is; only then is its proof checked ([`Description::confirm`]).
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Description {
     pub(crate) format: u32,
@@ -36,6 +46,45 @@ pub(crate) struct Description {
     pub(crate) created: String,
     /// The kind of seal it was made with, and its file.
     pub(crate) seal: SealPlace,
+    /// The keyring's proof that all else was written here, in base64.
+    #[serde(default)]
+    proof: String,
+}
+
+impl Description {
+    /// The description of a new deployment.
+    pub(crate) fn new(id: String, account: &str, region: &str, created: String, seal: SealPlace) -> Self {
+        let (account, region) = (account.to_owned(), region.to_owned());
+        Self { format: FORMAT, id, account, region, created, seal, proof: String::new() }
+    }
+
+    /// What is attested of it: everything but the proof.
+    fn statement(&self) -> Result<Vec<u8>, Failure> {
+        let json = serde_json::to_vec(&Self { proof: String::new(), ..self.clone() })?;
+        Ok([STATEMENT, &json].concat())
+    }
+
+    /// Requires that it was written by who has the keyring.
+    pub(crate) fn confirm(&self, keyring: &Keyring) -> Result<(), Failure> {
+        let proof = STANDARD.decode(&self.proof).unwrap_or_default();
+        if Vouching::new(keyring).confirms(&self.statement()?, &proof) {
+            return Ok(());
+        }
+        Err(Failure("it was altered, or is another deployment's: its proof does not fit".into()))
+    }
+
+    /// As it stands in its file.
+    fn text(&self) -> Result<Vec<u8>, Failure> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        Ok(json)
+    }
+}
+
+/// The part of a description that every version of this program writes.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
 }
 
 /// Where the seal was when the deployment was made.
@@ -139,7 +188,7 @@ impl Data {
         self.0.join("admin.sock")
     }
 
-    fn description(&self) -> PathBuf {
+    pub(crate) fn description(&self) -> PathBuf {
         self.0.join("deployment.json")
     }
 
@@ -164,33 +213,45 @@ impl Data {
         Ok(())
     }
 
-    /// The description; none if there is no deployment here.
+    /// The description; none if there is no deployment here. Only [`Description::confirm`] tells who wrote it.
     pub(crate) fn describe(&self) -> Result<Option<Description>, Failure> {
         let path = self.description();
-        let Some(description): Option<Description> = read_json(&path)? else { return Ok(None) };
-        if description.format != FORMAT {
-            let format = description.format;
-            return Err(failure(path.display(), format!("format {format} is not known to this version")));
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failure(path.display(), error)),
+        };
+        let refused = |why: &dyn std::fmt::Display| failure(path.display(), why);
+        let Format { format } = serde_json::from_slice(&bytes).map_err(|error| refused(&error))?;
+        if format != FORMAT {
+            let why = format!("it has format {format}, but this program reads format {FORMAT} only");
+            return Err(refused(&why));
+        }
+        let description: Description = serde_json::from_slice(&bytes).map_err(|error| refused(&error))?;
+        if description.text()? != bytes {
+            return Err(refused(&"it is not spelled as it was written"));
         }
         Ok(Some(description))
     }
 
+    /// Writes the description, with the keyring's proof.
     pub(crate) fn write_description(
         &self,
-        id: String,
-        account: &str,
-        region: &str,
-        created: String,
-        seal: SealPlace,
+        mut description: Description,
+        keyring: &Keyring,
     ) -> Result<(), Failure> {
-        let (account, region) = (account.to_owned(), region.to_owned());
-        write_json(&self.description(), &Description { format: FORMAT, id, account, region, created, seal })
+        let path = self.description();
+        let proof = Vouching::new(keyring).attest(&description.statement()?);
+        description.proof = STANDARD.encode(proof.map_err(|error| failure(path.display(), error))?);
+        write_private(&path, &description.text()?)
     }
 
     /// Writes down that the seal is another now.
-    pub(crate) fn write_seal(&self, seal: SealPlace) -> Result<(), Failure> {
+    pub(crate) fn write_seal(&self, seal: SealPlace, keyring: &Keyring) -> Result<(), Failure> {
         let gone = || failure(self.0.display(), "the deployment is gone");
-        write_json(&self.description(), &Description { seal, ..self.describe()?.ok_or_else(gone)? })
+        let description = self.describe()?.ok_or_else(gone)?;
+        description.confirm(keyring)?;
+        self.write_description(Description { seal, ..description }, keyring)
     }
 
     /// Keeps others from serving it, as long as the result is kept.

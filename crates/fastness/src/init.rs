@@ -3,7 +3,7 @@
 use crate::args::{InitArgs, Place};
 use crate::config::{Config, LISTEN_DEFAULT};
 use crate::credentials::RootKey;
-use crate::deployment::{Data, SealPlace};
+use crate::deployment::{Data, Description, SealPlace};
 use crate::tls::Setup;
 use crate::{Failure, failure, seal, shares};
 use keyring::{Keyring, Random, Seal, SlotInfo, SystemRandom, Wrapping};
@@ -71,6 +71,7 @@ pub(crate) fn create(
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Failure(format!("the account id `{account}` does not have 12 digits")));
     }
+    let region = region.unwrap_or(REGION_DEFAULT);
     let root = RootKey::choose(&random)?;
     data.create()?;
     let mut id = [0_u8; 8];
@@ -97,12 +98,7 @@ pub(crate) fn create(
     if let Some(setup) = &tls {
         setup.prepare(data, &keyring)?;
     }
-    data.write_description(
-        id,
-        &account,
-        region.unwrap_or(REGION_DEFAULT),
-        now.rfc3339(),
-        seal_place.clone(),
-    )?;
+    let description = Description::new(id, &account, region, now.rfc3339(), seal_place.clone());
+    data.write_description(description, &keyring)?;
     Ok(Made { account, seal: seal_place, slots: keyring.slots(), tls })
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod args;
 mod backup;
+mod beside;
 mod changes;
 mod clock;
 mod config;

@@ -54,6 +54,9 @@ pub(crate) enum Unopened {
     /// The seal does not fit, or the keyring is damaged.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// The description of the deployment is not what was written.
+    #[error("{0}")]
+    Altered(String),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -143,7 +146,7 @@ impl Opening {
             Shreds::There => Keyring::open(&path, seals, random),
             Shreds::New(generation) => Keyring::open_without_shreds(&path, seals, random, generation),
         };
-        opened.map_err(|error| match error {
+        let keyring = opened.map_err(|error| match error {
             KeyringError::NoSlotOpens { unusable: true, .. } => Unopened::Waits(error.to_string()),
             KeyringError::NoSlotOpens { .. } => match self.ways(seals) {
                 Ok(ways) if !ways.is_empty() => {
@@ -152,7 +155,11 @@ impl Opening {
                 _ => error.into(),
             },
             other => other.into(),
-        })
+        })?;
+        self.description.confirm(&keyring).map_err(|Failure(why)| {
+            Unopened::Altered(format!("{}: {why}", self.data.description().display()))
+        })?;
+        Ok(keyring)
     }
 
     /// How an operator can open it by what is typed in, other than by what was tried; nothing, if there is no such way.

@@ -4,7 +4,7 @@ use crate::admin::{Command, ask};
 use crate::args::VerifyArgs;
 use crate::deployment::Data;
 use crate::opening::Opening;
-use crate::{Failure, failure, shares};
+use crate::{Failure, beside, failure, shares};
 use keyring::{Keyring, Seal};
 use platform::{Opener, Vouching};
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let verified: Verified = match data.claim_unless_served()? {
         None => serde_json::from_value(ask(data, &command)?)?,
         Some(_claim) => {
-            // The keyring's own checksum and authentication code are checked as it is opened.
+            // The keyring's own checksum and authentication code are checked as it is opened, and then the description's proof.
             let given: Vec<Box<dyn Seal>> = if args.shares {
                 shares::combine(&shares::read()?)?.into_iter().collect()
             } else {
@@ -47,7 +47,8 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             };
             let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();
             let keyring = opening.keyring(&given)?;
-            verify_stopped(data, &keyring, &args.contains)?.into()
+            let report = verify_stopped(data, &keyring, &args.contains)?;
+            Verified::from(report).with(beside::check(data, &keyring)?)
         }
     };
     print(&verified)
@@ -66,6 +67,7 @@ pub(crate) fn verify_stopped(data: &Data, keyring: &Keyring, contains: &[Head]) 
 /// Verifies the store of a running deployment, as it is now.
 pub(crate) async fn verify_running(
     deployment: &Deployment,
+    data: &Data,
     contains: &[String],
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Verified, Failure> {
@@ -77,12 +79,20 @@ pub(crate) async fn verify_running(
         true => Failure("the deployment was sealed meanwhile".into()),
         false => error.into(),
     })?;
-    Ok(report.into())
+    Ok(Verified::from(report).with(beside::check(data, &deployment.env().keyring)?))
 }
 
 /// The findings of a report, a line each.
 pub(crate) fn findings_text(report: &Report) -> String {
     report.findings.iter().map(|finding| format!("  {finding}")).collect::<Vec<_>>().join("\n")
+}
+
+impl Verified {
+    /// With what was found in the files beside the store.
+    fn with(mut self, beside: Vec<String>) -> Self {
+        self.findings.extend(beside);
+        self
+    }
 }
 
 impl From<Report> for Verified {

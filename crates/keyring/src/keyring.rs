@@ -387,6 +387,17 @@ impl Keyring {
         Ok(())
     }
 
+    /// Reads the keyring file and the shreds beside it again: they must be what this process knows of them, or what followed on
+    /// that under the same root key.
+    ///
+    /// # Errors
+    /// Those of [`Self::reload`] without seals.
+    pub fn check(&self) -> Result<(), KeyringError> {
+        let root = self.0.root.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read_again(&root)?;
+        self.0.materials.shreds.check()
+    }
+
     /// Changes the file as it is now, and takes over the result.
     fn change<T>(
         &self,

@@ -292,6 +292,15 @@ impl Shreds {
         overwrite(&old).map_err(file::failed("overwrite", &self.path))
     }
 
+    /// Reads the file again: it must be no older than what is known of it.
+    pub(crate) fn check(&self) -> Result<(), KeyringError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.read()?.generation < self.generation() {
+            return Err(KeyringError::Replaced { path: self.path.clone() });
+        }
+        Ok(())
+    }
+
     fn read(&self) -> Result<State, KeyringError> {
         let sealed = file::read_private(&self.path, FILE_BYTES_MAX, Access::Owner)?;
         let damaged =

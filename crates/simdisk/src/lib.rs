@@ -333,7 +333,12 @@ impl SimFile {
             Ok(()) => state.files[self.file].add(pending),
             Err((e, half)) => {
                 if half && let Pending::Write(at, mut bytes) = pending {
-                    let kept = state.random.below(bytes.len() as u64 + 1) as usize;
+                    let mut kept = state.random.below(bytes.len() as u64 + 1) as usize;
+                    // What lies within one sector is written wholly or not at all.
+                    let sector = |at: usize| at / SECTOR_BYTES;
+                    if kept < bytes.len() && sector(at) == sector(at + bytes.len().saturating_sub(1)) {
+                        kept = 0;
+                    }
                     bytes.truncate(kept);
                     state.files[self.file].add(Pending::Write(at, bytes));
                 }

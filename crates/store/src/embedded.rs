@@ -33,7 +33,7 @@ pub use self::past::{Moment, Past};
 pub use self::restore::Restoration;
 pub use self::verify::{Containment, FINDINGS_MAX, Finding, Inspector, Report};
 
-use self::anchor::{ANCHOR_NAME, Anchor};
+use self::anchor::ANCHOR_NAME;
 use self::checkpoint::{Checkpointer, Job};
 use self::image::Pin;
 use self::journal::Journal;
@@ -130,7 +130,7 @@ impl Embedded {
     /// Those of [`create`](Self::create).
     pub fn create_with(path: &Path, sizes: Sizes, witness: Arc<dyn Witness>) -> Result<Embedded, StoreError> {
         let disk = Directory::open(path)?;
-        if Anchor::read(&disk)?.is_some() {
+        if anchor::exists(&disk)? {
             return Err(StoreError::damaged(ANCHOR_NAME, 0, "there is a store already"));
         }
         Embedded::open_on(Arc::new(disk), sizes, witness)

@@ -6,7 +6,7 @@ use crate::admin::Command;
 use crate::args::BackupArgs;
 use crate::deployment::{Data, Description};
 use crate::opening::Opening;
-use crate::{Failure, changes, failure};
+use crate::{Failure, beside, changes, failure};
 use keyring::Keyring;
 use platform::{Opener, Vouching};
 use rustix::fs::OFlags;
@@ -148,6 +148,11 @@ fn fill(
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), Failure> {
     let Opening { data, description, .. } = opening;
+    if let Some(finding) = beside::check(data, &deployment.env().keyring)?.first() {
+        return Err(Failure(format!(
+            "no backup was made, since it could not be restored: {finding}; run `fastness verify`"
+        )));
+    }
     let mut writer = Writer::begin(Stoppable { inner: BufWriter::with_capacity(1 << 20, file), stop })?;
     // Read after the image was taken: a keyring opens all that an older one did.
     for path in data.backed_up() {

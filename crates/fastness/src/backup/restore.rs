@@ -151,6 +151,10 @@ fn build(
                 format!("these are no shreds of the deployment that {} is of: {reason}", args.from.display());
             failure(given.display(), why)
         }
+        (Unopened::Altered(_), _) => failure(
+            args.from.display(),
+            "its description of the deployment was altered: the proof does not fit",
+        ),
         (error, _) => {
             let why = format!("its keyring does not open, so it is not known to be genuine: {error}");
             failure(args.from.display(), why)

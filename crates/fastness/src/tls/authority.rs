@@ -53,6 +53,20 @@ impl Authority {
         Ok((authority, made))
     }
 
+    /// Requires that its files, if it has any, are what was written: the sealed one, and the certificate in the clear.
+    pub(super) fn check(data: &Data, keyring: &Keyring) -> Result<(), Failure> {
+        let Some(authority) = Self::open(data, keyring)? else { return Ok(()) };
+        let path = data.authority_certificate();
+        let found = std::fs::read(&path).map_err(|error| failure(path.display(), error))?;
+        if found != pem("CERTIFICATE", &authority.certificate()?).as_bytes() {
+            return Err(failure(
+                path.display(),
+                "it is not the certificate of the deployment's own authority",
+            ));
+        }
+        Ok(())
+    }
+
     fn open(data: &Data, keyring: &Keyring) -> Result<Option<Self>, Failure> {
         let path = data.authority();
         let sealed = match std::fs::read(&path) {

@@ -45,6 +45,11 @@ pub(crate) fn is_wanted(asked: bool, config: &Config, data: &Data) -> bool {
     asked || config.tls.is_some() || data.authority().exists()
 }
 
+/// Requires that the files of the deployment's own authority, if it has one, are what was written.
+pub(crate) fn check(data: &Data, keyring: &Keyring) -> Result<(), Failure> {
+    Authority::check(data, keyring)
+}
+
 impl Setup {
     /// What flags and configuration say; none if TLS is not spoken.
     pub(crate) fn choose(

@@ -11,6 +11,7 @@ use bytes::{Buf, BufMut};
 
 use super::disk::{Disk, DiskFile};
 use super::segment::FORMAT;
+use super::verify::Finding;
 use crate::witness::LINK_BYTES;
 use crate::{Head, PROOF_BYTES_MAX, StoreError, Witness};
 
@@ -18,14 +19,18 @@ use crate::{Head, PROOF_BYTES_MAX, StoreError, Witness};
 pub(super) const ANCHOR_NAME: &str = "head";
 
 const MAGIC: &[u8; 8] = b"FASTHEAD";
-/// The first two slots are for checkpoints, written in turn and synchronized; so one of them is whole whenever the power goes.
+/// The first two slots are for checkpoints, written in turn and synchronized.
 const CHECKPOINT_SLOTS: usize = 2;
 /// The last is for every group.
 const GROUP_SLOT: usize = CHECKPOINT_SLOTS;
 const SLOTS: usize = CHECKPOINT_SLOTS + 1;
-/// As long as what a disk writes wholly or not at all.
+/// As long as what a disk writes wholly or not at all: so a slot that is not whole was altered.
 const SLOT_BYTES: usize = 512;
+const FILE_BYTES: usize = SLOTS * SLOT_BYTES;
 const CHECKED_BYTES: usize = SLOT_BYTES - 4;
+
+/// How often the file is read again while it is written to.
+const READS_MAX: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Anchor {
@@ -41,53 +46,139 @@ pub(super) struct Note {
     slot: usize,
 }
 
-impl Anchor {
-    /// Reads what the file says; none if it is missing or was never whole.
-    pub(super) fn read(disk: &dyn Disk) -> Result<Option<(Head, Vec<u8>)>, StoreError> {
-        let slots = slots(disk)?.into_iter().flatten();
-        Ok(slots.max_by_key(|(head, _)| head.version))
+/// What the file tells.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The place in each slot; none if it is not proven.
+    pub(super) slots: [Option<Head>; SLOTS],
+    /// What is wrong with the file.
+    pub(super) faults: Vec<Finding>,
+}
+
+impl Known {
+    /// Reads every slot of a store whose tables are as of `mark`. Anything but three whole slots, each proven for its own place
+    /// in the file and none older than the tables allow, is a fault.
+    pub(super) fn read(disk: &dyn Disk, witness: &dyn Witness, mark: &Head) -> Result<Known, StoreError> {
+        Known::of(read(disk)?.as_deref(), witness, mark)
     }
 
-    /// Notes durably where the journal goes on, in a new file if there is none.
-    pub(super) fn resume(disk: &dyn Disk, head: &Head, proof: &[u8]) -> Result<Anchor, StoreError> {
-        let mut known = [None; CHECKPOINT_SLOTS];
-        for (known, slot) in known.iter_mut().zip(slots(disk)?) {
-            *known = slot.map(|(head, _)| head.version);
+    /// Reads the file while it is written to: a slot that is half written is read again.
+    pub(super) fn read_running(
+        disk: &dyn Disk,
+        witness: &dyn Witness,
+        mark: &Head,
+    ) -> Result<Known, StoreError> {
+        let mut bytes = read(disk)?;
+        for _ in 0..READS_MAX {
+            let known = Known::of(bytes.as_deref(), witness, mark)?;
+            let again = read(disk)?;
+            if known.faults.is_empty() || again == bytes {
+                return Ok(known);
+            }
+            bytes = again;
         }
-        // What is known already must not be lost if this is only half done.
-        let newest = known
-            .iter()
-            .enumerate()
-            .filter(|(_, version)| version.is_some())
-            .max_by_key(|(_, version)| **version);
-        let newest = newest.map(|(slot, _)| slot);
+        Known::of(bytes.as_deref(), witness, mark)
+    }
+
+    fn of(bytes: Option<&[u8]>, witness: &dyn Witness, mark: &Head) -> Result<Known, StoreError> {
+        let mut known = Known::default();
+        let fault = |offset: usize, what: &str| Finding::new(ANCHOR_NAME, offset as u64, what);
+        let Some(bytes) = bytes else {
+            let what = "the file, which tells how far the journal had come, is missing or damaged";
+            known.faults.push(fault(0, what));
+            return Ok(known);
+        };
+        if bytes.len() != FILE_BYTES {
+            let what = format!("the file is {} bytes long and not {FILE_BYTES}", bytes.len());
+            known.faults.push(fault(bytes.len().min(FILE_BYTES), &what));
+        }
+        let mut rest = bytes;
+        for (number, slot) in known.slots.iter_mut().enumerate() {
+            let Some((bytes, after)) = rest.split_first_chunk::<SLOT_BYTES>() else { break };
+            rest = after;
+            let wrong = match decode(bytes)? {
+                None => "the slot, which tells how far the journal had come, is damaged",
+                Some((head, proof)) if !witness.confirms(&statement(number, &head), &proof) => {
+                    "the place it names was altered, or is another slot's or store's: its proof does not fit"
+                }
+                Some((head, _)) => {
+                    *slot = Some(head);
+                    continue;
+                }
+            };
+            known.faults.push(fault(number * SLOT_BYTES, wrong));
+        }
+        let older = |head: Option<Head>| head.is_some_and(|head| head.version < mark.version);
+        if known.faults.is_empty() && (older(known.group()) || older(known.checkpoint())) {
+            known.faults.push(fault(0, "the file is older than the last checkpoint"));
+        }
+        Ok(known)
+    }
+
+    /// The places that are proven.
+    pub(super) fn heads(&self) -> impl Iterator<Item = Head> {
+        self.slots.iter().flatten().copied()
+    }
+
+    /// The newest place up to which groups are known to have been durable.
+    pub(super) fn newest(&self) -> Option<Head> {
+        self.heads().max_by_key(|head| head.version)
+    }
+
+    /// The place noted after the last group.
+    pub(super) fn group(&self) -> Option<Head> {
+        self.slots.get(GROUP_SLOT).copied().flatten()
+    }
+
+    /// The newest place noted before a checkpoint, or at opening.
+    fn checkpoint(&self) -> Option<Head> {
+        self.slots.iter().take(CHECKPOINT_SLOTS).flatten().max_by_key(|head| head.version).copied()
+    }
+}
+
+/// Whether the file has a slot that is whole.
+pub(super) fn exists(disk: &dyn Disk) -> Result<bool, StoreError> {
+    let bytes = read(disk)?.unwrap_or_default();
+    let (slots, _) = bytes.as_chunks::<SLOT_BYTES>();
+    slots.iter().try_fold(false, |found, slot| Ok(found || decode(slot)?.is_some()))
+}
+
+impl Anchor {
+    /// Notes durably where the journal goes on, in a new file if there is none.
+    pub(super) fn resume(disk: &dyn Disk, head: &Head, witness: &dyn Witness) -> Result<Anchor, StoreError> {
+        let known = Known::read(disk, witness, &Head::default())?;
+        // The checkpoint slot that was written last; none if the file is not whole, as it may be before there was a group.
+        let newest = known.checkpoint().filter(|_| known.faults.is_empty());
+        let newest = newest.and_then(|newest| known.slots.iter().position(|slot| *slot == Some(newest)));
+        let slots: Vec<_> =
+            (0..SLOTS).map(|slot| encode(slot, head, witness)).collect::<Result<_, StoreError>>()?;
         let resume = || {
             let file = match disk.open(ANCHOR_NAME) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => disk.create(ANCHOR_NAME)?,
                 file => file?,
             };
-            let next_slot = match newest {
-                Some(slot) => {
-                    // Whoever wrote the newest may have been killed before it was durable; until it is, the other one counts.
-                    file.sync()?;
-                    write_slot(&*file, (slot + 1) % CHECKPOINT_SLOTS, head, proof)?;
-                    slot
+            if newest.is_some() {
+                // Whoever wrote the newest may have been killed before it was durable; until it is, the other one counts.
+                file.sync()?;
+            } else {
+                file.set_len(FILE_BYTES as u64)?;
+            }
+            for (number, slot) in slots.iter().enumerate() {
+                // What is known already must not be lost if this is only half done.
+                if newest != Some(number) {
+                    file.write_at((number * SLOT_BYTES) as u64, slot)?;
                 }
-                None => {
-                    file.write_at(0, &encode(head, proof).repeat(SLOTS))?;
-                    0
-                }
-            };
+            }
             file.sync()?;
             disk.sync()?;
-            Ok(Anchor { file, next_slot })
+            Ok(Anchor { file, next_slot: newest.unwrap_or(0) })
         };
         resume().map_err(failed("writing"))
     }
 
     /// Notes that the groups up to here are durable.
-    pub(super) fn write(&mut self, head: &Head, proof: &[u8]) -> Result<(), StoreError> {
-        write_slot(&*self.file, GROUP_SLOT, head, proof).map_err(failed("writing"))
+    pub(super) fn write(&mut self, head: &Head, witness: &dyn Witness) -> Result<(), StoreError> {
+        write_slot(&*self.file, GROUP_SLOT, head, witness)
     }
 
     /// What the next checkpoint is to write first.
@@ -99,46 +190,40 @@ impl Anchor {
 }
 
 impl Note {
-    /// Notes durably that the groups up to a checkpoint are durable.
+    /// Notes durably that the groups up to a checkpoint are durable. What every group wrote before is durable with it.
     pub(super) fn write(&self, head: &Head, witness: &dyn Witness) -> Result<(), StoreError> {
-        let proof = attest(witness, &head.statement())?;
-        let written = write_slot(&*self.file, self.slot, head, &proof).and_then(|()| self.file.sync());
-        written.map_err(failed("writing"))
+        write_slot(&*self.file, self.slot, head, witness)?;
+        self.file.sync().map_err(failed("writing"))
     }
 }
 
-fn write_slot(file: &dyn DiskFile, slot: usize, head: &Head, proof: &[u8]) -> io::Result<()> {
-    file.write_at((slot * SLOT_BYTES) as u64, &encode(head, proof))
+fn write_slot(
+    file: &dyn DiskFile,
+    slot: usize,
+    head: &Head,
+    witness: &dyn Witness,
+) -> Result<(), StoreError> {
+    let bytes = encode(slot, head, witness)?;
+    file.write_at((slot * SLOT_BYTES) as u64, &bytes).map_err(failed("writing"))
 }
 
-/// A place in the history, with its proof.
-type Slot = Option<(Head, Vec<u8>)>;
-
-/// What is in each slot; none if it is not whole.
-fn slots(disk: &dyn Disk) -> Result<[Slot; SLOTS], StoreError> {
-    let mut slots = [const { None }; SLOTS];
+/// The bytes of the file; none if there is no file. Of a longer file, one byte more than it should have.
+fn read(disk: &dyn Disk) -> Result<Option<Vec<u8>>, StoreError> {
     let file = match disk.open(ANCHOR_NAME) {
         Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(slots),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(failed("opening")(e)),
     };
     let len = file.len().map_err(failed("reading"))?;
-    for (number, slot) in slots.iter_mut().enumerate() {
-        let mut bytes = [0; SLOT_BYTES];
-        if len < ((number + 1) * SLOT_BYTES) as u64 {
-            break;
-        }
-        file.read_at((number * SLOT_BYTES) as u64, &mut bytes).map_err(failed("reading"))?;
-        *slot = decode(&bytes)?;
-    }
-    Ok(slots)
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX).min(FILE_BYTES + 1)];
+    file.read_at(0, &mut bytes).map_err(failed("reading"))?;
+    Ok(Some(bytes))
 }
 
-/// The place at which a history begins, with its proof.
-pub(super) fn beginning(witness: &dyn Witness) -> Result<(Head, Vec<u8>), StoreError> {
-    let head = Head::default();
-    let proof = attest(witness, &head.statement())?;
-    Ok((head, proof))
+/// What is attested of a place in a slot: another slot's proof does not do, nor a group's.
+fn statement(slot: usize, head: &Head) -> Vec<u8> {
+    let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+    [b"head\0", &slot.to_le_bytes()[..], &head.version.to_le_bytes(), &head.link].concat()
 }
 
 /// A proof of a statement.
@@ -150,7 +235,8 @@ pub(super) fn attest(witness: &dyn Witness, statement: &[u8]) -> Result<Vec<u8>,
     Ok(proof)
 }
 
-fn encode(head: &Head, proof: &[u8]) -> [u8; SLOT_BYTES] {
+fn encode(slot: usize, head: &Head, witness: &dyn Witness) -> Result<[u8; SLOT_BYTES], StoreError> {
+    let proof = attest(witness, &statement(slot, head))?;
     let mut slot = [0; SLOT_BYTES];
     let (fields, mut checksum) = slot.split_at_mut(CHECKED_BYTES);
     let mut out = &mut *fields;
@@ -159,16 +245,18 @@ fn encode(head: &Head, proof: &[u8]) -> [u8; SLOT_BYTES] {
     out.put_u32_le(u32::try_from(proof.len()).unwrap_or(0));
     out.put_u64_le(head.version);
     out.put_slice(&head.link);
-    out.put_slice(proof);
+    out.put_slice(&proof);
     checksum.put_u32_le(crc32c::crc32c(fields));
-    slot
+    Ok(slot)
 }
 
+/// The place and the proof in a slot; none if it is not as it was written.
 fn decode(slot: &[u8; SLOT_BYTES]) -> Result<Option<(Head, Vec<u8>)>, StoreError> {
-    let (mut fields, mut checksum) = slot.split_at(CHECKED_BYTES);
-    if crc32c::crc32c(fields) != checksum.get_u32_le() || !fields.starts_with(MAGIC) {
+    let (checked, mut checksum) = slot.split_at(CHECKED_BYTES);
+    if crc32c::crc32c(checked) != checksum.get_u32_le() || !checked.starts_with(MAGIC) {
         return Ok(None);
     }
+    let mut fields = checked;
     fields.advance(MAGIC.len());
     let (format, proof_len) = (fields.get_u32_le(), fields.get_u32_le());
     if format != FORMAT {
@@ -176,7 +264,9 @@ fn decode(slot: &[u8; SLOT_BYTES]) -> Result<Option<(Head, Vec<u8>)>, StoreError
     }
     let mut head = Head { version: fields.get_u64_le(), link: [0; LINK_BYTES] };
     fields.copy_to_slice(&mut head.link);
-    Ok(fields.get(..proof_len as usize).map(|proof| (head, proof.to_vec())))
+    let split = fields.split_at_checked(proof_len as usize);
+    let split = split.filter(|(_, padding)| padding.iter().all(|byte| *byte == 0));
+    Ok(split.map(|(proof, _)| (head, proof.to_vec())))
 }
 
 fn failed(doing: &'static str) -> impl Fn(io::Error) -> StoreError {

@@ -82,7 +82,7 @@ fn checksum(salt: u64, head: &[u8], rest: &[u8]) -> u32 {
     parts.iter().fold(crc32c::crc32c(&salt.to_le_bytes()), |sum, part| crc32c::crc32c_append(sum, part))
 }
 
-/// Writes the frame of a group to the empty `out`, and gives the place in the history after it, with its proof.
+/// Writes the frame of a group to the empty `out`, and gives the place in the history after it.
 pub(super) fn encode(
     out: &mut Vec<u8>,
     salt: u64,
@@ -90,7 +90,7 @@ pub(super) fn encode(
     time: u64,
     group: &Group,
     witness: &dyn Witness,
-) -> Result<(Head, Vec<u8>), EncodeError> {
+) -> Result<Head, EncodeError> {
     out.put_bytes(0, HEADER_BYTES);
     for op in &group.ops {
         match op {
@@ -142,7 +142,7 @@ pub(super) fn encode(
         at.put_u32_le(checksum);
     }
     out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
-    Ok((head, proof))
+    Ok(head)
 }
 
 /// Why a group cannot be written as a frame.

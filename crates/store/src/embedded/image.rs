@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::anchor::{ANCHOR_NAME, Anchor};
+use super::anchor::{ANCHOR_NAME, Known};
 use super::disk::{Disk, DiskFile};
 use super::logs::Index;
 use super::overlay::Overlay;
@@ -31,7 +31,9 @@ pub struct Image {
     pub(super) cut: Option<(u64, u64)>,
     /// The place in the history after the last group; of a stopped store, the last that is known to have been durable.
     pub(super) head: Head,
-    /// Whether it is known that nothing comes after the head.
+    /// Of a stopped store, all places that are noted as durable.
+    pub(super) noted: Vec<Head>,
+    /// Whether it is known that nothing comes after the head, as of a running store.
     pub(super) ends_at_head: bool,
     pub(super) witness: Arc<dyn Witness>,
     _tables: Option<Tables>,
@@ -72,7 +74,8 @@ impl Image {
         let mut segments: Vec<u64> = (first..segment).collect();
         let cut = (offset > 0).then_some((segment, offset));
         segments.extend(cut.map(|(segment, _)| segment));
-        Image { disk, base, segments, cut, head, ends_at_head: true, witness, _tables: None, _pin: Some(pin) }
+        let (noted, ends_at_head, pin) = (Vec::new(), true, Some(pin));
+        Image { disk, base, segments, cut, head, noted, ends_at_head, witness, _tables: None, _pin: pin }
     }
 
     /// An image of a store that nobody has open, as its files are found, for [`verify`](Image::verify). Writes nothing.
@@ -92,26 +95,41 @@ impl Image {
         let names = disk.list().map_err(|e| StoreError::io("listing the data directory", e))?;
         let mut segments: Vec<u64> = names.iter().filter_map(|name| segment_id(name)).collect();
         segments.sort_unstable();
-        let head = match Anchor::read(&*disk)? {
-            Some((head, proof)) if witness.confirms(&head.statement(), &proof) => head,
-            Some(_) => {
-                findings.push(Finding::new(
-                    ANCHOR_NAME,
-                    0,
-                    "the place it names was altered, or is another store's",
-                ));
-                Head::default()
-            }
-            None => {
-                let what = "the file, which tells how far the journal had come, is missing or damaged";
-                findings.push(Finding::new(ANCHOR_NAME, 0, what));
-                Head::default()
-            }
+        let mark = base.as_ref().map_or(Mark::START, |base| base.mark);
+        let mut known = match Known::read(&*disk, &*witness, &mark.head) {
+            Ok(known) => known,
+            Err(error) => Known { faults: vec![Finding::of(&error)?], ..Known::default() },
         };
+        findings.append(&mut known.faults);
+        let head = known.newest().unwrap_or_default();
+        let noted = known.heads().collect();
         let (cut, ends_at_head) = (None, false);
-        let image =
-            Image { disk, base, segments, cut, head, ends_at_head, witness, _tables: tables, _pin: None };
+        let image = Image {
+            disk,
+            base,
+            segments,
+            cut,
+            head,
+            noted,
+            ends_at_head,
+            witness,
+            _tables: tables,
+            _pin: None,
+        };
         Ok((image, findings))
+    }
+
+    /// What is wrong with the file that tells how far the journal of a running store has come; that of a stopped one was read with
+    /// the image.
+    pub(super) fn anchor_faults(&self) -> Result<Vec<Finding>, StoreError> {
+        if !self.ends_at_head {
+            return Ok(Vec::new());
+        }
+        let mut known = Known::read_running(&*self.disk, &*self.witness, &self.mark().head)?;
+        if known.group().is_some_and(|group| group.version < self.head.version) {
+            known.faults.push(Finding::new(ANCHOR_NAME, 0, "the file is older than the journal"));
+        }
+        Ok(known.faults)
     }
 
     /// The place in the history after the last group.

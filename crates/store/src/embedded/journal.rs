@@ -49,8 +49,6 @@ struct Writing {
 pub(super) struct Continuation {
     /// The place in the history after the last group.
     pub(super) head: Head,
-    /// Its proof.
-    pub(super) proof: Vec<u8>,
     /// The number of the next segment.
     pub(super) next_segment: u64,
 }
@@ -64,8 +62,8 @@ impl Journal {
         segment_bytes: u64,
         from: Continuation,
     ) -> Result<Journal, StoreError> {
-        let Continuation { head, proof, next_segment } = from;
-        let anchor = Anchor::resume(&*disk, &head, &proof)?;
+        let Continuation { head, next_segment } = from;
+        let anchor = Anchor::resume(&*disk, &head, &*witness)?;
         let (writing, buffer) = (None, Vec::new());
         Ok(Journal { disk, index, witness, anchor, segment_bytes, writing, next_segment, head, buffer })
     }
@@ -101,7 +99,7 @@ impl Journal {
         let time = u64::try_from(time).unwrap_or(u64::MAX);
         let encoded =
             frame::encode(&mut self.buffer, writing.header.salt, &self.head, time, group, &*self.witness);
-        let (head, proof) = encoded.map_err(|error| match error {
+        let head = encoded.map_err(|error| match error {
             EncodeError::TooLong => StoreError::TooLarge {
                 what: "a group of transactions",
                 size: self.buffer.len(),
@@ -111,7 +109,7 @@ impl Journal {
         })?;
         let frame_len = self.buffer.len() as u64;
         writing.write(&mut self.buffer, self.segment_bytes)?;
-        self.anchor.write(&head, &proof)?;
+        self.anchor.write(&head, &*self.witness)?;
         self.head = head;
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         let follows = index.add_frame(writing.header.id, head, frame_len, &group.ops);

@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
 
-use super::anchor::{self, ANCHOR_NAME, Anchor};
+use super::anchor::Known;
 use super::disk::{Disk, DiskFile};
 use super::journal::{Continuation, write_seal};
 use super::logs::Index;
@@ -12,6 +12,7 @@ use super::segment::{
     Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, file_len, segment_id, segment_name,
 };
 use super::tables::{Base, Mark};
+use super::verify::Finding;
 use crate::versions::Versions;
 use crate::{Head, Op, StoreError, Witness};
 
@@ -34,24 +35,25 @@ pub(super) fn recover(
 ) -> Result<Recovered, StoreError> {
     let mark = base.map_or(Mark::START, |base| base.mark);
     let saved = base.map(|base| base.logs.as_slice()).unwrap_or_default();
-    let anchor = Anchor::read(disk)?;
-    let (head, proof) = anchor::beginning(witness)?;
+    let known = Known::read(disk, witness, &mark.head)?;
     let mut recovery = Recovery {
         disk,
         witness,
         mark,
-        anchor: anchor.as_ref().map_or(head, |(head, _)| *head),
+        anchor: known.newest().unwrap_or_default(),
         anchored: false,
         head: mark.head,
-        proof: if base.is_none() { proof } else { Vec::new() },
         changed: Versions::default(),
         index: Index::default(),
     };
     recovery.anchored = recovery.anchor == mark.head;
     saved.iter().for_each(|log| recovery.index.restore(log));
     let segments = recovery.segments()?;
-    if !may_begin || base.is_some() || !segments.is_empty() {
-        check_anchor(anchor.as_ref(), &mark, witness)?;
+    // It is durable before the first segment is begun.
+    if (!may_begin || base.is_some() || !segments.is_empty())
+        && let Some(Finding { file, offset, what }) = known.faults.into_iter().next()
+    {
+        return Err(StoreError::damaged(&file, offset, what));
     }
     let mut previous = None;
     for (at, id) in segments.iter().enumerate() {
@@ -69,32 +71,9 @@ pub(super) fn recover(
         ));
     }
     recovery.reaches_anchor(next_segment)?;
-    let Recovery { head, mut proof, changed, index, .. } = recovery;
-    if proof.is_empty() {
-        // Nothing came after the checkpoint, whose own proof was confirmed.
-        proof = anchor::attest(witness, &head.statement())?;
-    }
-    let from = Continuation { head, proof, next_segment };
+    let Recovery { head, changed, index, .. } = recovery;
+    let from = Continuation { head, next_segment };
     Ok(Recovered { mark, changed, index: Arc::new(RwLock::new(index)), from })
-}
-
-/// Checks what is known of how far the journal had come. It is synchronized before each checkpoint.
-fn check_anchor(
-    anchor: Option<&(Head, Vec<u8>)>,
-    mark: &Mark,
-    witness: &dyn Witness,
-) -> Result<(), StoreError> {
-    let wrong = |what: &str| Err(StoreError::damaged(ANCHOR_NAME, 0, what));
-    match anchor {
-        None => wrong("the file, which tells how far the journal had come, is missing or damaged"),
-        Some((head, proof)) if !witness.confirms(&head.statement(), proof) => {
-            wrong("the place it names was altered, or is another store's: its proof does not fit")
-        }
-        Some((head, _)) if head.version < mark.head.version => {
-            wrong("the file is older than the last checkpoint")
-        }
-        Some(_) => Ok(()),
-    }
 }
 
 struct Recovery<'a> {
@@ -104,9 +83,8 @@ struct Recovery<'a> {
     /// Up to where groups are known to have been durable, and whether that place was passed.
     anchor: Head,
     anchored: bool,
-    /// The place in the history that was reached, and its proof.
+    /// The place in the history that was reached.
     head: Head,
-    proof: Vec<u8>,
     changed: Versions,
     index: Index,
 }
@@ -256,7 +234,7 @@ impl Recovery<'_> {
             }
             if head.version > self.mark.head.version {
                 self.apply(ops, head.version);
-                (self.head, self.proof) = (head, frame.proof().to_vec());
+                self.head = head;
             }
         }
     }

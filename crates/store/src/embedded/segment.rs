@@ -10,7 +10,7 @@ use crate::witness::LINK_BYTES;
 use crate::{Head, LogId, Op, StoreError, Witness};
 
 /// The version of the files' format.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 /// Bytes of a segment's header; the first frame follows.
 pub(super) const SEGMENT_HEADER_BYTES: u64 = 96;
 /// How much of it is covered by its checksum, which follows.
@@ -354,11 +354,6 @@ impl Frame {
         self.proven(witness).ok_or_else(|| wrong("the frame was altered: its proof does not fit"))
     }
 
-    /// The proof of the place in the history after it.
-    pub(super) fn proof(&self) -> &[u8] {
-        &self.proof
-    }
-
     /// Its changes.
     pub(super) fn ops(&self, name: &str) -> Result<Vec<Op>, StoreError> {
         let ops: Result<_, _> = Ops::new(self.payload.clone()).collect();
@@ -404,11 +399,11 @@ mod tests {
             assert_ne!(SegmentHeader::parse("x", &flipped).ok().flatten(), Some(header), "byte {at}");
         }
         assert_eq!(SegmentHeader::parse("x", &bytes[..75]).unwrap(), None);
-        for other in [1, 3] {
+        for other in [FORMAT - 1, FORMAT + 1] {
             let mut format = bytes.clone();
-            format[8] = other;
+            format[8..12].copy_from_slice(&other.to_le_bytes());
             let found = SegmentHeader::parse("x", &format);
-            assert!(matches!(found, Err(StoreError::Format { found, .. }) if found == u32::from(other)));
+            assert!(matches!(found, Err(StoreError::Format { found, .. }) if found == other));
         }
     }
 

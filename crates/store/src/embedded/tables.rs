@@ -330,6 +330,18 @@ pub(super) type RowIter<'a> = Box<dyn Iterator<Item = Result<(Bytes, Option<Byte
 
 fn failed(doing: &str, error: redb::Error) -> StoreError {
     match error {
+        // A file that redb cannot make sense of, or that ends before it should.
+        redb::Error::Io(e)
+            if matches!(e.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
+        {
+            StoreError::damaged(TABLES_NAME, 0, e.to_string())
+        }
+        redb::Error::UpgradeRequired(_)
+        | redb::Error::TableDoesNotExist(_)
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TableIsNotMultimap(_)
+        | redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TypeDefinitionChanged { .. } => StoreError::damaged(TABLES_NAME, 0, error.to_string()),
         redb::Error::Io(e) => StoreError::io(format!("{doing} `{TABLES_NAME}`"), e),
         redb::Error::Corrupted(what) => StoreError::damaged(TABLES_NAME, 0, what),
         other => StoreError::io(format!("{doing} `{TABLES_NAME}`"), io::Error::other(other)),

@@ -111,7 +111,7 @@ impl Image {
         found_before: Vec<Finding>,
     ) -> Result<Report, StoreError> {
         let mut walk = Walk::new(self, inspector, contains);
-        found_before.into_iter().for_each(|finding| walk.report(finding));
+        found_before.into_iter().chain(self.anchor_faults()?).for_each(|finding| walk.report(finding));
         walk.run()?;
         Ok(walk.report)
     }
@@ -147,7 +147,8 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn new(image: &'a Image, inspector: &'a mut dyn Inspector, contains: &'a [Head]) -> Walk<'a> {
         let mark = image.mark();
-        let places = contains.iter().chain([&mark.head, &image.head]).map(|head| (*head, false)).collect();
+        let places = contains.iter().chain(&image.noted).chain([&mark.head, &image.head]);
+        let places = places.map(|head| (*head, false)).collect();
         let (report, next) = (Report::default(), BTreeMap::new());
         let (written, changed) = (HashMap::new(), HashMap::new());
         Walk { image, inspector, mark, report, expected: None, next, written, changed, places, contains }
@@ -403,17 +404,18 @@ impl<'a> Walk<'a> {
         let file = self.image.segments.last().map_or_else(|| segment_name(1), |id| segment_name(*id));
         let passed = |head: &Head| self.places.get(head) == Some(&true) || *head == Mark::START.head;
         let (has_head, has_mark) = (passed(&head), passed(&mark));
+        let since = self.report.first.version;
+        let other = self.image.noted.iter().filter(|noted| **noted != head && noted.version >= since);
+        let others: Vec<_> = other.filter(|noted| !passed(noted)).map(|noted| noted.version).collect();
         if last.version < head.version {
             let missing = format!(
                 "the end of the journal is missing: it ends at version {}, but version {} was durable",
                 last.version, head.version
             );
             self.find(&file, 0, missing);
-        } else if !has_head {
-            let what = format!(
-                "the journal has another history than {ANCHOR_NAME} tells of at version {}",
-                head.version
-            );
+        } else if let Some(version) = (!has_head).then_some(head.version).or(others.first().copied()) {
+            let what =
+                format!("the journal has another history than {ANCHOR_NAME} tells of at version {version}");
             self.find(&file, 0, what);
         } else if self.image.ends_at_head && last != head {
             self.find(&file, 0, "the journal goes on after its end");

@@ -11,9 +11,9 @@ use crate::{TINY, simulated, witness};
 
 const LOG: LogId = LogId(4);
 
-type Contents = (Vec<(Vec<u8>, Vec<u8>)>, Vec<(u64, Vec<u8>)>);
+pub(crate) type Contents = (Vec<(Vec<u8>, Vec<u8>)>, Vec<(u64, Vec<u8>)>);
 
-fn contents(store: &Store) -> Result<Contents, StoreError> {
+pub(crate) fn contents(store: &Store) -> Result<Contents, StoreError> {
     let rows = store.begin().scan(&KeyRange::all(), Order::Forward, 1000)?;
     let records = store.log().read(LOG, LogRead::forward(0, 1000))?;
     let rows = rows.into_iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
@@ -154,7 +154,7 @@ fn the_format_is_the_documented_one() {
     let salt: u64 = 0x0123_4567_89ab_cdef;
     let mut header = Vec::new();
     header.extend(b"FASTJRNL");
-    header.extend(2u32.to_le_bytes());
+    header.extend(3u32.to_le_bytes());
     header.extend([0; 4]);
     header.extend(1u64.to_le_bytes()); // the first segment
     header.extend(salt.to_le_bytes());
@@ -191,9 +191,11 @@ fn the_format_is_the_documented_one() {
     let third = [&[4][..], &LOG.0.to_le_bytes(), &1u64.to_le_bytes()].concat();
     let frames = [frame(0, 3, &first), frame(3, 4, &second), frame(4, 9, &third)].concat();
 
-    let slot = |version: u64, link: &[u8]| {
-        let (proof, number) = (prove(version, link), version.to_le_bytes());
-        let lengths = [2u32.to_le_bytes(), (proof.len() as u32).to_le_bytes()].concat();
+    let slot = |slot: u32, version: u64, link: &[u8]| {
+        let number = version.to_le_bytes();
+        let statement = [b"head\0", &slot.to_le_bytes()[..], &number, link].concat();
+        let proof = witness().attest(&statement).unwrap();
+        let lengths = [3u32.to_le_bytes(), (proof.len() as u32).to_le_bytes()].concat();
         let mut slot = [&b"FASTHEAD"[..], &lengths, &number, link, &proof].concat();
         slot.resize(508, 0);
         slot.extend(crc32c::crc32c(&slot).to_le_bytes());
@@ -205,7 +207,9 @@ fn the_format_is_the_documented_one() {
     file.write_at(96, &frames).unwrap();
     file.write_at(96 + frames.len() as u64, &[0; 100]).unwrap();
     let head = disk.create("head").unwrap();
-    head.write_at(0, &[vec![0; 1024], slot(9, &link)].concat()).unwrap(); // after the last group
+    // Two slots from the beginning, and one after the last group.
+    let slots = [slot(0, 0, &[0; 32]), slot(1, 0, &[0; 32]), slot(2, 9, &link)].concat();
+    head.write_at(0, &slots).unwrap();
     let store = simulated(&disk);
     let expected = (vec![(b"key".to_vec(), b"value".to_vec())], vec![(1, b"one".to_vec())]);
     assert_eq!(contents(&store).unwrap(), expected);
@@ -234,11 +238,11 @@ fn the_format_is_the_documented_one() {
     ]
     .concat();
     assert_eq!(disk.contents(FIRST), [header.clone(), frames, seal].concat());
-    let (checkpoint, group) = (disk.contents("head"), slot(9, &link));
-    assert!(checkpoint.starts_with(&group) && checkpoint.ends_with(&group) && checkpoint.len() == 3 * 512);
+    // The slot that was not the newest, and that of groups, name the place where it goes on.
+    assert!(disk.contents("head") == [slot(0, 0, &[0; 32]), slot(1, 9, &link), slot(2, 9, &link)].concat());
     drop(store);
 
-    disk.damage(FIRST, 8, 1 ^ 2);
+    disk.damage(FIRST, 8, 2 ^ 3);
     let error = try_open(&disk, TINY).err();
-    assert!(matches!(error, Some(StoreError::Format { found: 1, known: 2, .. })), "{error:?}");
+    assert!(matches!(error, Some(StoreError::Format { found: 2, known: 3, .. })), "{error:?}");
 }

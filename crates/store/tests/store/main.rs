@@ -5,6 +5,7 @@
 
 mod crash;
 mod damage;
+mod flips;
 mod forge;
 mod image;
 mod losers;

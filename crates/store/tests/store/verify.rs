@@ -13,14 +13,14 @@ use crate::sim::{Failure, SimDisk};
 use crate::suite::commit;
 use crate::{TINY, simulated, witness};
 
-const LOG: LogId = LogId(4);
-const FIRST: &str = "0000000000000001.journal";
+pub(crate) const LOG: LogId = LogId(4);
+pub(crate) const FIRST: &str = "0000000000000001.journal";
 /// One segment, and no checkpoint but at closing.
-const ONE_SEGMENT: Sizes =
+pub(crate) const ONE_SEGMENT: Sizes =
     Sizes { segment_bytes: 1 << 20, changed_bytes: 1 << 20, table_cache_bytes: 1 << 20, reserve_bytes: 0 };
 
 /// Rows and records are sealed by a byte that tells their place.
-struct Opener;
+pub(crate) struct Opener;
 
 impl Inspector for Opener {
     fn row(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
@@ -40,7 +40,7 @@ fn row(n: u8) -> [u8; 2] {
 }
 
 /// A closed store, each of whose transactions writes a row and a record.
-fn filled(commits: u8, sizes: Sizes) -> SimDisk {
+pub(crate) fn filled(commits: u8, sizes: Sizes) -> SimDisk {
     let disk = SimDisk::new(1);
     let store = Store::open(Embedded::open_on(Arc::new(disk.clone()), sizes, witness()).unwrap()).unwrap();
     fill(&store, commits);
@@ -48,7 +48,7 @@ fn filled(commits: u8, sizes: Sizes) -> SimDisk {
     disk
 }
 
-fn fill(store: &Store, commits: u8) {
+pub(crate) fn fill(store: &Store, commits: u8) {
     for n in 0..commits {
         commit(store, |txn| {
             txn.put(&row(n), vec![n % 7, n]);
@@ -58,22 +58,22 @@ fn fill(store: &Store, commits: u8) {
     }
 }
 
-fn verify(disk: impl Disk, contains: &[Head]) -> Report {
+pub(crate) fn verify(disk: impl Disk, contains: &[Head]) -> Report {
     let (image, found) = Image::stopped(Arc::new(disk), witness()).unwrap();
     image.verify(&mut Opener, contains, found).unwrap()
 }
 
-fn texts(report: &Report) -> Vec<String> {
+pub(crate) fn texts(report: &Report) -> Vec<String> {
     report.findings.iter().map(ToString::to_string).collect()
 }
 
 #[track_caller]
-fn assert_named(report: &Report, parts: &[&str]) {
+pub(crate) fn assert_named(report: &Report, parts: &[&str]) {
     let texts = texts(report);
     assert!(texts.iter().any(|text| parts.iter().all(|part| text.contains(part))), "{parts:?} in {texts:#?}");
 }
 
-fn open(disk: &SimDisk, sizes: Sizes) -> Result<Store, StoreError> {
+pub(crate) fn open(disk: &SimDisk, sizes: Sizes) -> Result<Store, StoreError> {
     Store::open(Embedded::open_on(Arc::new(disk.clone()), sizes, witness())?)
 }
 
@@ -192,22 +192,6 @@ fn segments_may_all_be_gone_only_if_none_is_needed() {
         disk.lose(name);
     }
     assert_named(&verify(disk, &[]), &[FIRST, "are missing"]);
-}
-
-#[test]
-fn every_flipped_byte_of_the_journal_is_found() {
-    let whole = filled(12, TINY);
-    for name in whole.names().iter().filter(|name| name.ends_with(".journal")) {
-        for at in 0..whole.contents(name).len() as u64 {
-            let disk = whole.copy();
-            disk.damage(name, at, 1 << (at % 8));
-            let report = verify(disk, &[]);
-            assert!(
-                report.findings.iter().any(|finding| finding.file == *name),
-                "byte {at} of {name}: {report:?}"
-            );
-        }
-    }
 }
 
 #[test]
@@ -357,7 +341,7 @@ fn another_stores_files_are_refused() {
     assert!(matches!(opened, Err(StoreError::Damaged { .. })));
     let (image, found) = Image::stopped(Arc::new(disk), Arc::new(Another)).unwrap();
     let report = image.verify(&mut Opener, &[], found).unwrap();
-    assert_named(&report, &["head", "another store's"]);
+    assert_named(&report, &["head", "altered, or is another"]);
     assert_named(&report, &["versions 1 to 1 was altered"]);
 }
 
