@@ -217,9 +217,9 @@ def test_the_clock_may_be_15_minutes_off(root, form):
 def test_the_scope_counts(root, form):
     for region in ("nowhere", "US-EAST-1", "us-east-1x", "us", "aws-global"):
         assert CALLS[form](root, region=region).send().status in (400, 403), region
-    refuse(
-        root, CALLS[form](root, region="nowhere"), form, "mismatch", "Credential should be scoped to a valid region."
-    )
+    for region in ("nowhere", "qx-hidden-7", "us-gov-west-1"):
+        expected = f"Credential should be scoped to a valid region, not '{region}'."
+        refuse(root, CALLS[form](root, region=region), form, "mismatch", expected)
     service = {"json": "kms", "query": "iam", "get": "sts"}[form]
     if form == "json":
         other = CALLS[form](root, scope="iam")

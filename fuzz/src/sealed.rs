@@ -113,6 +113,7 @@ static SEALED: LazyLock<Sealed> = LazyLock::new(|| {
     };
     let token = session::issue(&keyring, &*random, principal, Session::default(), 0).unwrap().session_token;
     let env = Env {
+        regions: platform::Regions::default(),
         keyring: keyring.clone(),
         random,
         directory: Arc::new(Nobody),

@@ -6,22 +6,19 @@ mod shapes;
 
 use crate::config::Config;
 use crate::files::{self, Error, Result};
-use crate::models;
+use crate::{models, regions};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Writes the api crate of every service; with `check`, only fails where one is stale.
+/// Writes every generated file; with `check`, only fails where one is stale.
 pub(crate) fn run(check: bool) -> Result<()> {
     let mut stale = Vec::new();
-    let config = Config::read()?;
-    for service in config.services() {
-        for (path, text) in crate_of(&config, service)? {
-            let changes = if check { files::differs(&path, &text)? } else { files::ensure(&path, &text)? };
-            if changes {
-                eprintln!("{} {}", path.display(), if check { "is stale" } else { "written" });
-                stale.push(service);
-            }
+    for (path, text) in generated()? {
+        let changes = if check { files::differs(&path, &text)? } else { files::ensure(&path, &text)? };
+        if changes {
+            eprintln!("{} {}", path.display(), if check { "is stale" } else { "written" });
+            stale.push(path.display().to_string());
         }
     }
     if check && !stale.is_empty() {
@@ -30,10 +27,17 @@ pub(crate) fn run(check: bool) -> Result<()> {
     Ok(())
 }
 
-/// The files of a service's api crate, with their paths.
-fn crate_of(config: &Config, service: &str) -> Result<[(PathBuf, String); 2]> {
-    let path = |name| files::repository(&format!("crates/api/{service}/{name}"));
-    Ok([(path("Cargo.toml"), emit::manifest(service)), (path("src/lib.rs"), file(config, service)?)])
+/// Every generated file: its path and its text.
+fn generated() -> Result<Vec<(PathBuf, String)>> {
+    let config = Config::read()?;
+    let (path, raw) = regions::generated()?;
+    let mut files = vec![(path, formatted(&raw)?)];
+    for service in config.services() {
+        let path = |name| files::repository(&format!("crates/api/{service}/{name}"));
+        files.push((path("Cargo.toml"), emit::manifest(service)));
+        files.push((path("src/lib.rs"), file(&config, service)?));
+    }
+    Ok(files)
 }
 
 /// The formatted text of a service's generated file.

@@ -12,6 +12,7 @@ mod models;
 mod names;
 mod package;
 mod patterns;
+mod regions;
 mod run;
 mod sbom;
 mod soak;
@@ -54,7 +55,7 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
-    /// Write crates/api/* from models/.
+    /// Write crates/api/*, and the list of Regions, from models/.
     Generate {
         /// Write nothing, fail if a file would change.
         #[arg(long)]

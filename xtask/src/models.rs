@@ -5,6 +5,7 @@
 use crate::config::Config;
 use crate::files::{self, Error, Result};
 use crate::model::Model;
+use crate::regions;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -28,6 +29,7 @@ pub(crate) fn run(package: Option<PathBuf>) -> Result<()> {
         let state = if changed { "written" } else { "unchanged" };
         eprintln!("models/{service}.json {state}: {} operations", model.operations.len());
     }
+    regions::import(&package)?;
     files::ensure(&files::repository(VERSION_FILE), &format!("botocore {version}\n"))?;
     Ok(())
 }

@@ -140,7 +140,7 @@ pub(crate) struct InitArgs {
     #[arg(long)]
     pub(crate) tls: bool,
 
-    /// Region that `fastness env` exports [default: us-east-1]; all regions are served
+    /// Region that `fastness env` exports, one of those that are served [default: us-east-1]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
 }

@@ -18,6 +18,8 @@ pub(crate) use tls::{ClientCertificates, Tls};
 use crate::Failure;
 use crate::args::Place;
 use cloudhsmv2::DeviceSettings;
+use platform::Regions;
+use platform::regions::InvalidRegions;
 use serde::Deserialize;
 use server::{Network, NetworkError};
 use std::net::SocketAddr;
@@ -35,6 +37,9 @@ pub(crate) struct Config {
     pub(crate) data: Option<PathBuf>,
     /// Address and port to listen on.
     pub(crate) listen: Option<SocketAddr>,
+    /// The Regions that are served, instead of those of the partition `aws`.
+    #[serde(default)]
+    pub(crate) regions: ServedRegions,
     /// Serve plain HTTP elsewhere than on loopback.
     #[serde(default)]
     pub(crate) plain_http_beyond_loopback: bool,
@@ -83,6 +88,19 @@ pub(crate) struct Config {
     pub(crate) telemetry: monitor::Telemetry,
     /// Proxies of external key stores that KMS may call.
     pub(crate) external_key_stores: Option<xks::Settings>,
+}
+
+/// The Regions that are served.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub(crate) struct ServedRegions(pub(crate) Regions);
+
+impl TryFrom<Vec<String>> for ServedRegions {
+    type Error = InvalidRegions;
+
+    fn try_from(names: Vec<String>) -> Result<Self, InvalidRegions> {
+        Regions::listed(names).map(Self)
+    }
 }
 
 /// An address or a range of addresses.
@@ -158,6 +176,19 @@ impl Config {
         Self::parse(&text, path)
     }
 
+    /// Refuses a Region that is not served, and tells which one was meant, or which ones there are.
+    pub(crate) fn require_served(&self, region: &str) -> Result<(), Failure> {
+        let Self { regions: ServedRegions(regions), .. } = self;
+        if regions.serve(region) {
+            return Ok(());
+        }
+        let instead = match regions.nearest(region) {
+            Some(name) => format!("did you mean {name}?"),
+            None => format!("there are {}", regions.names().collect::<Vec<_>>().join(", ")),
+        };
+        Err(Failure(format!("the Region `{region}` is not served: {instead}")))
+    }
+
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
@@ -191,6 +222,8 @@ mod tests {
             ("[[cloudhsm]]\nmodule = \"m\"\npin = 1\n", "f.toml:3: unknown field `pin`"),
             ("[[cloudhsm]]\nslots = [0]\n", "f.toml:1: missing field `module`"),
             ("data = \n", "f.toml:1: "),
+            ("regions = [\"us-east-1\", \"mars\"]\n", "f.toml:1: `mars` does not have the form of a Region"),
+            ("regions = [\"eu-central-1\"]\n", "f.toml:1: `us-east-1` must be among them"),
             ("\n[tls]\ncert = \"c\"\n", "f.toml:3: unknown field `cert`"),
             ("[tls]\nclient-certificates = \"yes\"\n", "f.toml:2: unknown variant `yes`"),
             ("[limits]\nconnections = 0\n", "f.toml:2: invalid value: integer `0`"),

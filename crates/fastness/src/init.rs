@@ -72,6 +72,7 @@ pub(crate) fn create(
         return Err(Failure(format!("the account id `{account}` does not have 12 digits")));
     }
     let region = region.unwrap_or(REGION_DEFAULT);
+    config.require_served(region)?;
     let root = RootKey::choose(&random)?;
     data.create()?;
     let mut id = [0_u8; 8];

@@ -60,6 +60,9 @@ pub(crate) enum Unopened {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The deployment's own Region is not served.
+    #[error("{0}")]
+    Regions(String),
     /// The seal cannot be used.
     #[error("{0}")]
     Seal(String),
@@ -204,8 +207,10 @@ impl Opening {
         let aside = |work: &mut dyn FnMut()| tokio::task::block_in_place(work);
         let cloudhsm = Arc::new(CloudHsm::new(self.config.cloudhsm.clone()));
         let key_stores = KeyStores { clusters: Arc::clone(&cloudhsm) as _, ..self.key_stores()? };
-        let env = Env { keyring, random: Arc::new(SystemRandom), directory, key_stores, aside };
+        let regions = self.config.regions.0.clone();
         let Description { account, region, .. } = &self.description;
+        self.config.require_served(region).map_err(|Failure(why)| Unopened::Regions(why))?;
+        let env = Env { keyring, random: Arc::new(SystemRandom), directory, key_stores, regions, aside };
         let clock = Arc::new(SystemClock);
         let services = services_with(iam, Kms::new(self.roots.clone()), cloudhsm);
         let deployment = Deployment::new(store, env, clock, account, region, services)

@@ -3,6 +3,7 @@
 use crate::access::Facts;
 use crate::forward::Via;
 use crate::quota::{Counted, Meter, ServiceQuotas, Whose};
+use crate::regions::Regions;
 use crate::trail::{Resource, ServiceEvent};
 use crate::{Access, Call, Caller, Denial, Fault, KeyStores, Principal, Tx};
 use base64::Engine as _;
@@ -26,6 +27,8 @@ pub struct Env {
     pub directory: Arc<dyn Directory>,
     /// Keys outside of KMS.
     pub key_stores: KeyStores,
+    /// The Regions there are.
+    pub regions: Regions,
     /// How work that takes long, or waits for a device or the network, is kept out of the way of other calls.
     pub aside: Aside,
 }
@@ -338,6 +341,11 @@ impl<'a> Cx<'a> {
     /// The caller's account.
     pub fn account(&self) -> &'a str {
         self.caller.principal.account()
+    }
+
+    /// Whether a region is served: calls, and what they make, are in no other.
+    pub fn serves(&self, region: &str) -> bool {
+        self.env.regions.serve(region)
     }
 
     /// The region of the call.

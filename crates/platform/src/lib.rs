@@ -16,6 +16,7 @@ mod key_store;
 mod operation;
 pub mod page;
 mod quota;
+pub mod regions;
 pub mod session;
 mod table;
 mod timer;
@@ -37,6 +38,7 @@ pub use key_store::{
 };
 pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts, bind};
 pub use quota::{Counted, Meter, Quota, ServiceQuotas, Whose};
+pub use regions::Regions;
 pub use table::{Log, LogEntry, TRAIL, Table, Tx};
 pub use timer::{Due, Timer};
 pub use vouch::{Opener, Vouching};

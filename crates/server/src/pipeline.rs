@@ -7,6 +7,7 @@ use crate::reply::{Reply, outcome};
 use crate::seen::what;
 use crate::unrecorded::Throttled;
 use platform::trail::Record;
+use platform::regions::GLOBAL;
 use platform::{
     AnyCall, AnyOperation, Blame, Call, Caller, Counted, Cx, Fault, TRAIL, Tls, TrailFacts, Tx, ids,
 };
@@ -51,12 +52,12 @@ impl Deployment {
         let routed = self.router.route(parts, body, scope);
         let what = what(&routed);
         let mut call = self.call(parts, peer);
-        // A record of a region that there is not could not be looked up.
-        if let Some(scope) = scope.filter(|scope| is_region(&scope.region)) {
+        // A call for a region that is not served is recorded in the deployment's own, where somebody looks.
+        if let Some(scope) = scope.filter(|scope| self.env.regions.serve(&scope.region)) {
             call.region.clone_from(&scope.region);
         }
         if routed.as_ref().is_ok_and(|route| route.service.global) {
-            call.region = "us-east-1".to_owned();
+            call.region = GLOBAL.to_owned();
         }
         let reply = match routed {
             Ok(route) => match self.hosted(route.service.name) {
@@ -99,7 +100,7 @@ impl Deployment {
                 }
                 Some(presented) => {
                     let identified = presented
-                        .check_scope(route.service.signing_name, is_region)
+                        .check_scope(route.service.signing_name, |region| self.env.regions.serve(region))
                         .map_err(Unidentified::from)
                         // Before any key is derived for the day that the request names.
                         .and_then(|()| presented.check_time(call.now).map_err(Unidentified::from))
@@ -521,19 +522,4 @@ fn decode(
     body: &[u8],
 ) -> Result<Box<dyn AnyCall>, wire::Rejection> {
     operation.decode(route.protocol, route.service, parts, body)
-}
-
-/// Whether a text has the form of a region's name, such as `eu-central-1` or `us-gov-west-1`. A deployment serves every region.
-fn is_region(text: &str) -> bool {
-    let [words @ .., b'-', b'0'..=b'9'] = text.as_bytes() else { return false };
-    let (mut count, mut letters) = (0, 0);
-    // A dash behind the last word ends it.
-    for byte in words.iter().chain(b"-") {
-        match byte {
-            b'a'..=b'z' => letters += 1,
-            b'-' if letters > 0 => (count, letters) = (count + 1, 0),
-            _ => return false,
-        }
-    }
-    count >= 2
 }

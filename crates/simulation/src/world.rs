@@ -142,6 +142,7 @@ impl World {
             Arc::new(cloudtrail::CloudTrail),
         ];
         let env = Env {
+            regions: platform::Regions::default(),
             keyring: keyring.clone(),
             random: Arc::clone(&self.random) as _,
             directory: iam,

@@ -164,9 +164,7 @@ fn what_cannot_be_expressed_is_refused() {
 /// Rewrites what is stale before it fails, so that the remedy is to commit.
 #[test]
 fn generated_files_are_fresh() {
-    let config = Config::read().unwrap();
-    let files = config.services().flat_map(|service| crate_of(&config, service).unwrap());
-    let stale = files.filter(|(path, text)| files::ensure(path, text).unwrap()).map(|(path, _)| path);
+    let stale = generated().unwrap().into_iter().filter(|(path, text)| files::ensure(path, text).unwrap()).map(|(path, _)| path);
     let stale: Vec<PathBuf> = stale.collect();
     assert!(stale.is_empty(), "rewritten, commit them: {stale:?}");
 }

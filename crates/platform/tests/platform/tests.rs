@@ -67,6 +67,7 @@ impl World {
         Self {
             store: Store::open(Memory::new()).unwrap(),
             env: Env {
+                regions: platform::Regions::default(),
                 keyring,
                 random: Arc::new(SystemRandom),
                 directory: Arc::new(Everybody(Arc::new(permissions))),

@@ -2,9 +2,10 @@
 
 use super::bucket::Bucket;
 use super::quotas::{Entry, Quotas};
-use super::regions::{PLACES, REGIONS, place};
+use super::regions::{PLACES, place};
 use super::short::number;
 use arc_swap::ArcSwap;
+use platform::regions::ALL as REGIONS;
 use std::sync::{Arc, OnceLock};
 
 /// Buckets by account, region and quota.

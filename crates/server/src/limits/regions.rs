@@ -1,50 +1,8 @@
-//! The regions whose calls are counted apart.
+//! The regions whose calls are counted apart: all that AWS publishes. Calls of others, which an operator can have served, are counted
+//! together.
 
 use super::short::number;
-
-/// AWS's regions (AWS General Reference, "AWS service endpoints"), sorted. Any region with the form of a name is served; calls of those
-/// that are not listed here are counted together, so that a caller does not get a quota more by making up a name.
-pub(super) const REGIONS: [&str; 39] = [
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "cn-north-1",
-    "cn-northwest-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "eusc-de-east-1",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-gov-east-1",
-    "us-gov-west-1",
-    "us-west-1",
-    "us-west-2",
-];
+use platform::regions::ALL as REGIONS;
 
 /// How many places [`place`] tells apart.
 pub(super) const PLACES: usize = REGIONS.len() + 1;

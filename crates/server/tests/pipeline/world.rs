@@ -91,6 +91,7 @@ impl World {
             Arc::new(crate::forwarding::KEEPER),
         ];
         let env = Env {
+            regions: platform::Regions::default(),
             keyring: keyring.clone(),
             random: Arc::new(SystemRandom),
             directory: iam,

@@ -29,6 +29,12 @@ impl Handle<ops::CopyBackupToRegion> for CloudHsm {
         if original.state != BackupState::Ready {
             return Err(backups::wrong_state(&original));
         }
+        if !cx.serves(&input.destination_region) {
+            return Err(invalid(format!(
+                "{} is not a Region that AWS CloudHSM is in.",
+                input.destination_region
+            )));
+        }
         if input.destination_region == region {
             return Err(invalid("A backup is copied to another Region than its own."));
         }

@@ -72,6 +72,7 @@ impl Deployment {
         Self {
             store,
             env: Env {
+                regions: platform::Regions::default(),
                 keyring,
                 random: Arc::new(Counting::default()),
                 directory,

@@ -149,6 +149,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let deployment = Deployment {
         store: store::Store::open(store::Memory::new())?,
         env: Env {
+            regions: platform::Regions::default(),
             keyring,
             random,
             directory: Arc::new(RootOnly(Arc::default())),

@@ -79,6 +79,7 @@ impl Handle<ops::ReplicateKey> for Kms {
             asks = asks.before("kms:TagResource", arn.as_str());
         }
         asks.authorize(cx)?;
+        require_served(cx, region)?;
         state::REPLICATE.require(&found.key)?;
         let mut primary = (*found.key).clone();
         let mut regions = of_primary(&primary)?.clone();
@@ -141,6 +142,7 @@ impl Handle<ops::UpdatePrimaryRegion> for Kms {
             .with("kms:PrimaryRegion", region.as_str())
             .before(ACTION, key_arn(region, &found.key.account, &found.key.id))
             .authorize(cx)?;
+        require_served(cx, region)?;
         state::UPDATE_PRIMARY.require(&found.key)?;
         let mut old = (*found.key).clone();
         let mut regions = of_primary(&old)?.clone();
@@ -250,6 +252,14 @@ fn of_primary(key: &Key) -> Result<&MultiRegion, Fault> {
         None => Err(unsupported(format!("{} is not a multi-Region key.", key.arn))),
         Some(regions) if regions.primary != key.region => Err(is_replica(key)),
         Some(regions) => Ok(regions),
+    }
+}
+
+/// A key in a Region that is not served could not be reached.
+fn require_served(cx: &Cx<'_>, region: &str) -> Result<(), Fault> {
+    match cx.serves(region) {
+        true => Ok(()),
+        false => Err(unsupported(format!("{region} is not a Region in which AWS KMS is available."))),
     }
 }
 

@@ -74,6 +74,12 @@ struct Person {
     permissions: Arc<Permissions>,
 }
 
+/// AWS's, and as many more as a multi-Region key can be in.
+fn regions() -> platform::Regions {
+    let more = (2..64).map(|number| format!("eu-north-{number}"));
+    platform::Regions::listed(platform::Regions::default().names().map(str::to_owned).chain(more)).unwrap()
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -86,6 +92,7 @@ impl World {
         Self {
             store: store::Store::open(store::Memory::new()).unwrap(),
             env: Env {
+                regions: regions(),
                 keyring,
                 random,
                 directory: Arc::clone(&people) as _,

@@ -65,7 +65,10 @@ impl Presented {
     /// [`SigError::Misplaced`].
     pub fn check_scope(&self, service: &str, is_served: impl FnOnce(&str) -> bool) -> Result<(), SigError> {
         if !is_served(&self.scope.region) {
-            return Err(SigError::Misplaced("Credential should be scoped to a valid region.".to_owned()));
+            let region = &self.scope.region;
+            return Err(SigError::Misplaced(format!(
+                "Credential should be scoped to a valid region, not '{region}'."
+            )));
         }
         if self.scope.service != service {
             return Err(SigError::Misplaced(format!(

@@ -75,7 +75,7 @@ fn scopes() {
     );
     assert_eq!(
         presented.check_scope("service", |_| false).unwrap_err().to_string(),
-        "Credential should be scoped to a valid region."
+        "Credential should be scoped to a valid region, not 'us-east-1'."
     );
 }
 
