@@ -54,7 +54,7 @@ def test_sealed_and_unsealed_while_it_runs(served):
     assert again.returncode == 1 and "it is not sealed" in again.stderr
 
     commands = [event for event in events(root) if event["eventSource"] == "fastness.amazonaws.com"]
-    assert [event["eventName"] for event in commands] == ["Unseal", "Seal"]
+    assert [event["eventName"] for event in commands] == ["CommandRefused", "Unseal", "CommandRefused", "Seal"]
     for event in commands:
         assert event["serviceEventDetails"]["operator"]["uid"] == os.getuid()
 

@@ -3,6 +3,7 @@
 use crate::changes::{self, Given, KeyText, New, Plan};
 use crate::deployment::Data;
 use crate::opening::{Opening, Unopened};
+use crate::refusals::Refusals;
 use crate::{Failure, backup, clock, failure, proxy_keys, root_key, verify};
 use keyring::{Keyring, Kind, Passphrase};
 use seals::{Share, Shares};
@@ -131,11 +132,12 @@ pub(crate) struct Commanded {
     pub(crate) gate: Arc<Gate>,
     pub(crate) opening: Opening,
     /// Commands that change the state of the seal, or what opens it, come one after the other. The shares that were given so far.
-    pub(crate) sealing: Mutex<Shares>,
+    sealing: Mutex<Shares>,
     /// Told when the deployment was sealed.
     pub(crate) sealed: Notify,
     /// Whether that has been told: then this process is about to start anew, and takes no more commands.
-    pub(crate) ending: AtomicBool,
+    ending: AtomicBool,
+    refusals: Refusals,
 }
 
 impl Commands for Commanded {
@@ -143,20 +145,71 @@ impl Commands for Commanded {
         if self.ending.load(Ordering::Relaxed) {
             return Err("the server is starting anew".to_owned());
         }
-        let command: Command =
-            serde_json::from_slice(command).map_err(|error| format!("not a command: {error}"))?;
-        self.obey(&command, file, by).await.map_err(|Failure(message)| message)
+        match serde_json::from_slice(command) {
+            Ok(command) => self.obey(&command, file, by).await.map_err(|Failure(message)| message),
+            Err(error) => {
+                // The error may repeat what came, which may be a secret.
+                self.refused("it is not a command", by).await;
+                Err(format!("not a command: {error}"))
+            }
+        }
+    }
+
+    async fn refused(&self, why: &'static str, by: Operator) {
+        self.refusals.record(self.gate.deployment().as_deref(), by, "unknown", why).await;
+    }
+}
+
+impl Command {
+    /// Its name, for records.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Status {} => "status",
+            Self::Seal {} => "seal",
+            Self::Unseal {}
+            | Self::UnsealWithPassphrase { .. }
+            | Self::UnsealWithKey { .. }
+            | Self::UnsealWithShare { .. } => "unseal",
+            Self::Clock { .. } => "clock",
+            Self::NewRootKey { .. } => "root-access-key",
+            Self::AccessKeyState { .. } => "env",
+            Self::Why { .. } => "why",
+            Self::AddSlots { .. } => "slots add",
+            Self::RemoveSlot { .. } => "slots remove",
+            Self::Rekey { .. } => "rekey",
+            Self::Backup { .. } => "backup",
+            Self::Verify { .. } => "verify",
+            Self::CreateProxyKey { .. } => "xks create",
+            Self::ProxyKeys {} => "xks list",
+            Self::SetProxyKeyActive { active: true, .. } => "xks enable",
+            Self::SetProxyKeyActive { active: false, .. } => "xks disable",
+            Self::DeleteProxyKey { .. } => "xks delete",
+        }
     }
 }
 
 impl Commanded {
-    /// Does what a command asks.
+    /// The server behind a gate.
+    pub(crate) fn new(gate: Arc<Gate>, opening: Opening) -> Self {
+        let (sealing, sealed, ending) = (Mutex::default(), Notify::new(), AtomicBool::new(false));
+        Self { gate, opening, sealing, sealed, ending, refusals: Refusals::default() }
+    }
+
+    /// Does what a command asks. A refusal, or failure, is recorded.
     pub(crate) async fn obey(
         &self,
         command: &Command,
         file: Option<File>,
         by: Operator,
     ) -> Result<Value, Failure> {
+        let done = self.carry_out(command, file, by).await;
+        if let Err(Failure(cause)) = &done {
+            self.refusals.record(self.gate.deployment().as_deref(), by, command.name(), cause).await;
+        }
+        done
+    }
+
+    async fn carry_out(&self, command: &Command, file: Option<File>, by: Operator) -> Result<Value, Failure> {
         match command {
             Command::Status {} => Ok(self.status()),
             Command::NewRootKey { sealed, replace } => {
@@ -224,21 +277,12 @@ impl Commanded {
         let _sealing = self.sealing.lock().await;
         let deployment = self.opened()?;
         let (plan, planned) = tokio::task::block_in_place(plan)?;
-        let record = async |name, more: Value| {
-            let mut details = said_by(by);
-            merge(&mut details, more);
-            deployment.record_operator(name, details).await.map_err(|fault| Failure(fault.for_operator()))
-        };
-        record(name, planned).await?;
+        let mut details = said_by(by);
+        merge(&mut details, planned);
+        let recorded = deployment.record_operator(name, details).await;
+        recorded.map_err(|fault| Failure(fault.for_operator()))?;
         tracing::warn!(uid = by.uid, "{name}: what opens the keyring changes");
-        match tokio::task::block_in_place(|| carry_out(&deployment.env().keyring, &plan)) {
-            Ok(done) => Ok(done),
-            Err(Failure(cause)) => {
-                tracing::warn!(uid = by.uid, cause, "{name} failed");
-                record("ChangeFailed", json!({ "change": name, "cause": cause })).await?;
-                Err(Failure(cause))
-            }
-        }
+        tokio::task::block_in_place(|| carry_out(&deployment.env().keyring, &plan))
     }
 
     /// Takes one share. What opens with enough of them opens; if it does not, all are forgotten, as nothing tells which was wrong.
@@ -341,11 +385,9 @@ impl Commanded {
             return Err(Failure("it is not sealed".to_owned()));
         }
         // Argon2id, or a device, takes its time.
-        let deployment =
-            tokio::task::block_in_place(|| open(&self.opening, &mut shares)).map_err(|unopened| {
-                tracing::warn!(uid = by.uid, cause = unopened.to_string(), "an attempt to unseal failed");
-                Failure(unopened.to_string())
-            })?;
+        let deployment = tokio::task::block_in_place(|| open(&self.opening, &mut shares))
+            .map_err(|unopened| Failure(unopened.to_string()))?;
+        self.refusals.record_waiting(&deployment).await;
         let recorded = deployment.record_operator("Unseal", said_by(by)).await;
         recorded.map_err(|fault| Failure(fault.for_operator()))?;
         self.gate.open(deployment).map_err(|_| Failure("it is not sealed".to_owned()))?;

@@ -16,8 +16,6 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use tokio::sync::{Mutex, Notify};
 use zeroize::Zeroizing;
 
 /// A key file, as it goes over the operator's channel: the server cannot read every file that its operator can.
@@ -155,13 +153,7 @@ pub(crate) fn run_with(opening: Opening, command: &Command, file: Option<File>) 
     let deployment = opening.also_with(&given)?;
     let gate = Arc::new(Gate::sealed(&services(Arc::default()), String::new));
     drop(gate.open(deployment));
-    let commanded = Commanded {
-        gate: Arc::clone(&gate),
-        opening,
-        sealing: Mutex::default(),
-        sealed: Notify::new(),
-        ending: AtomicBool::new(false),
-    };
+    let commanded = Commanded::new(Arc::clone(&gate), opening);
     let by =
         Operator { uid: std::fs::metadata("/proc/self")?.uid(), pid: i32::try_from(std::process::id()).ok() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

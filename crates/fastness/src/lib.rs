@@ -21,6 +21,9 @@ mod process;
 mod proxy_keys;
 mod quotas;
 pub mod reading;
+#[cfg(test)]
+mod recorded;
+mod refusals;
 mod rekey;
 mod root_key;
 mod seal;

@@ -16,9 +16,8 @@ use server::{Gate, SealError, bind_admin, listen, run_timers, serve_admin, store
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Notify, watch};
 
 /// What the process ends with when a write to the disk failed, so that its supervisor starts it again (`EX_IOERR` of sysexits.h).
 const STORE_FAILED: u8 = 74;
@@ -125,13 +124,7 @@ async fn serve(
     let listening = tokio::spawn(listen(Arc::clone(&gate), ports, limits, proxies, stopping.clone()));
     let hurry = Arc::new(Notify::new());
     let keeping = keeper.map(|keeper| tokio::spawn(keeper.run(Arc::clone(&hurry), stopping.clone())));
-    let commanded = Arc::new(Commanded {
-        gate: Arc::clone(&gate),
-        opening,
-        sealing: Mutex::default(),
-        sealed: Notify::new(),
-        ending: AtomicBool::new(false),
-    });
+    let commanded = Arc::new(Commanded::new(Arc::clone(&gate), opening));
     let commands = tokio::spawn(serve_admin(Arc::clone(&commanded), channel, owner, stopping));
     let mut failed = std::pin::pin!(store_failed(Arc::clone(&gate)));
     let end = loop {

@@ -4,10 +4,6 @@ use crate::{AnyShape, Call, Caller, Principal, Session};
 use serde_json::{Map, Value, json};
 use wire::json::write_string;
 
-/// The largest `requestParameters` or `responseElements` that a record holds, in bytes of JSON; a larger one is left out and its
-/// size told, as CloudTrail does.
-const ELEMENT_BYTES_MAX: usize = 100 * 1024;
-
 /// Room for most records, so that they need not grow while they are written.
 const RECORD_BYTES_USUAL: usize = 2048;
 
@@ -180,15 +176,7 @@ fn element(value: Option<&dyn AnyShape>, out: &mut Vec<u8>) {
     if let Some(value) = value {
         wire::trail_json(value.field(), value.schema(), out);
     }
-    let size = out.len() - start;
-    if size > ELEMENT_BYTES_MAX {
-        out.truncate(start);
-        let mut omitted = Writer::new(out);
-        omitted.raw("omitted", |out| out.extend_from_slice(b"true"));
-        omitted.raw("originalSize", |out| out.extend_from_slice(size.to_string().as_bytes()));
-        omitted.text("reason", "the element is larger than 100 KB");
-        omitted.end();
-    } else if size == 0 || out.get(start..) == Some(b"{}") {
+    if matches!(out.get(start..), Some(b"" | b"{}")) {
         out.truncate(start);
         out.extend_from_slice(b"null");
     }

@@ -56,6 +56,8 @@ pub trait Commands: Send + Sync + 'static {
         file: Option<File>,
         by: Operator,
     ) -> impl Future<Output = Result<Value, String>> + Send;
+    /// Notes that something was refused that is no command, or comes from somebody who may give none.
+    fn refused(&self, why: &'static str, by: Operator) -> impl Future<Output = ()> + Send;
 }
 
 /// Listens at `path`, which is taken over from a server that is no more, and tells the user id that owns it.
@@ -123,10 +125,11 @@ async fn serve(commands: &impl Commands, mut stream: UnixStream, owner: u32) -> 
         if command.last() == Some(&b'\n') {
             commands.run(&command, file, by).await
         } else {
+            commands.refused("it is not a line", by).await;
             Err("a command is a line".into())
         }
     } else {
-        tracing::warn!(uid = by.uid, "refused a command of a user who is not the operator");
+        commands.refused("the user is not the operator", by).await;
         Err("only the user who runs the server, and root, may command it".to_owned())
     };
     let answer = match answer {

@@ -6,6 +6,7 @@ mod clock;
 mod deployment;
 mod explain;
 mod gate;
+mod header;
 mod identify;
 mod known;
 mod limits;

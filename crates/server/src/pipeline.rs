@@ -2,22 +2,24 @@
 
 use crate::answer::{UNKNOWN_SERVICE, answered_in, fault_answer};
 use crate::deployment::{Deployment, Hosted};
+use crate::header::{cut, escaped};
 use crate::identify::Unidentified;
 use crate::reply::{Reply, outcome};
 use crate::seen::what;
 use crate::unrecorded::Throttled;
-use platform::trail::Record;
 use platform::regions::GLOBAL;
+use platform::trail::Record;
 use platform::{
     AnyCall, AnyOperation, Blame, Call, Caller, Counted, Cx, Fault, TRAIL, Tls, TrailFacts, Tx, ids,
 };
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use store::CommitError;
 use telemetry::Outcome;
 use wire::route::{Route, RouteError};
 use wire::sigv4::{self, Presented, SigError};
-use wire::{Answer, ErrorAnswer, Protocol};
+use wire::{Answer, ErrorAnswer, HIDDEN, Protocol, is_access_key_id};
 
 /// How often a transaction is run again after conflicts before the call is refused as unavailable.
 const ATTEMPTS_MAX: u32 = 100;
@@ -68,7 +70,7 @@ impl Deployment {
                     Reply::new(fault_answer(&route, &fault, &call), outcome(&fault))
                 }
             },
-            Err(error) => self.refuse_route(&call, &error, presented.ok().flatten().as_ref()).await,
+            Err(error) => self.refuse_route(&call, parts, &error, presented.ok().flatten().as_ref()).await,
         };
         self.seen(begun, parts, body.len(), &call, what, reply)
     }
@@ -109,7 +111,7 @@ impl Deployment {
                         Ok(caller) => caller,
                         Err(Unidentified::Fault(fault)) if fault.blame() == Blame::Conflict => continue,
                         Err(Unidentified::Fault(fault)) => {
-                            let caller = unknown_caller(Some(presented));
+                            let caller = unknown_caller(Some(presented), false);
                             let record = self.unidentified(call, route, hosted, facts, &caller);
                             return self.refuse_fault(record, route, call, fault).await;
                         }
@@ -186,7 +188,7 @@ impl Deployment {
                 }
             }
         }
-        let caller = unknown_caller(presented.as_ref());
+        let caller = unknown_caller(presented.as_ref(), false);
         let record = self.unidentified(call, route, hosted, facts, &caller);
         self.refuse_fault(record, route, call, Fault::unavailable("too many conflicting changes")).await
     }
@@ -335,7 +337,9 @@ impl Deployment {
             return self.throttle(call, route.protocol, route.service);
         }
         let (code, status, message) = error.answer(route.protocol);
-        let caller = unknown_caller(presented);
+        // These are found out with the secret of the access key only.
+        let known = matches!(error, SigError::Mismatch | SigError::ContentDigest | SigError::ExpiredToken);
+        let caller = unknown_caller(presented, known);
         let mut record = self.unidentified(call, route, hosted, facts, &caller);
         record.error = Some((code, &message));
         let answer = error_answer(route, call, &ErrorAnswer::new(code, &message, status));
@@ -366,21 +370,26 @@ impl Deployment {
         }
     }
 
-    async fn refuse_route(&self, call: &Call, error: &RouteError, presented: Option<&Presented>) -> Reply {
+    async fn refuse_route(
+        &self,
+        call: &Call,
+        parts: &http::request::Parts,
+        error: &RouteError,
+        presented: Option<&Presented>,
+    ) -> Reply {
         let (protocol, code, message, status) =
             (error.protocol, error.code(), error.message(), error.status());
-        let caller = unknown_caller(presented);
+        let caller = unknown_caller(presented, false);
         let service = error.service.unwrap_or(&UNKNOWN_SERVICE);
         if !self.records_stranger(call) {
             return self.throttle(call, protocol, service);
         }
-        let name = error.operation().and_then(|name| name.get(..name.len().min(NAME_BYTES_MAX)));
         let record = Record {
             call,
             caller: &caller,
             recipient: &self.account,
             source: &format!("{}.amazonaws.com", service.signing_name),
-            name: name.unwrap_or("UnknownOperation"),
+            name: &asked_for(parts, error),
             read_only: false,
             request: None,
             response: None,
@@ -407,7 +416,7 @@ impl Deployment {
         let presented = sigv4::parse(parts).ok().flatten();
         let call = self.call(parts, peer);
         let routed = self.router.route(parts, &[], presented.as_ref().map(|presented| &presented.scope));
-        let reply = self.refuse_too_large(&call, &routed, presented.as_ref()).await;
+        let reply = self.refuse_too_large(&call, parts, &routed, presented.as_ref()).await;
         // How much of the body came is not known here.
         self.seen(begun, parts, 0, &call, what(&routed), reply)
     }
@@ -415,6 +424,7 @@ impl Deployment {
     async fn refuse_too_large(
         &self,
         call: &Call,
+        parts: &http::request::Parts,
         routed: &Result<Route, RouteError>,
         presented: Option<&Presented>,
     ) -> Reply {
@@ -422,14 +432,17 @@ impl Deployment {
         if !self.records_stranger(call) {
             return self.throttle(call, protocol, service);
         }
-        let caller = unknown_caller(presented);
+        let caller = unknown_caller(presented, false);
         let (code, message) = ("RequestEntityTooLargeException", "The request body is too large.");
         let record = Record {
             call,
             caller: &caller,
             recipient: &self.account,
             source: &format!("{}.amazonaws.com", service.signing_name),
-            name: routed.as_ref().map_or("UnknownOperation", |route| route.operation.name),
+            name: &match routed {
+                Ok(route) => Cow::Borrowed(route.operation.name),
+                Err(error) => asked_for(parts, error).into(),
+            },
             read_only: false,
             request: None,
             response: None,
@@ -464,10 +477,7 @@ impl Deployment {
     }
 
     fn call(&self, parts: &http::request::Parts, peer: Peer) -> Call {
-        let header = |name| {
-            let value = parts.headers.get(name).and_then(|value| value.to_str().ok())?;
-            Some(value.get(..value.len().min(HEADER_BYTES_KEPT_MAX))?.to_owned())
-        };
+        let header = |name| parts.headers.get(name).map(|value| escaped(value, HEADER_BYTES_KEPT_MAX));
         let (request_id, event_id) = self.uuids.two(&*self.env.random);
         Call {
             request_id,
@@ -486,6 +496,14 @@ impl Deployment {
 
 fn error_answer(route: &Route, call: &Call, error: &ErrorAnswer<'_>) -> Answer {
     wire::encode_error(route.protocol, route.service, error, &call.request_id)
+}
+
+/// The name of an operation that there is not, as far as the request gives one.
+fn asked_for(parts: &http::request::Parts, error: &RouteError) -> String {
+    let name = error.operation().filter(|name| !name.is_empty());
+    let name = name.map(|name| cut(name, NAME_BYTES_MAX).to_owned());
+    let target = || parts.headers.get("x-amz-target").map(|target| escaped(target, NAME_BYTES_MAX));
+    name.or_else(target).unwrap_or_else(|| "UnknownOperation".to_owned())
 }
 
 /// Appends a record, and before it those of calls that failed while this one was served.
@@ -507,12 +525,12 @@ fn unavailable() -> ErrorAnswer<'static> {
     ErrorAnswer::new("ServiceUnavailable", "Service is unavailable.", 503)
 }
 
-/// The caller of a refused signature: nobody, but with the access key that was named.
-fn unknown_caller(presented: Option<&Presented>) -> Caller {
-    Caller {
-        access_key_id: presented.map(|presented| presented.access_key_id.clone()),
-        ..Caller::anonymous()
-    }
+/// The caller of a refused signature: nobody, but with the access key that was named. What has not the form of an access key id may
+/// be a secret in its place, and is not recorded, unless an access key is `known` to have it.
+fn unknown_caller(presented: Option<&Presented>, known: bool) -> Caller {
+    let id = presented.map(|presented| presented.access_key_id.as_str());
+    let id = id.map(|id| if known || is_access_key_id(id) { id } else { HIDDEN });
+    Caller { access_key_id: id.map(str::to_owned), ..Caller::anonymous() }
 }
 
 fn decode(

@@ -31,5 +31,5 @@ pub use debug::debug;
 pub use field::{Choice, Entries, Field, Items, Malformed, Operation, Reader, Shape, Writer, read_enum};
 pub use model::{ErrorModel, OperationModel, Protocol, ServiceModel, ValidationStyle};
 pub use schema::{Element, Kind, Location, Member, Pattern, Schema, TimestampFormat, XmlNamespace};
-pub use trail::{TRAIL_BYTES_MAX, trail_json};
+pub use trail::{HIDDEN, TRAIL_BYTES_MAX, is_access_key_id, trail_json};
 pub use types::{Blob, Document, Timestamp, TimestampError, Unit};

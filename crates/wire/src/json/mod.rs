@@ -9,6 +9,7 @@ mod reader;
 mod writer;
 
 pub use reader::JsonReader;
+pub(crate) use reader::{is_json, text};
 pub use writer::{JsonWriter, write_document, write_double, write_integer, write_string};
 
 use http::{HeaderName, HeaderValue, header};

@@ -268,6 +268,20 @@ impl<'a> JsonReader<'a> {
     }
 }
 
+/// The text that a JSON string stands for; none if it is not one string.
+pub(crate) fn text(json: &str) -> Option<String> {
+    let mut reader = JsonReader::new(json);
+    reader.peek().filter(|byte| *byte == b'"')?;
+    let text = reader.string().ok()?.into_owned();
+    reader.finish().ok().map(|_| text)
+}
+
+/// Whether a text is one JSON value.
+pub(crate) fn is_json(text: &str) -> bool {
+    let mut reader = JsonReader::new(text);
+    reader.open_value().is_ok() && reader.finish().is_ok()
+}
+
 impl Reader for JsonReader<'_> {
     fn trace(&mut self) -> &mut Trace {
         &mut self.trace
