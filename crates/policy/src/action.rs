@@ -8,7 +8,9 @@ use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use crate::context::NoContext;
-use crate::glob::{Pattern, Syntax};
+use crate::glob::{Pattern, Scope, Syntax, Unset};
+use crate::meter::Meter;
+use crate::truth::Truth;
 
 /// An action of a request.
 #[derive(Debug)]
@@ -109,15 +111,21 @@ impl ActionPattern {
         matches!(self, ActionPattern::Service(service, _) if **service == *prefix)
     }
 
-    pub(crate) fn matches(&self, action: &Action) -> bool {
+    /// Whether the pattern names the action.
+    pub(crate) fn matches(&self, action: &Action, meter: &Meter) -> Truth {
         match self {
-            ActionPattern::All => true,
-            ActionPattern::AnyService(name) => name.matches(action.name(), &NoContext),
-            ActionPattern::Service(service, name) => {
-                **service == *action.service() && name.matches(action.name(), &NoContext)
+            ActionPattern::All => Truth::True,
+            ActionPattern::Service(service, _) if **service != *action.service() => Truth::False,
+            ActionPattern::Service(_, name) | ActionPattern::AnyService(name) => {
+                name.matches(action.name(), &scope(meter))
             }
         }
     }
+}
+
+/// Names of actions have no variables.
+fn scope(meter: &Meter) -> Scope<'_> {
+    Scope { context: &NoContext, meter, unset: Unset::Nothing }
 }
 
 /// The actions of one statement.
@@ -187,8 +195,14 @@ impl Index {
         Index { services: Table::new(services), general: general.into() }
     }
 
-    /// The first statement that concerns `action` and passes `test`. A statement may be offered more than once.
-    pub(crate) fn find(&self, action: &Action, mut test: impl FnMut(usize) -> bool) -> Option<usize> {
+    /// The first statement that may concern `action` and passes `test`, which is told whether it does. A statement may be offered more
+    /// than once.
+    pub(crate) fn find(
+        &self,
+        action: &Action,
+        meter: &Meter,
+        mut test: impl FnMut(usize, Truth) -> bool,
+    ) -> Option<usize> {
         for service in self
             .services
             .get(action.service_hash)
@@ -197,22 +211,27 @@ impl Index {
         {
             for name in service.exact.get(action.name_hash).iter().filter(|name| *name.name == *action.name())
             {
-                if let Some(&found) = name.statements.iter().find(|&&number| test(number)) {
+                if let Some(&found) = name.statements.iter().find(|&&number| test(number, Truth::True)) {
                     return Some(found);
                 }
             }
             for (number, patterns) in &service.patterns {
-                if patterns.iter().any(|pattern| pattern.matches(action.name(), &NoContext)) && test(*number)
-                {
+                let named = Truth::any(patterns, |pattern| pattern.matches(action.name(), &scope(meter)));
+                if named != Truth::False && test(*number, named) {
                     return Some(*number);
                 }
             }
         }
-        let mut general = self.general.iter().filter(|(_, actions)| match actions {
-            Actions::Only(patterns) => patterns.iter().any(|pattern| pattern.matches(action)),
-            Actions::Except(patterns) => !patterns.iter().any(|pattern| pattern.matches(action)),
+        let mut general = self.general.iter().filter(|(number, actions)| {
+            let any =
+                |patterns| Truth::any(patterns, |pattern: &ActionPattern| pattern.matches(action, meter));
+            let named = match actions {
+                Actions::Only(patterns) => any(patterns),
+                Actions::Except(patterns) => any(patterns).not(),
+            };
+            named != Truth::False && test(*number, named)
         });
-        general.find(|(number, _)| test(*number)).map(|(number, _)| *number)
+        general.next().map(|(number, _)| *number)
     }
 }
 
@@ -310,7 +329,9 @@ mod tests {
     fn found(statements: Vec<Actions>, action: &str) -> Vec<usize> {
         let index = Index::new(statements.into_iter().enumerate());
         let mut seen = Vec::new();
-        let none = index.find(&Action::new(action), |number| {
+        let meter = Meter::new(1 << 20);
+        let none = index.find(&Action::new(action), &meter, |number, named| {
+            assert_eq!(named, Truth::True);
             seen.push(number);
             false
         });
@@ -338,11 +359,9 @@ mod tests {
             ("kms:ReEncrypt*", "kms:ReEncryptFrom", true),
             ("kms:Generate*Key", "kms:GenerateDataKey", true),
         ] {
-            assert_eq!(
-                ActionPattern::parse(pattern).unwrap().matches(&Action::new(action)),
-                expected,
-                "{pattern}"
-            );
+            let meter = Meter::new(1 << 20);
+            let named = ActionPattern::parse(pattern).unwrap().matches(&Action::new(action), &meter);
+            assert_eq!(named, Truth::from(expected), "{pattern}");
             let hits = usize::from(expected);
             assert_eq!(found(vec![only(&[pattern])], action).len(), hits, "{pattern}");
             assert_eq!(found(vec![except(&[pattern])], action).len(), 1 - hits, "not {pattern}");
@@ -360,6 +379,16 @@ mod tests {
             except(&["kms:*"]),
         ];
         assert_eq!(found(statements, "kms:Encrypt"), [0, 2, 3, 4]);
+    }
+
+    #[test]
+    fn without_steps_a_statement_may_concern_any_action() {
+        for actions in [only(&["kms:*x"]), except(&["kms:*x"])] {
+            let index = Index::new([(0, actions)]);
+            let found =
+                index.find(&Action::new("kms:Encrypt"), &Meter::new(0), |_, named| named == Truth::Doubt);
+            assert_eq!(found, Some(0));
+        }
     }
 
     #[test]

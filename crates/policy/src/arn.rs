@@ -4,8 +4,11 @@
 
 use std::cell::OnceCell;
 
-use crate::context::Context;
-use crate::glob::{self, BadVariable, Pattern, Syntax, Token};
+use crate::context::NoContext;
+use crate::glob::{self, Pattern, Scope, Syntax, Token, Unset};
+use crate::meter::Meter;
+use crate::truth::Truth;
+use crate::variable::BadVariable;
 
 /// Parts of an ARN: `arn`, partition, service, region, account, resource.
 const PARTS: usize = 6;
@@ -14,24 +17,39 @@ const PARTS: usize = 6;
 #[derive(Debug)]
 pub(crate) struct Arn<'a> {
     text: &'a str,
-    parts: OnceCell<[&'a str; PARTS]>,
+    /// The action has no resource.
+    nothing: bool,
+    parts: OnceCell<Parts<'a>>,
+}
+
+#[derive(Debug)]
+struct Parts<'a> {
+    parts: [&'a str; PARTS],
+    /// It is `arn:` with six parts.
+    whole: bool,
 }
 
 impl<'a> Arn<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
-        Arn { text, parts: OnceCell::new() }
+    /// The resource of a request, `*` where the action has none.
+    pub(crate) fn resource(text: &'a str) -> Self {
+        Arn { text, nothing: text == "*", parts: OnceCell::new() }
     }
 
-    /// None if the text is `*`: the action has no resource.
-    fn parts(&self) -> Option<&[&'a str; PARTS]> {
-        let split = || {
+    /// The value of a condition key.
+    pub(crate) fn value(text: &'a str) -> Self {
+        Arn { text, nothing: false, parts: OnceCell::new() }
+    }
+
+    fn parts(&self) -> &Parts<'a> {
+        self.parts.get_or_init(|| {
             let mut parts = [""; PARTS];
+            let mut count = 0;
             for (part, piece) in parts.iter_mut().zip(self.text.splitn(PARTS, ':')) {
                 *part = piece;
+                count += 1;
             }
-            parts
-        };
-        (self.text != "*").then(|| self.parts.get_or_init(split))
+            Parts { parts, whole: count == PARTS && self.text.starts_with("arn:") }
+        })
     }
 }
 
@@ -41,8 +59,10 @@ pub(crate) enum ArnPattern {
     /// `*`
     All,
     Parts(Box<[Pattern; PARTS]>),
-    /// Too few parts for the place it stands in: matches no ARN.
-    Never,
+    /// Too few parts for the place it stands in: in doubt of what it matches with `*` for those that are missing.
+    Short(Box<[Pattern; PARTS]>),
+    /// One that a variable begins, whose value has the first parts: matched as one text.
+    Text(Pattern),
 }
 
 /// What a pattern with fewer than six parts means.
@@ -103,34 +123,41 @@ impl ArnPattern {
         {
             return Ok(ArnPattern::All);
         }
+        if matches!(pieces.first().map(Vec::as_slice), Some([Token::Variable(_), ..])) {
+            return Ok(ArnPattern::Text(Pattern::parse(text, Syntax { wildcards: true, variables })?));
+        }
         let parts = pieces.into_iter().map(Pattern::from_tokens).collect();
         Ok(Self::pad(parts, text, Missing::AnyIfOpen))
     }
 
-    fn pad(mut parts: Vec<Pattern>, text: &str, missing: Missing) -> Self {
+    fn pad(parts: Vec<Pattern>, text: &str, missing: Missing) -> Self {
         let open = match missing {
             Missing::Any => true,
             Missing::AnyIfWildcard => text.contains(['*', '?']),
             Missing::AnyIfOpen => text.ends_with('*'),
         };
-        if open {
-            parts.resize(PARTS, Pattern::All);
-        }
-        match <[Pattern; PARTS]>::try_from(parts) {
-            Ok(parts) => ArnPattern::Parts(Box::new(parts)),
-            Err(_) => ArnPattern::Never,
-        }
+        let short = parts.len() < PARTS && !open;
+        let mut parts = parts.into_iter();
+        let parts = Box::new(std::array::from_fn(|_| parts.next().unwrap_or(Pattern::All)));
+        if short { ArnPattern::Short(parts) } else { ArnPattern::Parts(parts) }
     }
 
-    /// Whether the pattern covers `arn`. A request without a resource is covered by `*` alone.
-    pub(crate) fn matches(&self, arn: &Arn<'_>, context: &dyn Context) -> bool {
-        match self {
-            ArnPattern::All => true,
-            ArnPattern::Never => false,
-            // Last part first: it is the one that differs most often.
-            ArnPattern::Parts(patterns) => arn.parts().is_some_and(|parts| {
-                patterns.iter().zip(parts).rev().all(|(pattern, part)| pattern.matches(part, context))
-            }),
+    /// Whether the pattern covers `arn`. A request without a resource is covered by `*` alone; what is no ARN, and not covered, is in
+    /// doubt.
+    pub(crate) fn matches(&self, arn: &Arn<'_>, scope: &Scope<'_>) -> Truth {
+        let patterns = match self {
+            ArnPattern::All => return Truth::True,
+            ArnPattern::Text(pattern) => return pattern.matches(arn.text, scope),
+            ArnPattern::Parts(_) | ArnPattern::Short(_) if arn.nothing => return Truth::False,
+            ArnPattern::Parts(patterns) | ArnPattern::Short(patterns) => patterns,
+        };
+        let Parts { parts, whole } = arn.parts();
+        // Last part first: it is the one that differs most often.
+        let pairs = patterns.iter().zip(parts).rev();
+        match (self, Truth::all(pairs, |(pattern, part)| pattern.matches(part, scope))) {
+            (ArnPattern::Short(_), Truth::True) => Truth::Doubt,
+            (_, Truth::False) if !whole => Truth::Doubt,
+            (_, found) => found,
         }
     }
 }
@@ -164,14 +191,16 @@ fn split(tokens: Vec<Token>) -> Vec<Vec<Token>> {
 
 impl Pattern {
     fn could_be(&self, text: &str) -> bool {
-        self.matches(text, &crate::context::NoContext)
+        let meter = Meter::new(usize::MAX);
+        let scope = Scope { context: &NoContext, meter: &meter, unset: Unset::Nothing };
+        self.matches(text, &scope) == Truth::True
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::{NoContext, Values};
+    use crate::context::{Context, Values};
 
     struct Name;
 
@@ -181,8 +210,10 @@ mod tests {
         }
     }
 
-    fn resource(pattern: &str, arn: &str) -> bool {
-        ArnPattern::resource(pattern, true, Missing::Any).unwrap().matches(&Arn::new(arn), &Name)
+    fn resource(pattern: &str, arn: &str, missing: Missing) -> Truth {
+        let meter = Meter::new(1 << 20);
+        let scope = Scope { context: &Name, meter: &meter, unset: Unset::InDoubt };
+        ArnPattern::resource(pattern, true, missing).unwrap().matches(&Arn::resource(arn), &scope)
     }
 
     #[test]
@@ -203,11 +234,17 @@ mod tests {
             ("arn:aws:logs:r:1:log-group:*", "arn:aws:logs:r:1:log-group:g:stream", true),
             ("arn:aws:logs:r:1:log-group:g", "arn:aws:logs:r:1:log-group:g:stream", false),
             ("arn:aws:iam::1:user/${aws:username}", "arn:aws:iam::1:user/a:b", true),
-            ("arn:aws:iam::1:user/${aws:none}", "arn:aws:iam::1:user/", false),
             ("arn:aws:kms:*", "arn:aws:kms", true),
-            ("arn:aws:kms:*:1:*", "arn:aws:kms", false),
         ] {
-            assert_eq!(resource(pattern, arn), expected, "{pattern} {arn}");
+            assert_eq!(resource(pattern, arn, Missing::Any), Truth::from(expected), "{pattern} {arn}");
+        }
+        for (pattern, arn, expected) in [
+            ("arn:aws:iam::1:user/${aws:none}", "arn:aws:iam::1:user/", Truth::Doubt),
+            ("arn:aws:iam::1:user/${aws:none}", "arn:aws:iam::2:user/", Truth::False),
+            ("arn:aws:kms:*:1:*", "arn:aws:kms", Truth::Doubt),
+            ("arn:aws:kms:*:1:*", "x", Truth::Doubt),
+        ] {
+            assert_eq!(resource(pattern, arn, Missing::Any), expected, "{pattern} {arn}");
         }
     }
 
@@ -224,14 +261,12 @@ mod tests {
 
     #[test]
     fn short_patterns() {
-        let check = |text, missing| {
-            let pattern = ArnPattern::resource(text, false, missing).unwrap();
-            pattern.matches(&Arn::new("arn:aws:kms:r:1:key/k"), &NoContext)
-        };
-        assert!(check("arn:aws:kms", Missing::Any));
-        assert!(!check("arn:aws:kms", Missing::AnyIfWildcard));
-        assert!(check("arn:a*:kms", Missing::AnyIfWildcard));
-        assert!(!check("arn:a*:kms", Missing::AnyIfOpen));
-        assert!(check("arn:a*:kms*", Missing::AnyIfOpen));
+        let check = |text, missing| resource(text, "arn:aws:kms:r:1:key/k", missing);
+        assert_eq!(check("arn:aws:kms", Missing::Any), Truth::True);
+        assert_eq!(check("arn:aws:kms", Missing::AnyIfWildcard), Truth::Doubt);
+        assert_eq!(check("arn:aws:s3", Missing::AnyIfWildcard), Truth::False);
+        assert_eq!(check("arn:a*:kms", Missing::AnyIfWildcard), Truth::True);
+        assert_eq!(check("arn:a*:kms", Missing::AnyIfOpen), Truth::Doubt);
+        assert_eq!(check("arn:a*:kms*", Missing::AnyIfOpen), Truth::True);
     }
 }

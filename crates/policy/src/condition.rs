@@ -10,14 +10,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::arn::{Arn, ArnPattern};
-use crate::context::Context;
-use crate::glob::{Pattern, Syntax};
+use crate::context::Values;
+use crate::glob::{LOOKUP_STEPS, Pattern, Scope, Syntax};
+use crate::key;
+use crate::truth::Truth;
 use crate::value::{Decimal, Instant, Network};
 
 /// One key under one operator.
 #[derive(Debug)]
 pub(crate) struct Condition {
-    /// Lower-cased.
+    /// Folded.
     key: Box<str>,
     quantifier: Quantifier,
     if_exists: bool,
@@ -41,6 +43,7 @@ enum Comparison {
     Absent(Box<[bool]>),
     Text(Box<[Pattern]>),
     TextIgnoringCase(Box<[Pattern]>),
+    Bool(Box<[Pattern]>),
     Number(Order, Box<[Decimal]>),
     Date(Order, Box<[Instant]>),
     Binary(Box<[Box<[u8]>]>),
@@ -161,9 +164,7 @@ impl Condition {
             Family::StringIgnoreCase => {
                 Comparison::TextIgnoringCase(compile(values, |text| pattern(text, false, variables))?)
             }
-            Family::Bool => {
-                Comparison::TextIgnoringCase(compile(values, |text| boolean_pattern(text, variables))?)
-            }
+            Family::Bool => Comparison::Bool(compile(values, |text| boolean_pattern(text, variables))?),
             Family::Numeric(order) => Comparison::Number(order, compile(values, Decimal::parse)?),
             Family::Date(order) => Comparison::Date(order, compile(values, Instant::parse)?),
             Family::Binary => Comparison::Binary(compile(values, binary)?),
@@ -173,60 +174,103 @@ impl Condition {
             }
         };
         let Operator { quantifier, if_exists, negated, .. } = operator;
-        Ok(Condition { key: key.to_lowercase().into(), quantifier, if_exists, negated, values })
+        Ok(Condition { key: key::fold(key).into(), quantifier, if_exists, negated, values })
     }
 
     /// Whether the condition holds for the request.
-    pub(crate) fn holds(&self, context: &dyn Context) -> bool {
-        let found = context.get(&self.key).filter(|values| !values.is_empty());
+    pub(crate) fn holds(&self, scope: &Scope<'_>) -> Truth {
+        if scope.meter.spend(LOOKUP_STEPS).is_err() {
+            return Truth::Doubt;
+        }
+        let found = scope.context.get(&self.key).filter(|values| !values.is_empty());
+        if matches!(found, Some(Values::Unknown)) {
+            return Truth::Doubt;
+        }
         if let Comparison::Absent(expected) = &self.values {
-            return expected.contains(&found.is_none());
+            return expected.contains(&found.is_none()).into();
         }
         let Some(values) = found else {
-            return self.if_exists
+            let holds = self.if_exists
                 || match self.quantifier {
                     Quantifier::Single => self.negated,
                     Quantifier::All => true,
                     Quantifier::Any => false,
                 };
+            return holds.into();
         };
-        let passes = |value: &str| self.values.any(value, context) != self.negated;
-        let null = || values.all(str::is_empty);
+        let passes = |value: &str| self.values.any(value, scope).negated_if(self.negated);
+        let null = || values.iter().all(|value| value.is_empty() && scope.meter.spend(1).is_ok());
         match self.quantifier {
-            Quantifier::Single => values.single().is_some_and(passes),
-            Quantifier::All => null() || values.all(passes),
-            Quantifier::Any => !null() && values.any(passes),
+            // A multivalued key needs a set operator, and what is without is not documented (IAM User Guide, "Single-valued vs.
+            // multivalued context keys").
+            Quantifier::Single => match values.single() {
+                Some(value) => passes(value),
+                None => Truth::any(values.iter(), passes).min(Truth::Doubt),
+            },
+            Quantifier::All if null() => Truth::True,
+            Quantifier::All => Truth::all(values.iter(), passes),
+            Quantifier::Any if null() => Truth::False,
+            Quantifier::Any => Truth::any(values.iter(), passes),
         }
     }
 }
 
 impl Comparison {
-    /// Whether `value` matches one of the policy's values. A value of another type matches none.
-    fn any(&self, value: &str, context: &dyn Context) -> bool {
+    /// Whether `value` matches one of the policy's values. One that is not of the operator's type is in doubt.
+    fn any(&self, value: &str, scope: &Scope<'_>) -> Truth {
+        // Of many values, those that come after the steps were spent are not even looked at.
+        if scope.meter.is_spent() {
+            return Truth::Doubt;
+        }
         match self {
-            Comparison::Absent(_) => false,
-            Comparison::Text(patterns) => patterns.iter().any(|pattern| pattern.matches(value, context)),
+            Comparison::Absent(_) => Truth::False,
+            Comparison::Text(patterns) => Truth::any(patterns, |pattern| pattern.matches(value, scope)),
             Comparison::TextIgnoringCase(patterns) => {
-                patterns.iter().any(|pattern| match pattern.literal() {
-                    Some(text) => same_ignoring_case(text, value),
-                    None => pattern.expand(context).is_some_and(|text| same_ignoring_case(&text, value)),
-                })
+                Truth::any(patterns, |pattern| pattern.matches_ignoring_case(value, scope))
             }
-            Comparison::Number(order, numbers) => Decimal::parse(value)
-                .is_some_and(|value| numbers.iter().any(|number| order.holds(value.cmp(number)))),
-            Comparison::Date(order, instants) => Instant::parse(value)
-                .is_some_and(|value| instants.iter().any(|instant| order.holds(value.cmp(instant)))),
-            Comparison::Binary(blobs) => {
-                binary(value).is_some_and(|value| blobs.iter().any(|blob| **blob == *value))
+            Comparison::Bool(patterns) => match boolean(value) {
+                Some(_) => Truth::any(patterns, |pattern| pattern.matches_ignoring_case(value, scope)),
+                None => Truth::Doubt,
+            },
+            Comparison::Number(order, numbers) => {
+                compare(value, Decimal::parse, numbers, scope, |value, number| order.holds(value.cmp(number)))
             }
-            Comparison::Address(networks) => value
-                .parse::<IpAddr>()
-                .is_ok_and(|address| networks.iter().any(|network| network.contains(address))),
+            Comparison::Date(order, instants) => {
+                compare(value, Instant::parse, instants, scope, |value, date| order.holds(value.cmp(date)))
+            }
+            Comparison::Binary(blobs) => compare(value, binary, blobs, scope, |value, blob| value == blob),
+            Comparison::Address(networks) => {
+                let address = |text: &str| text.parse::<IpAddr>().ok();
+                compare(value, address, networks, scope, |value, network| network.contains(*value))
+            }
             Comparison::Arn(patterns) => {
-                let arn = Arn::new(value);
-                patterns.iter().any(|pattern| pattern.matches(&arn, context))
+                if scope.meter.spend(value.len()).is_err() {
+                    return Truth::Doubt;
+                }
+                let arn = Arn::value(value);
+                Truth::any(patterns, |pattern| pattern.matches(&arn, scope))
             }
         }
+    }
+}
+
+/// Steps for a comparison of what is no text.
+const COMPARISON_STEPS: usize = 8;
+
+/// Whether a value, if it is one of the operator's type, compares with one of the policy's.
+fn compare<V, P>(
+    value: &str,
+    parse: impl Fn(&str) -> Option<V>,
+    policy: &[P],
+    scope: &Scope<'_>,
+    holds: impl Fn(&V, &P) -> bool,
+) -> Truth {
+    if scope.meter.spend(value.len() + COMPARISON_STEPS * policy.len()).is_err() {
+        return Truth::Doubt;
+    }
+    match parse(value) {
+        Some(value) => policy.iter().any(|policy| holds(&value, policy)).into(),
+        None => Truth::Doubt,
     }
 }
 
@@ -254,11 +298,4 @@ fn boolean_pattern(text: &str, variables: bool) -> Option<Pattern> {
 
 fn binary(text: &str) -> Option<Box<[u8]>> {
     STANDARD.decode(text).ok().map(Into::into)
-}
-
-fn same_ignoring_case(left: &str, right: &str) -> bool {
-    if left.is_ascii() && right.is_ascii() {
-        return left.eq_ignore_ascii_case(right);
-    }
-    left.chars().flat_map(char::to_lowercase).eq(right.chars().flat_map(char::to_lowercase))
 }

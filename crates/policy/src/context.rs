@@ -3,12 +3,13 @@
 /// Looks up condition keys of one request.
 ///
 /// Lookups happen only for statements whose action, resource and principal already match, so an implementation may
-/// compute values on demand. It must not fail: a key whose value cannot be determined is absent.
+/// compute values on demand. It must not fail: a key whose value cannot be determined is [`Values::Unknown`].
 pub trait Context {
     /// The values of `key`, or `None` when the request has no such key.
     ///
-    /// `key` is already lower-cased (`aws:sourceip`, `kms:encryptioncontext:app`): key names are not case-sensitive,
-    /// and the comparison with names whose case varies (tag keys, encryption context keys) is the implementor's.
+    /// `key` is folded already (`aws:sourceip`, `kms:encryptioncontext:app`), and names whose case varies, such as tag keys, are
+    /// compared with it by [`key::same`](crate::key::same). Where two names of the request are the one asked for, the answer is
+    /// [`Values::Unknown`].
     fn get(&self, key: &str) -> Option<Values<'_>>;
 }
 
@@ -35,6 +36,8 @@ pub enum Values<'a> {
     Many(&'a [&'a str]),
     /// The values of a multivalued key, owned by the context.
     Owned(&'a [String]),
+    /// The request has the key, but not one that can be told: of two values under names that are the same either could be meant.
+    Unknown,
 }
 
 impl<'a> Values<'a> {
@@ -44,13 +47,15 @@ impl<'a> Values<'a> {
             Values::One(value) => (Some(value), &[], &[]),
             Values::Many(values) => (None, values, &[]),
             Values::Owned(values) => (None, &[], values),
+            Values::Unknown => (None, &[], &[]),
         };
         one.into_iter().chain(many.iter().copied()).chain(owned.iter().map(String::as_str))
     }
 
+    /// Whether there is no value, which is the same as no key.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
-            Values::One(_) => false,
+            Values::One(_) | Values::Unknown => false,
             Values::Many(values) => values.is_empty(),
             Values::Owned(values) => values.is_empty(),
         }
@@ -60,19 +65,7 @@ impl<'a> Values<'a> {
     pub(crate) fn single(&self) -> Option<&'a str> {
         match self {
             Values::One(value) => Some(value),
-            Values::Many(_) | Values::Owned(_) => None,
+            Values::Many(_) | Values::Owned(_) | Values::Unknown => None,
         }
-    }
-
-    pub(crate) fn all(&self, mut test: impl FnMut(&str) -> bool) -> bool {
-        match self {
-            Values::One(value) => test(value),
-            Values::Many(values) => values.iter().all(|value| test(value)),
-            Values::Owned(values) => values.iter().all(|value| test(value)),
-        }
-    }
-
-    pub(crate) fn any(&self, mut test: impl FnMut(&str) -> bool) -> bool {
-        !self.all(|value| !test(value))
     }
 }

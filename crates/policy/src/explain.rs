@@ -20,6 +20,7 @@ pub use grants::{GrantReport, Grants, LookedAt};
 use crate::decision::{Grantor, Reason, StatementRef};
 use crate::document::PolicyKind;
 use crate::evaluate::evaluate;
+use crate::meter::{EXPLANATION_STEPS_MAX, Meter};
 use crate::request::{Mode, Policies, Request};
 use amend::World;
 use serde::{Deserialize, Serialize};
@@ -159,6 +160,9 @@ pub struct Deciding {
     pub sid: Option<String>,
     /// Its text, cut to a named limit.
     pub text: String,
+    /// It is in doubt that it applies. A doubt denies.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
     /// Its conditions, which hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Compared>,
@@ -243,7 +247,8 @@ impl Failure {
 #[must_use]
 pub fn explain(request: &Request<'_>, policies: &Policies<'_>, mode: Mode, known: &Known) -> Explanation {
     let decision = evaluate(request, policies, mode);
-    let world = World::new(request, policies, mode, known);
+    let meter = Meter::new(EXPLANATION_STEPS_MAX);
+    let world = World::new(request, policies, mode, known, &meter);
     let (reports, unread) = look::reports(&world, &decision);
     let (outcome, kind, because) = match decision.reason {
         Reason::Allowed { by: Grantor::Policy(kind) } => (Outcome::Allowed, Some(kind), None),
@@ -282,7 +287,8 @@ pub fn allowed_after(
     known: &Known,
     changes: &[Change],
 ) -> bool {
-    least::allowed(&World::new(request, policies, mode, known), changes)
+    let meter = Meter::new(EXPLANATION_STEPS_MAX);
+    least::allowed(&World::new(request, policies, mode, known, &meter), changes)
 }
 
 fn granted(by: Grantor) -> &'static str {
@@ -296,24 +302,25 @@ fn granted(by: Grantor) -> &'static str {
 
 fn deciding(world: &World<'_>, found: StatementRef<'_>) -> Option<Deciding> {
     let policy = world.policy(found.kind, found.policy)?;
+    // What decided is told whatever was spent on the rest.
     let source = crate::source::Source::read(policy.text()).ok()?;
     let written = source.statements().nth(found.statement)?;
     let text = policy.text().get(written.0.span.clone()).unwrap_or_default();
-    let compared = written.conditions().map(|tested| Compared {
+    let compared = written.conditions().take(CONDITIONS_MAX).map(|tested| Compared {
         operator: tested.operator.to_owned(),
-        key: cut(tested.key, VALUE_CHARS_MAX),
+        key: cut_value(tested.key),
         policy: told(tested.json.texts()),
-        request: look::values(world.request, tested.key).map(told),
+        request: look::told_values(world.request, tested.key),
     });
-    let mut conditions: Vec<Compared> = compared.collect();
-    let other_conditions = conditions.len().saturating_sub(CONDITIONS_MAX);
-    conditions.truncate(CONDITIONS_MAX);
+    let conditions: Vec<Compared> = compared.collect();
+    let other_conditions = written.conditions().count() - conditions.len();
     Some(Deciding {
         kind: found.kind,
         policy: world.name(found.kind, found.policy),
         index: found.statement,
         sid: found.sid.map(str::to_owned),
         text: cut(text, STATEMENT_CHARS_MAX),
+        in_doubt: look::is_in_doubt(world, policy, found.statement),
         conditions,
         other_conditions,
     })
@@ -331,11 +338,15 @@ fn cut(text: &str, chars: usize) -> String {
     }
 }
 
+/// A value as it is told.
+fn cut_value(text: &str) -> String {
+    cut(text, VALUE_CHARS_MAX)
+}
+
 /// Values as they are told.
 fn told(values: Vec<String>) -> Vec<String> {
     let more = values.len().saturating_sub(VALUES_MAX);
-    let mut told: Vec<String> =
-        values.iter().take(VALUES_MAX).map(|value| cut(value, VALUE_CHARS_MAX)).collect();
+    let mut told: Vec<String> = values.iter().take(VALUES_MAX).map(|value| cut_value(value)).collect();
     if more > 0 {
         told.push(format!("… and {more} more"));
     }

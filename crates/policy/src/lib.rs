@@ -17,12 +17,16 @@ pub mod explain;
 mod glob;
 mod grammar;
 mod json;
+pub mod key;
 pub mod lint;
+mod meter;
 mod principal;
 mod request;
 mod source;
 mod statement;
+mod truth;
 mod value;
+mod variable;
 
 pub use context::{Context, NoContext, Values};
 pub use decision::{Decision, Grantor, Reason, StatementRef};

@@ -14,6 +14,7 @@ pub use names::Vocabulary;
 pub use rules::RULES;
 
 use crate::document::{Policy, PolicyKind};
+use crate::meter::{LINT_STEPS_MAX, Meter};
 use crate::source::Source;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -96,7 +97,8 @@ pub fn lint(text: &str, kind: PolicyKind, vocabulary: &Vocabulary) -> Vec<Findin
         }
     };
     let parsed = Policy::parse(text, kind);
-    let subject = Subject { text, kind, source: &source, parsed: &parsed, vocabulary, syntax };
+    let meter = Meter::new(LINT_STEPS_MAX);
+    let subject = Subject { text, kind, source: &source, parsed: &parsed, vocabulary, syntax, meter: &meter };
     let mut found = Vec::new();
     for rule in RULES {
         let mut faults = Vec::new();

@@ -190,6 +190,13 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// Whether this name could be the caller's, though it does not fit: which accounts canonical user ids are of is not known.
+    fn may_fit(&self, caller: &Principal<'_>) -> bool {
+        self.who == Who::CanonicalUser && caller.account().is_some()
+    }
+}
+
 /// `arn:aws:iam::123456789012:saml-provider/Name` or `…:oidc-provider/host`.
 fn is_provider(text: &str) -> bool {
     let mut parts = text.splitn(6, ':');
@@ -221,7 +228,7 @@ impl Principals {
             }
             Principals::Only(entries) => entries.iter().filter_map(|entry| entry.fit(caller)).max(),
             Principals::Except(entries) => {
-                let listed = entries.iter().any(|entry| entry.fit(caller).is_some());
+                let listed = entries.iter().any(|entry| entry.fit(caller).is_some() || entry.may_fit(caller));
                 (!listed && !matches!(caller, Principal::Provider { .. })).then_some(Fit::Direct)
             }
         }
@@ -233,7 +240,9 @@ impl Principals {
     /// behind it, and its account; and it spares nobody who has a permissions boundary.
     pub(crate) fn denies(&self, caller: &Principal<'_>, bounded: bool) -> bool {
         match self {
-            Principals::Only(entries) => entries.iter().any(|entry| entry.fit(caller).is_some()),
+            Principals::Only(entries) => {
+                entries.iter().any(|entry| entry.fit(caller).is_some() || entry.may_fit(caller))
+            }
             Principals::Except(entries) => {
                 let listed = |fit: Fit| entries.iter().any(|entry| entry.fit(caller) == Some(fit));
                 let everybody = entries.iter().any(|entry| entry.who == Who::Everybody);

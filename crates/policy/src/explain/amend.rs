@@ -5,13 +5,19 @@ use super::{Known, Names, PolicyName};
 use crate::context::{Context, Values};
 use crate::decision::Decision;
 use crate::document::{Policy, PolicyKind, Version};
-use crate::evaluate::evaluate;
+use crate::evaluate::evaluate_within;
+use crate::key;
+use crate::meter::{DECISION_STEPS_MAX, Meter};
 use crate::request::{Boundary, Mode, Policies, Request};
+use crate::source::Source;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How much text of policies of one kind is looked into, in bytes. A caller with a hundred long policies must not make denials dear.
 const READ_BYTES_MAX: usize = 64 * 1024;
+
+/// Steps for reading a byte of a document.
+const READ_STEPS: usize = 4;
 
 /// A policy that was given, or one that was made of it.
 #[derive(Clone, Debug)]
@@ -49,6 +55,8 @@ pub(super) struct World<'a> {
     names: Arc<Names>,
     pub(super) known: &'a Known,
     called: Called,
+    /// The steps that are left to the explanation.
+    pub(super) meter: &'a Meter,
 }
 
 impl<'a> World<'a> {
@@ -57,6 +65,7 @@ impl<'a> World<'a> {
         policies: &Policies<'a>,
         mode: Mode,
         known: &'a Known,
+        meter: &'a Meter,
     ) -> World<'a> {
         World {
             request,
@@ -73,6 +82,7 @@ impl<'a> World<'a> {
             names: Arc::new(known.names.clone()),
             known,
             called: Called::default(),
+            meter,
         }
     }
 
@@ -95,8 +105,20 @@ impl<'a> World<'a> {
         with(&request, &policies)
     }
 
+    /// Decides as [`evaluate`](crate::evaluate) does, while there are steps.
     pub(super) fn evaluate(&self) -> Decided {
-        self.with(|request, policies| Decided::of(&evaluate(request, policies, self.mode)))
+        let part = self.meter.part(DECISION_STEPS_MAX);
+        let before = part.left();
+        let decided =
+            self.with(|request, policies| Decided::of(&evaluate_within(request, policies, self.mode, &part)));
+        self.meter.settle(before, &part);
+        decided
+    }
+
+    /// A document as it is written; none if there are no steps left to read it.
+    pub(super) fn source<'t>(&self, text: &'t str) -> Option<Source<'t>> {
+        self.meter.spend(READ_STEPS * text.len()).ok()?;
+        Source::read(text).ok()
     }
 
     /// Whether the call has become one that a grant covers.
@@ -203,6 +225,8 @@ impl<'a> World<'a> {
             other => {
                 let target = other.target()?;
                 let held = self.policy(target.kind, target.index)?;
+                // It is read for the change, and again with the change made.
+                self.meter.spend(2 * READ_STEPS * held.text().len()).ok()?;
                 let policy = Policy::parse(&other.edit(held.text())?, held.kind()).ok()?;
                 world.put(target.kind, target.index, Arc::new(policy));
             }
@@ -269,7 +293,7 @@ impl Decided {
 /// What a call has other than the one that was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Called {
-    /// Condition keys in lower case, with their values or without.
+    /// Condition keys, folded, with their values or without.
     values: BTreeMap<String, Option<String>>,
     /// Multivalued keys that list others.
     lists: BTreeMap<&'static str, Vec<String>>,
@@ -285,15 +309,15 @@ impl Called {
         let mut called = self.clone();
         let given = call.with.iter().map(|chosen| (&chosen.key, Some(chosen.value.clone())));
         for (key, value) in given.chain(call.without.iter().map(|key| (key, None))) {
-            let lower = key.to_lowercase();
+            let lower = key::fold(key).into_owned();
             let listed = LISTED.iter().find(|(beginning, _)| lower.starts_with(beginning));
-            if let Some((beginning, list)) = listed
-                && let Some(name) = key.get(beginning.len()..)
-            {
+            if let Some((beginning, list)) = listed {
+                // Folding keeps the number of characters.
+                let name: String = key.chars().skip(beginning.len()).collect();
                 let held = || base.get(list).map(|values| values.iter().map(str::to_owned).collect());
                 let names = called.lists.entry(list).or_insert_with(|| held().unwrap_or_default());
-                names.retain(|held| held.to_lowercase() != name.to_lowercase());
-                names.extend(value.is_some().then(|| name.to_owned()));
+                names.retain(|held| !key::same(held, &name));
+                names.extend(value.is_some().then_some(name));
                 names.sort();
             }
             called.values.insert(lower, value);

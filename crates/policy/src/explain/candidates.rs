@@ -6,11 +6,12 @@
 use super::amend::{Decided, World, literal};
 use super::change::{Call, Change, Chosen, Place, Target};
 use super::chosen;
-use super::look::{Looked, look, values};
+use super::look::{Looked, look};
 use crate::decision::Reason;
 use crate::document::{Policy, PolicyKind, Version};
+use crate::key;
 use crate::request::Principal;
-use crate::source::{Source, Tested};
+use crate::source::Tested;
 use crate::statement::Effect;
 use serde_json::{Value, json};
 
@@ -39,6 +40,9 @@ const NEGATED: &[&str] = &[
 /// Keys whose value is another at the next call.
 const FLEETING: &[&str] =
     &["aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:multifactorauthage"];
+
+/// Most values that a change adds to a list, and most keys that a suggested call has others of.
+const ADDED_MAX: usize = 32;
 
 /// Changes that are made together.
 pub(super) type Candidate = Vec<Change>;
@@ -76,7 +80,7 @@ fn against_deny(world: &World<'_>, kind: PolicyKind, index: usize, number: usize
     if !target.policy.editable {
         return Some(whole.collect());
     }
-    let source = Source::read(policy.text()).ok()?;
+    let source = world.source(policy.text())?;
     let written = source.statements().nth(number)?;
     let at = Place { target: target.clone(), statement: number, sid: written.text("Sid").map(str::to_owned) };
     let literal = |text: &str| literal(text, policy.version());
@@ -146,8 +150,8 @@ fn alone_for_missing(world: &World<'_>, kind: PolicyKind) -> Vec<Change> {
     let mut added = Vec::new();
     for (index, policy) in world.read(kind) {
         let target = target(world, kind, index);
-        let Ok(source) = Source::read(policy.text()) else { continue };
-        for looked in look(policy, &source, world.request, world.is_bounded()) {
+        let Some(source) = world.source(policy.text()) else { continue };
+        for looked in look(policy, &source, world.request, world.is_bounded(), world.meter) {
             let failed = looked.failed();
             if looked.statement.effect == Effect::Allow
                 && (failed == 1 || (failed > 1 && failed == looked.conditions.len()))
@@ -194,9 +198,13 @@ fn near(
     if !looked.conditions.is_empty() {
         let numbered = written.conditions().enumerate();
         let failed: Vec<_> = numbered
-            .filter(|(number, _)| looked.conditions.contains(number))
+            .filter(|(number, _)| looked.failed_on(*number))
             .map(|(_, tested)| tested)
+            .take(ADDED_MAX + 1)
             .collect();
+        if failed.len() > ADDED_MAX {
+            return (None, None);
+        }
         // All that failed in one call.
         let calls = failed.iter().map(|tested| other_call(world, tested, false));
         let call = calls.collect::<Option<Vec<Call>>>().map(|calls| {
@@ -248,12 +256,16 @@ fn widened(
     tested: &Tested<'_, '_>,
     operators: &[&str],
 ) -> Option<Change> {
-    let key = tested.key.to_lowercase();
+    let key = key::fold(tested.key);
     let (set, base) = parts(tested.operator);
-    if FLEETING.contains(&key.as_str()) || !operators.contains(&base) {
+    if FLEETING.contains(&&*key) || !operators.contains(&base) {
         return None;
     }
-    let mut wanted = values(world.request, tested.key)?;
+    let values = world.request.context.get(&key)?;
+    let mut wanted: Vec<String> = values.iter().take(ADDED_MAX + 1).map(str::to_owned).collect();
+    if wanted.is_empty() || wanted.len() > ADDED_MAX {
+        return None;
+    }
     if set == Some("ForAnyValue") && operators == POSITIVE {
         wanted.truncate(1);
     }

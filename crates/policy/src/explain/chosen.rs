@@ -3,6 +3,7 @@
 //! What nobody here can have, such as a session with MFA, is not among them; nor what an action has no parameter for.
 
 use super::change::Call;
+use crate::key;
 use crate::request::Request;
 
 /// Actions of which a call has an encryption context (KMS Developer Guide, "kms:EncryptionContext:context-key"); `CreateGrant` has it
@@ -67,7 +68,7 @@ pub(super) fn possible(request: &Request<'_>, mut call: Call) -> Option<Call> {
     let with = call.with.iter().map(|chosen| (&chosen.key, Some(chosen.value.as_str())));
     let without = call.without.iter().map(|key| (key, None));
     for (key, value) in with.chain(without) {
-        let key = key.to_lowercase();
+        let key = key::fold(key);
         if !is_chosen(request, &key, value) {
             return None;
         }

@@ -4,6 +4,7 @@ use super::amend::{Decided, World};
 use super::candidates::{Candidate, candidates};
 use super::change::Change;
 use crate::document::PolicyKind;
+use crate::key;
 use crate::request::Principal;
 
 /// Most obstacles that are taken away one after the other.
@@ -34,6 +35,9 @@ fn search(world: &World<'_>, detaching: Detaching) -> Option<Vec<Change>> {
         let decided = now.evaluate();
         if decided.allowed {
             return Some(changes);
+        }
+        if now.meter.is_spent() {
+            return None;
         }
         let mut candidates = candidates(&now, &decided);
         let detachments = match detaching {
@@ -101,7 +105,7 @@ fn joined(changes: &[Change]) -> Vec<Change> {
         match (change, first) {
             (Change::Call(more), Some(call)) => {
                 let others = |key: &String| {
-                    let same = |other: &String| other.to_lowercase() == key.to_lowercase();
+                    let same = |other: &String| key::same(other, key);
                     !more.with.iter().any(|chosen| same(&chosen.key)) && !more.without.iter().any(same)
                 };
                 call.with.retain(|chosen| others(&chosen.key));
@@ -140,6 +144,7 @@ pub(super) fn excuse(world: &World<'_>) -> &'static str {
         _ if away && request.action.eq_ignore_ascii_case("iam:PassRole") => {
             "a role cannot be passed across accounts, whatever policies say"
         }
+        _ if world.meter.is_spent() => "looking for one takes more work than an explanation may",
         _ => "no change of the kinds that are tried allows it",
     }
 }

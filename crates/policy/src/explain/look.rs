@@ -1,15 +1,22 @@
 //! Element by element: what of a statement did not match.
 
 use super::amend::World;
-use super::{Failure, PolicyReport, STATEMENTS_MAX, StatementReport, told};
+use super::{
+    CONDITIONS_MAX, Failure, PolicyReport, STATEMENTS_MAX, StatementReport, VALUES_MAX, cut_value, told,
+};
 use crate::action::{Action, ActionPattern};
 use crate::arn::Arn;
+use crate::context::Values;
 use crate::decision::{Decision, Reason};
 use crate::document::{Policy, PolicyKind};
+use crate::glob::Unset;
+use crate::key;
+use crate::meter::{DECISION_STEPS_MAX, Meter};
 use crate::principal::Fit;
 use crate::request::Request;
 use crate::source::{Source, Written};
 use crate::statement::{Check, Effect, Statement};
+use crate::truth::Truth;
 
 /// A statement beside the request: as compiled, as written, and what of it failed.
 pub(super) struct Looked<'p, 'j, 't> {
@@ -20,13 +27,18 @@ pub(super) struct Looked<'p, 'j, 't> {
     pub(super) action: bool,
     pub(super) resource: bool,
     pub(super) principal: bool,
-    /// Numbers of the conditions that do not hold.
+    /// Numbers of the conditions that do not hold, in their order.
     pub(super) conditions: Vec<usize>,
 }
 
 impl Looked<'_, '_, '_> {
     pub(super) fn applies(&self) -> bool {
         self.failed() == 0
+    }
+
+    /// Whether the condition of this number does not hold.
+    pub(super) fn failed_on(&self, condition: usize) -> bool {
+        self.conditions.binary_search(&condition).is_ok()
     }
 
     /// How many elements failed.
@@ -44,9 +56,11 @@ pub(super) fn look<'p, 'j, 't>(
     source: &'j Source<'t>,
     request: &Request<'_>,
     bounded: bool,
+    meter: &Meter,
 ) -> Vec<Looked<'p, 'j, 't>> {
     let action = Action::new(request.action);
-    let check = Check { request, resource: Arn::new(request.resource), bounded };
+    let check = Check { request, resource: Arn::resource(request.resource), bounded, meter };
+    let scope = check.scope(Unset::Nothing);
     let pairs = source.statements().enumerate();
     pairs
         .filter_map(|(number, written)| {
@@ -58,17 +72,22 @@ pub(super) fn look<'p, 'j, 't>(
                     principals.denies(&request.principal, bounded).then_some(Fit::Direct)
                 }
             };
+            // What is in doubt denies, and does not allow.
+            let applies = |found: Truth| match statement.effect {
+                Effect::Allow => found == Truth::True,
+                Effect::Deny => found != Truth::False,
+            };
             let conditions = statement.conditions.iter().enumerate();
             Some(Looked {
                 statement,
                 written,
                 number,
                 fit,
-                action: names_action(written, &action),
-                resource: statement.covers_resource(&check),
+                action: applies(names_action(written, &action, meter)),
+                resource: applies(statement.covers_resource(&check)),
                 principal: fit.is_some(),
                 conditions: conditions
-                    .filter(|(_, condition)| !condition.holds(request.context))
+                    .filter(|(_, condition)| !applies(condition.holds(&scope)))
                     .map(|(index, _)| index)
                     .collect(),
             })
@@ -76,13 +95,22 @@ pub(super) fn look<'p, 'j, 't>(
         .collect()
 }
 
-fn names_action(written: Written<'_, '_>, action: &Action) -> bool {
-    let Some(actions) = written.actions() else { return false };
-    let named = actions
-        .texts()
-        .iter()
-        .any(|text| ActionPattern::parse(text).is_ok_and(|pattern| pattern.matches(action)));
-    named != actions.except
+/// Whether a statement that names the action does so, or covers the rest of the request, in doubt only.
+pub(super) fn is_in_doubt(world: &World<'_>, policy: &Policy, number: usize) -> bool {
+    let meter = Meter::new(DECISION_STEPS_MAX);
+    let request = world.request;
+    let resource = Arn::resource(request.resource);
+    let check = Check { request, resource, bounded: world.is_bounded(), meter: &meter };
+    policy.statement(number).is_some_and(|statement| statement.covers(&check) == Truth::Doubt)
+}
+
+fn names_action(written: Written<'_, '_>, action: &Action, meter: &Meter) -> Truth {
+    let Some(actions) = written.actions() else { return Truth::False };
+    let named = Truth::any(actions.texts(), |text| match ActionPattern::parse(&text) {
+        Ok(pattern) => pattern.matches(action, meter),
+        Err(_) => Truth::False,
+    });
+    named.negated_if(actions.except)
 }
 
 /// What each policy said of the request, and how many were not looked into.
@@ -110,9 +138,9 @@ fn report(
     policy: &Policy,
     denied: bool,
 ) -> Option<PolicyReport> {
-    let source = Source::read(policy.text()).ok()?;
+    let source = world.source(policy.text())?;
     let request = world.request;
-    let looked = look(policy, &source, request, world.is_bounded());
+    let looked = look(policy, &source, request, world.is_bounded(), world.meter);
     let total = looked.len();
     let mut near: Vec<&Looked<'_, '_, '_>> = looked
         .iter()
@@ -173,17 +201,14 @@ fn statement_report(looked: &Looked<'_, '_, '_>, kind: PolicyKind, request: &Req
     {
         failures.push(element(resources.name, resources.texts(), request.resource.to_owned()));
     }
-    for (index, tested) in written.conditions().enumerate() {
-        if looked.conditions.contains(&index) {
-            failures.push(Failure {
-                element: "Condition".to_owned(),
-                operator: Some(tested.operator.to_owned()),
-                key: Some(super::cut(tested.key, super::VALUE_CHARS_MAX)),
-                policy: told(tested.json.texts()),
-                request: values(request, tested.key).map(told),
-            });
-        }
-    }
+    let failed = written.conditions().enumerate().filter(|(index, _)| looked.failed_on(*index));
+    failures.extend(failed.take(CONDITIONS_MAX).map(|(_, tested)| Failure {
+        element: "Condition".to_owned(),
+        operator: Some(tested.operator.to_owned()),
+        key: Some(cut_value(tested.key)),
+        policy: told(tested.json.texts()),
+        request: told_values(request, tested.key),
+    }));
     let own = matches!(kind, PolicyKind::Resource | PolicyKind::Trust | PolicyKind::Key);
     StatementReport {
         index: looked.number,
@@ -201,8 +226,16 @@ fn named(field: crate::principal::PrincipalField, value: &str) -> String {
     crate::principal::NamedPrincipal { field, value }.to_string()
 }
 
-/// The request's values of a condition key; none if it is absent.
-pub(super) fn values(request: &Request<'_>, key: &str) -> Option<Vec<String>> {
-    let values: Vec<String> = request.context.get(&key.to_lowercase())?.iter().map(str::to_owned).collect();
-    (!values.is_empty()).then_some(values)
+/// The request's values of a condition key, as they are told; none if it is absent.
+pub(super) fn told_values(request: &Request<'_>, key: &str) -> Option<Vec<String>> {
+    let values = request.context.get(&key::fold(key))?;
+    if matches!(values, Values::Unknown) {
+        return Some(vec!["several values, under names that differ by case alone".to_owned()]);
+    }
+    let mut told: Vec<String> = values.iter().take(VALUES_MAX).map(cut_value).collect();
+    match values.iter().count().saturating_sub(VALUES_MAX) {
+        0 => {}
+        more => told.push(format!("… and {more} more")),
+    }
+    (!told.is_empty()).then_some(told)
 }

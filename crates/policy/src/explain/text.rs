@@ -76,7 +76,11 @@ impl fmt::Display for Explanation {
 impl fmt::Display for Deciding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         statement(f, self.sid.as_deref(), self.index)?;
-        write!(f, " of {}{}", self.policy.name, standing(self.kind, &self.policy.name))
+        write!(f, " of {}{}", self.policy.name, standing(self.kind, &self.policy.name))?;
+        if self.in_doubt {
+            write!(f, ": it is in doubt that it applies, and a doubt denies")?;
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 //! Service, as of October 2026. AWS CloudHSM and AWS CloudTrail have none of their own.
 
 use super::names::{meant, nearest};
+use crate::key;
 
 /// What the values of a condition key are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,13 +168,13 @@ const KEYS: &[Key] = &[
 
 /// The key of this name.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
-    let lower = name.to_ascii_lowercase();
+    let lower = key::fold(name);
     KEYS.iter().find(|key| {
         let known = key.name.to_ascii_lowercase();
         if known.ends_with(['/', ':']) {
-            lower.starts_with(&known) && lower.len() > known.len()
+            lower.starts_with(known.as_str()) && lower.len() > known.len()
         } else {
-            lower == known
+            *lower == known
         }
     })
 }

@@ -1,6 +1,8 @@
 //! The actions that are known, and what was probably meant by one that is not.
 
 use crate::action::{Action, ActionPattern};
+use crate::meter::{DECISION_STEPS_MAX, Meter};
+use crate::truth::Truth;
 use std::collections::BTreeMap;
 
 /// Actions that no operation of the models is called after: permissions for parts of operations, and for operations that have no API or
@@ -87,7 +89,10 @@ impl Vocabulary {
             let near = near.filter(|near| self.actions(near).any(|action| action.eq_ignore_ascii_case(name)));
             return near.map(|near| format!("there is no service {prefix}; did you mean {near}:{name}?"));
         }
-        let matches = |action: &str| pattern.matches(&Action::new(&format!("{prefix}:{action}")));
+        let matches = |action: &str| {
+            pattern.matches(&Action::new(&format!("{prefix}:{action}")), &Meter::new(DECISION_STEPS_MAX))
+                != Truth::False
+        };
         if self.actions(&prefix).any(matches) {
             return None;
         }

@@ -20,6 +20,8 @@ pub static RULES: &[Rule] = &[
     form::MISSING_VERSION,
     form::POLICY_VARIABLES_NEED_VERSION,
     conditions::UNKNOWN_POLICY_VARIABLE,
+    conditions::MULTIVALUED_POLICY_VARIABLE,
+    conditions::VARIABLE_MAY_BE_ABSENT,
     effect::ALIAS_IS_NO_RESOURCE,
     conditions::TYPE_MISMATCH,
     conditions::WILDCARD_WITHOUT_LIKE,

@@ -5,6 +5,8 @@ use super::names::Vocabulary;
 use crate::document::{Policy, PolicyKind};
 use crate::error::PolicyError;
 use crate::json::{Json, Node};
+use crate::key;
+use crate::meter::Meter;
 use crate::source::{Source, Written};
 
 /// A document as the rules look at it. What is no JSON has no statements.
@@ -16,6 +18,8 @@ pub(super) struct Subject<'s> {
     pub(super) vocabulary: &'s Vocabulary,
     /// Where the text stops being JSON.
     pub(super) syntax: Option<usize>,
+    /// The steps left for comparing the parts of the document with each other.
+    pub(super) meter: &'s Meter,
 }
 
 impl<'s> Subject<'s> {
@@ -60,7 +64,7 @@ impl<'j, 't> Written<'j, 't> {
 
     /// Whether a condition asks for one of these keys, in lower case.
     pub(super) fn asks_for(&self, keys: &[&str]) -> bool {
-        self.conditions().any(|tested| keys.contains(&tested.key.to_lowercase().as_str()))
+        self.conditions().any(|tested| keys.contains(&&*key::fold(tested.key)))
     }
 
     /// The place of a member, or of the statement if it has none such.

@@ -7,6 +7,8 @@ mod decisions;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod doubts;
+#[cfg(test)]
 mod explanations;
 #[cfg(test)]
 mod properties;

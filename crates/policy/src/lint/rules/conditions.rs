@@ -2,10 +2,13 @@
 
 use super::{identity, resource};
 use crate::glob::{self, Syntax, Token};
+use crate::json::Json;
+use crate::key;
 use crate::lint::keys::{self, Type};
 use crate::lint::subject::{Subject, fault, items};
 use crate::lint::{Fault, Level, Rule};
-use crate::source::Tested;
+use crate::source::{Tested, Written};
+use crate::variable::Variable;
 
 pub(super) const INVALID_GLOBAL_CONDITION_KEY: Rule = Rule {
     code: "INVALID_GLOBAL_CONDITION_KEY",
@@ -59,30 +62,113 @@ pub(super) const UNKNOWN_POLICY_VARIABLE: Rule = Rule {
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"arn:aws:iam::111122223333:user/${aws:username}"}}"#,
     ),
     check: |subject, found| {
-        let version = subject.source.member("Version").and_then(crate::json::Json::text);
-        if version.as_deref() != Some("2012-10-17") {
-            return;
+        for (variable, json) in subject.statements().flat_map(|statement| variables(subject, statement)) {
+            let message = match variable.key().contains(':') {
+                true => keys::unknown(variable.key()),
+                false => Some(format!("there is no condition key {}", variable.key())),
+            };
+            found.extend(message.map(|message| fault(json.span.start, message)));
         }
-        let syntax = Syntax { wildcards: true, variables: true };
+    },
+};
+
+pub(super) const MULTIVALUED_POLICY_VARIABLE: Rule = Rule {
+    code: "MULTIVALUED_POLICY_VARIABLE",
+    level: Level::Warning,
+    doc: "A policy variable names a key that has several values in a request, of which none can stand in its place. An `Allow` does not \
+          apply then, and a `Deny` does.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"arn:aws:iam::111122223333:user/${aws:TagKeys}"}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"arn:aws:iam::111122223333:user/${aws:username}"}}"#,
+    ),
+    check: |subject, found| {
+        for (variable, json) in subject.statements().flat_map(|statement| variables(subject, statement)) {
+            if let Some(key) = keys::find(variable.key()).filter(|key| key.many) {
+                let message = format!("{} has several values, of which none can stand here", key.name);
+                found.push(fault(json.span.start, message));
+            }
+        }
+    },
+};
+
+pub(super) const VARIABLE_MAY_BE_ABSENT: Rule = Rule {
+    code: "VARIABLE_MAY_BE_ABSENT",
+    level: Level::Warning,
+    doc: "Not every request has the key that a variable in `NotResource`, or in the `Resource` of a `Deny`, names. One without it could be \
+          about any resource: an `Allow` does not apply then, and a `Deny` does. Give a default, `${key, 'none'}`, or ask for the key with \
+          `\"Null\": {\"KEY\": \"false\"}`.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"iam:GetUser","Resource":"arn:aws:iam::111122223333:user/${aws:PrincipalTag/team}/*"}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"iam:GetUser","Resource":"arn:aws:iam::111122223333:user/${aws:PrincipalTag/team, 'none'}/*"}}"#,
+    ),
+    check: |subject, found| {
         for statement in subject.statements() {
-            let resources = statement.resources().map(|patterns| items(patterns.json)).unwrap_or_default();
-            let compared = statement.conditions().filter(|tested| {
-                let base = base(tested);
-                base.starts_with("String") || base.starts_with("Arn")
-            });
-            for (text, json) in resources.into_iter().chain(compared.flat_map(|tested| items(tested.json))) {
-                for token in glob::tokens(&text, syntax).unwrap_or_default() {
-                    let Token::Variable(variable) = token else { continue };
-                    let message = match variable.key().contains(':') {
-                        true => keys::unknown(variable.key()),
-                        false => Some(format!("there is no condition key {}", variable.key())),
-                    };
-                    found.extend(message.map(|message| fault(json.span.start, message)));
+            let Some(resources) = statement.resources() else { continue };
+            if !resources.except && statement.text("Effect") != Some("Deny") {
+                continue;
+            }
+            for (variable, json) in variables_of(subject, items(resources.json)) {
+                let required = statement.conditions().any(|other| key::same(other.key, variable.key()));
+                let may_be_absent = !ALWAYS_THERE.contains(&variable.key()) && !variable.has_default();
+                if may_be_absent && !required && keys::find(variable.key()).is_none_or(|key| !key.many) {
+                    let message = format!(
+                        "a request without {} could be about any resource: give a default, or ask for the key",
+                        variable.key()
+                    );
+                    found.push(fault(json.span.start, message));
                 }
             }
         }
     },
 };
+
+/// Keys that every signed request has (IAM User Guide, "AWS global condition context keys").
+const ALWAYS_THERE: &[&str] = &[
+    "aws:currenttime",
+    "aws:epochtime",
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principaltype",
+    "aws:requestedregion",
+    "aws:securetransport",
+    "aws:userid",
+];
+
+/// The variables in the resources and conditions of a statement, each with the text that it is in.
+fn variables<'s>(subject: &Subject<'s>, statement: Written<'s, 's>) -> Vec<(Variable, &'s Json<'s>)> {
+    let resources = statement.resources().map(|patterns| items(patterns.json)).unwrap_or_default();
+    let compared = statement.conditions().filter(|tested| {
+        let base = base(tested);
+        base.starts_with("String") || base.starts_with("Arn") || base == "Bool"
+    });
+    let texts = resources.into_iter().chain(compared.flat_map(|tested| items(tested.json)));
+    variables_of(subject, texts)
+}
+
+/// The variables in texts; none in a version of the language that has none.
+fn variables_of<'s>(
+    subject: &Subject<'_>,
+    texts: impl IntoIterator<Item = (String, &'s Json<'s>)>,
+) -> Vec<(Variable, &'s Json<'s>)> {
+    let version = subject.source.member("Version").and_then(Json::text);
+    if version.as_deref() != Some("2012-10-17") {
+        return Vec::new();
+    }
+    let syntax = Syntax { wildcards: true, variables: true };
+    let mut found = Vec::new();
+    for (text, json) in texts {
+        for token in glob::tokens(&text, syntax).unwrap_or_default() {
+            if let Token::Variable(variable) = token {
+                found.push((variable, json));
+            }
+        }
+    }
+    found
+}
 
 /// The operator without set operator, `IfExists` and negation.
 fn base<'o>(tested: &Tested<'o, '_>) -> &'o str {
@@ -171,7 +257,8 @@ pub(super) const WILDCARD_WITHOUT_LIKE: Rule = Rule {
 pub(super) const MISSING_SET_OPERATOR: Rule = Rule {
     code: "MISSING_SET_OPERATOR",
     level: Level::Warning,
-    doc: "The key has several values in a request. Without `ForAnyValue:` or `ForAllValues:` the condition never holds.",
+    doc: "The key has several values in a request. What a condition on it without `ForAnyValue:` or `ForAllValues:` means is not \
+          documented: an `Allow` with it never applies, and a `Deny` applies if one of the values matches.",
     bad: identity(
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"iam:*","Resource":"*","Condition":{"StringEquals":{"aws:TagKeys":"owner"}}}}"#,
     ),
@@ -212,7 +299,7 @@ pub(super) const FORALLVALUES_WITH_ALLOW: Rule = Rule {
         for statement in subject.allows() {
             for tested in statement.conditions().filter(|tested| set(tested) == Some("ForAllValues")) {
                 let required = statement.conditions().any(|other| {
-                    other.key.eq_ignore_ascii_case(tested.key)
+                    key::same(other.key, tested.key)
                         && (other.operator == "Null" || set(&other) == Some("ForAnyValue"))
                 });
                 if !required {
@@ -241,7 +328,7 @@ pub(super) const MFA_KEY_MAY_BE_ABSENT: Rule = Rule {
     check: |subject, found| {
         for statement in subject.denies() {
             for tested in statement.conditions() {
-                let mfa = tested.key.eq_ignore_ascii_case("aws:MultiFactorAuthPresent");
+                let mfa = key::same(tested.key, "aws:MultiFactorAuthPresent");
                 let no = tested.json.texts().iter().any(|text| text.eq_ignore_ascii_case("false"));
                 if mfa && no && tested.operator == "Bool" {
                     let message =

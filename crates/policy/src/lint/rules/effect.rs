@@ -2,10 +2,14 @@
 
 use super::identity;
 use crate::action::{Action, ActionPattern};
+use crate::context::NoContext;
+use crate::glob::{Pattern, Scope, Syntax, Unset};
 use crate::json::Json;
 use crate::lint::subject::{Subject, fault, is_star};
 use crate::lint::{Fault, Level, Rule};
+use crate::meter::{DECISION_STEPS_MAX, Meter};
 use crate::source::Written;
+use crate::truth::Truth;
 
 /// Actions that have no resource: only `*` allows them (Service Authorization Reference, empty "Resource types").
 const WITHOUT_RESOURCE: &[&str] = &[
@@ -101,8 +105,11 @@ fn is_alias(pattern: &str) -> bool {
 /// Service").
 fn may_be_on_aliases(pattern: &str) -> bool {
     let on_aliases = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"];
-    ActionPattern::parse(pattern)
-        .is_ok_and(|pattern| on_aliases.iter().any(|action| pattern.matches(&Action::new(action))))
+    let meter = Meter::new(DECISION_STEPS_MAX);
+    let may = |pattern: ActionPattern| {
+        on_aliases.iter().any(|action| pattern.matches(&Action::new(action), &meter) != Truth::False)
+    };
+    ActionPattern::parse(pattern).is_ok_and(may)
 }
 
 /// Whether a resource pattern can match a resource that actions of a service have. Actions of STS are on roles and users too.
@@ -116,7 +123,10 @@ fn may_be_of(pattern: &str, prefix: &str) -> bool {
 }
 
 /// Whether `wide` matches all that `narrow` does, as far as texts tell. Never claimed wrongly: a wide pattern with `?` is left out.
-fn covers(wide: &str, narrow: &str, fold: bool) -> bool {
+fn covers(wide: &str, narrow: &str, fold: bool, meter: &Meter) -> bool {
+    if meter.spend(wide.len() + narrow.len()).is_err() {
+        return false;
+    }
     let (wide, narrow) = if fold {
         (wide.to_ascii_lowercase(), narrow.to_ascii_lowercase())
     } else {
@@ -126,23 +136,32 @@ fn covers(wide: &str, narrow: &str, fold: bool) -> bool {
         return true;
     }
     // A star in the narrow text is matched as a character, which the stars of the wide one take in as they do all it stands for.
-    !wide.contains('?') && !wide.contains("${") && wide.contains('*') && glob(&wide, &narrow)
+    !wide.contains('?') && !wide.contains("${") && wide.contains('*') && glob(&wide, &narrow, meter)
 }
 
-fn glob(pattern: &str, text: &str) -> bool {
-    let syntax = crate::glob::Syntax { wildcards: true, variables: false };
-    crate::glob::Pattern::parse(pattern, syntax)
-        .is_ok_and(|pattern| pattern.matches(text, &crate::context::NoContext))
+fn glob(pattern: &str, text: &str, meter: &Meter) -> bool {
+    let syntax = Syntax { wildcards: true, variables: false };
+    let scope = Scope { context: &NoContext, meter, unset: Unset::Nothing };
+    Pattern::parse(pattern, syntax).is_ok_and(|pattern| pattern.matches(text, &scope) == Truth::True)
 }
 
 /// Whether each text of `narrow` is covered by one of `wide`.
-fn all_covered(wide: &[(String, &Json<'_>)], narrow: &[(String, &Json<'_>)], fold: bool) -> bool {
+fn all_covered(
+    wide: &[(String, &Json<'_>)],
+    narrow: &[(String, &Json<'_>)],
+    fold: bool,
+    meter: &Meter,
+) -> bool {
     !narrow.is_empty()
-        && narrow.iter().all(|(text, _)| wide.iter().any(|(other, _)| covers(other, text, fold)))
+        && narrow.iter().all(|(text, _)| wide.iter().any(|(other, _)| covers(other, text, fold, meter)))
 }
 
 /// Whether `wide`, without conditions, applies wherever `narrow` does.
 fn swallows(subject: &Subject<'_>, wide: Written<'_, '_>, narrow: Written<'_, '_>) -> bool {
+    let meter = subject.meter;
+    if meter.spend(wide.0.span.len() + narrow.0.span.len()).is_err() {
+        return false;
+    }
     let same_who = match (wide.principals(), narrow.principals()) {
         (None, None) => true,
         (Some(wide), Some(narrow)) if !wide.except && !narrow.except => {
@@ -155,12 +174,12 @@ fn swallows(subject: &Subject<'_>, wide: Written<'_, '_>, narrow: Written<'_, '_
     // A trust policy speaks of its role, and other policies of resources may leave them out.
     let same_resources = match (wide.resources(), narrow.resources()) {
         (None, None) => subject.is_owners(),
-        _ => all_covered(&wide.listed_resources(), &narrow.listed_resources(), false),
+        _ => all_covered(&wide.listed_resources(), &narrow.listed_resources(), false, meter),
     };
     wide.is_unconditional()
         && same_who
         && same_resources
-        && all_covered(&wide.listed_actions(), &narrow.listed_actions(), true)
+        && all_covered(&wide.listed_actions(), &narrow.listed_actions(), true, meter)
 }
 
 fn called(statement: Written<'_, '_>, number: usize) -> String {
@@ -219,10 +238,12 @@ pub(super) const REDUNDANT_STATEMENT: Rule = Rule {
     },
 };
 
-fn redundant(list: &[(String, &Json<'_>)], fold: bool, found: &mut Vec<Fault>) {
+fn redundant(list: &[(String, &Json<'_>)], fold: bool, meter: &Meter, found: &mut Vec<Fault>) {
     for (index, (text, json)) in list.iter().enumerate() {
         let wider = list.iter().enumerate().find(|(other, (wide, _))| {
-            *other != index && covers(wide, text, fold) && (*other < index || !covers(text, wide, fold))
+            *other != index
+                && covers(wide, text, fold, meter)
+                && (*other < index || !covers(text, wide, fold, meter))
         });
         if let Some((_, (wide, _))) = wider {
             found.push(fault(json.span.start, format!("{wide} covers {text}")));
@@ -244,7 +265,7 @@ pub(super) const REDUNDANT_ACTION: Rule = Rule {
         for statement in subject.statements() {
             let actions = statement.listed_actions();
             if actions.iter().all(|(text, _)| ActionPattern::parse(text).is_ok()) {
-                redundant(&actions, true, found);
+                redundant(&actions, true, subject.meter, found);
             }
         }
     },
@@ -262,7 +283,7 @@ pub(super) const REDUNDANT_RESOURCE: Rule = Rule {
     ),
     check: |subject, found| {
         for statement in subject.statements() {
-            redundant(&statement.listed_resources(), false, found);
+            redundant(&statement.listed_resources(), false, subject.meter, found);
         }
     },
 };
