@@ -1,10 +1,11 @@
 //! What a caller has to be allowed to do, and the facts that policies may ask about it.
 
 use crate::{Call, Caller, Principal};
-use policy::{Context, Mode, Policy, Values};
+use policy::{Context, Mode, Policy, Values, key};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// The value of a condition key. Whether a key can have several is a property of the key: policies treat the two kinds differently.
 #[derive(Debug)]
@@ -178,6 +179,8 @@ struct Made {
     token_issue_time: OnceCell<String>,
     tag_keys: OnceCell<Vec<String>>,
     called_via: OnceCell<Vec<String>>,
+    keys: Index,
+    request_tags: Index,
 }
 
 impl<'a> Facts<'a> {
@@ -217,6 +220,8 @@ impl<'a> Facts<'a> {
             "resourceaccount" if self.access.resource != "*" => {
                 self.access.account.unwrap_or_else(|| principal.account())
             }
+            // A service has a name and no ARN.
+            "principalarn" if matches!(principal, Principal::Service { .. }) => return None,
             "principalarn" if signed => self.made.principal_arn.get_or_init(|| principal.principal_arn()),
             "principalaccount" if signed => principal.account(),
             "principaltype" => principal.kind(),
@@ -246,8 +251,7 @@ impl<'a> Facts<'a> {
 
     /// Every condition key that the request has, with its values.
     pub(crate) fn all(&self) -> BTreeMap<String, Vec<String>> {
-        let global =
-            GLOBAL.iter().filter_map(|name| Some(((*name).to_owned(), self.get(&name.to_lowercase())?)));
+        let global = GLOBAL.iter().filter_map(|name| Some(((*name).to_owned(), self.get(&key::fold(name))?)));
         let mut all: BTreeMap<String, Vec<String>> =
             global.map(|(name, values)| (name, values.iter().map(str::to_owned).collect())).collect();
         let mut tags = |kind: &str, key: &str, value: &str| {
@@ -272,13 +276,17 @@ impl<'a> Facts<'a> {
 
     fn tag(&self, name: &str) -> Option<Values<'_>> {
         let (kind, key) = name.split_once('/')?;
-        let value = match kind {
+        let found = match kind {
             "principaltag" => find(text(self.principal_tags), key)?,
             "resourcetag" => find(text(self.access.resource_tags?), key)?,
-            "requesttag" => find(self.access.request_tags.iter().copied(), key)?,
+            "requesttag" => {
+                let tags = &self.access.request_tags;
+                let found = self.made.request_tags.find(tags, |(key, _)| *key, key)?;
+                found.map(|(_, value)| *value)
+            }
             _ => return None,
         };
-        Some(Values::One(value))
+        Some(found.map_or(Values::Unknown, Values::One))
     }
 }
 
@@ -291,10 +299,11 @@ impl Context for Facts<'_> {
         if let Some(name) = key.strip_prefix("iam:").filter(|name| name.starts_with("resourcetag/")) {
             return self.tag(name);
         }
-        let (_, values) = self.access.keys.iter().find(|(name, _)| is_named(name, key))?;
-        Some(match values {
-            Key::One(value) => Values::One(value),
-            Key::Many(values) => Values::Owned(values),
+        let found = self.made.keys.find(&self.access.keys, |(name, _)| &**name, key)?;
+        Some(match found {
+            Some((_, Key::One(value))) => Values::One(value),
+            Some((_, Key::Many(values))) => Values::Owned(values),
+            None => Values::Unknown,
         })
     }
 }
@@ -307,11 +316,64 @@ fn text(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
     tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
 }
 
-fn find<'t>(mut tags: impl Iterator<Item = (&'t str, &'t str)>, wanted: &str) -> Option<&'t str> {
-    tags.find(|(key, _)| is_named(key, wanted)).map(|(_, value)| value)
+/// The value under the name that is the same as `wanted`; none inside if there are several such names.
+fn find<'t, T>(named: impl Iterator<Item = (&'t str, T)>, wanted: &str) -> Option<Option<T>> {
+    let mut same = named.filter(|(name, _)| key::same(name, wanted)).map(|(_, value)| value);
+    let first = same.next()?;
+    Some(same.next().is_none().then_some(first))
 }
 
-/// Whether a key is the one that a policy asks for; policies ask in lower case, by Unicode's rules for whole texts.
-fn is_named(key: &str, lower: &str) -> bool {
-    key.eq_ignore_ascii_case(lower) || (!key.is_ascii() && key.to_lowercase() == lower)
+/// Longest list that is looked through from its beginning to its end.
+const SCANNED_MAX: usize = 32;
+
+/// Places in a long list by name, made when a policy first asks for one; none where several names are the same.
+#[derive(Default)]
+struct Index(OnceCell<BTreeMap<String, Option<usize>>>);
+
+impl Index {
+    /// The entry of `list` whose name is the same as `wanted`; none inside if there are several.
+    fn find<'l, T>(&self, list: &'l [T], name: impl Fn(&T) -> &str, wanted: &str) -> Option<Option<&'l T>> {
+        if list.len() <= SCANNED_MAX {
+            return find(list.iter().map(|entry| (name(entry), entry)), wanted);
+        }
+        let places = self.0.get_or_init(|| {
+            let mut places = BTreeMap::new();
+            for (place, entry) in list.iter().enumerate() {
+                match places.entry(key::fold(name(entry)).into_owned()) {
+                    Entry::Vacant(vacant) => {
+                        vacant.insert(Some(place));
+                    }
+                    Entry::Occupied(mut occupied) => {
+                        occupied.insert(None);
+                    }
+                }
+            }
+            places
+        });
+        let place = places.get(&*key::fold(wanted))?;
+        Some(place.and_then(|place| list.get(place)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_the_same_are_told_apart_by_nobody() {
+        for padding in [0, SCANNED_MAX] {
+            let mut list: Vec<(String, usize)> =
+                (0..padding).map(|number| (format!("padding{number}"), number)).collect();
+            let names = ["Env", "stack", "env", "Team", "Stac\u{212A}"];
+            list.extend(names.iter().enumerate().map(|(number, name)| ((*name).to_owned(), number)));
+            let index = Index::default();
+            for (wanted, expected) in
+                [("env", Some(None)), ("team", Some(Some(3))), ("stack", Some(None)), ("none", None)]
+            {
+                let found = index.find(&list, |(name, _)| name.as_str(), wanted);
+                let found = found.map(|found| found.map(|(_, number)| *number));
+                assert_eq!(found, expected, "{wanted} beside {padding}");
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use super::suite::{Case, at};
 use crate::Failure;
 use policy::lint::{Vocabulary, unknown_key};
-use policy::{Context, Principal, Request, Values};
+use policy::{Context, Principal, Request, Values, key};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
@@ -169,6 +169,12 @@ impl<'c> Asked<'c> {
         if let Some(message) = case.context.keys().find_map(|key| unknown_key(key)) {
             return Err(wrong(here, message));
         }
+        if let Some(key) = key::repeated(case.context.keys().map(String::as_str)) {
+            return Err(wrong(
+                here,
+                format!("{key} is there twice: names that differ by case alone are the same"),
+            ));
+        }
         let owner = account_of(case, &caller);
         let keys = Keys::of(case, &caller, &owner)
             .map_err(|key| wrong(here, format!("{key} needs a text or a list of texts")))?;
@@ -227,9 +233,10 @@ impl Keys {
                 Value::Null => None,
                 value => Some(Given::One(scalar(value).ok_or(key.as_str())?)),
             };
+            let folded = key::fold(key);
             match given {
-                Some(given) => keys.insert(key.to_lowercase(), given),
-                None => keys.remove(&key.to_lowercase()),
+                Some(given) => keys.insert(folded.into_owned(), given),
+                None => keys.remove(&*folded),
             };
         }
         Ok(Self(keys))

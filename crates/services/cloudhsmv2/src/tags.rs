@@ -10,6 +10,7 @@ use crate::backups::{self, Backup};
 use crate::cluster::{self, Cluster};
 use crate::errors::{invalid, tag};
 use platform::{Cx, Fault, Handle, page};
+use policy::key;
 use std::collections::BTreeMap;
 
 /// Tags of a resource (AWS CloudHSM User Guide, "AWS CloudHSM quotas").
@@ -26,14 +27,20 @@ pub(crate) fn list(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect()
 }
 
-/// Adds tags or gives those that are there another value.
+/// Adds tags or gives those that are there another value. Policies do not tell keys apart that differ by case alone: a second such tag is
+/// refused.
 pub(crate) fn add(tags: &mut BTreeMap<String, String>, requested: &[Tag]) -> Result<(), Fault> {
-    for (number, Tag { key, value }) in requested.iter().enumerate() {
-        if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
+    if let Some(key) = key::repeated(requested.iter().map(|tag| tag.key.as_str())) {
+        return Err(tag(format!(
+            "The tag key {key} is named twice. Tag keys that differ by case alone are the same."
+        )));
+    }
+    for Tag { key, value } in requested {
+        if key::fold(key).starts_with("aws:") {
             return Err(tag("Tag keys beginning with aws: are reserved."));
         }
-        if requested.iter().take(number).any(|other| other.key == *key) {
-            return Err(tag(format!("The tag key {key} is named twice.")));
+        if let Some(held) = tags.keys().find(|held| *held != key && key::same(held, key)) {
+            return Err(tag(format!("There is the tag key {held}, from which {key} differs by case alone.")));
         }
         tags.insert(key.clone(), value.clone());
     }

@@ -153,7 +153,7 @@ fn add_grants<T: Holder>(tx: &mut Tx<'_>, identity: &mut Vec<Arc<Policy>>, row: 
 /// A session's tags come before the principal's own of the same key (IAM User Guide, "Pass session tags in AWS STS").
 fn add_session_tags(tags: &mut BTreeMap<String, String>, session: &BTreeMap<String, String>) {
     for (key, value) in session {
-        tags.retain(|held, _| !held.eq_ignore_ascii_case(key));
+        tags.retain(|held, _| !policy::key::same(held, key));
         tags.insert(key.clone(), value.clone());
     }
 }

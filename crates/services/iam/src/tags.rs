@@ -12,7 +12,8 @@ use crate::roles::Role;
 use crate::users::User;
 use crate::{Iam, api, api::ops, limits};
 use platform::{Cx, Fault, Handle};
-use std::collections::{BTreeMap, HashSet};
+use policy::key;
+use std::collections::BTreeMap;
 use wire::Unit;
 
 /// Tags by key.
@@ -33,14 +34,14 @@ pub(crate) fn answer(tags: &Tags) -> Option<Vec<api::Tag>> {
 }
 
 fn merge(tags: &mut Tags, given: &[api::Tag]) -> Result<(), Fault> {
-    let mut seen = HashSet::new();
+    let repeated = key::repeated(given.iter().map(|tag| tag.key.as_str())).is_some();
     for api::Tag { key, value } in given {
-        if !seen.insert(key.to_lowercase()) {
+        if repeated {
             return Err(invalid_input(
                 "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
             ));
         }
-        if key.to_ascii_lowercase().starts_with("aws:") {
+        if key::fold(key).starts_with("aws:") {
             return Err(invalid_input(
                 "Caller is not authorized to add or remove tags with the reserved prefix aws:",
             ));
@@ -55,8 +56,7 @@ fn merge(tags: &mut Tags, given: &[api::Tag]) -> Result<(), Fault> {
 }
 
 fn take_out(tags: &mut Tags, key: &str) {
-    let key = key.to_lowercase();
-    tags.retain(|held, _| held.to_lowercase() != key);
+    tags.retain(|held, _| !key::same(held, key));
 }
 
 fn tag<T: Entity>(cx: &mut Cx<'_>, row: &T, given: &[api::Tag]) -> Result<Unit, Fault> {

@@ -7,7 +7,6 @@ use crate::context::{NO_PAIRS, Pairs, is_ambiguous};
 use crate::errors::out_of_reach;
 use crate::grants::{self, Asked};
 use crate::key::Key;
-use crate::limits::ALIASES_PER_KEY;
 use crate::names::Found;
 use crate::recipient::Recipient;
 use platform::{Access, Boundary, Cx, Fault, Granted, Principal, Verdict};
@@ -225,7 +224,7 @@ impl<'a> Use<'a> {
             .key("kms:CallerAccount", caller_account)
             .in_region(&key.region);
         let mut access = about_kind(access, (key.spec.0, key.usage.0), key.origin.0, key.multi_region_type());
-        if !key.aliases.is_empty() && key.aliases.len() <= ALIASES_PER_KEY {
+        if !key.aliases.is_empty() {
             access = access.keys("kms:ResourceAliases", key.aliases.iter().cloned());
         }
         access = through(access, via, &key.region);

@@ -9,7 +9,7 @@ pub(crate) const RELATED_KEYS: usize = 64;
 /// Custom key stores of an account in a region.
 pub(crate) const CUSTOM_KEY_STORES: usize = 10;
 
-/// Aliases of a KMS key. `kms:ResourceAliases` matches nothing for a key that has more.
+/// Aliases of a KMS key.
 pub(crate) const ALIASES_PER_KEY: usize = 50;
 
 /// Grants on a KMS key.

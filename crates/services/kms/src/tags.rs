@@ -11,14 +11,18 @@ use crate::limits::TAGS_PER_KEY;
 use crate::names::{Takes, find};
 use crate::{pages, state};
 use platform::{Cx, Fault, Handle};
-use std::collections::{BTreeMap, BTreeSet};
+use policy::key;
+use std::collections::BTreeMap;
 use wire::Unit;
 
 /// Adds tags or gives those that are there another value.
+///
+/// Policies do not tell keys apart that differ by case alone, so of two such tags one could stand for the other: a second one is refused.
 pub(crate) fn add(tags: &mut BTreeMap<String, String>, requested: &[Tag]) -> Result<(), Fault> {
-    let mut keys = BTreeSet::new();
+    let repeated = key::repeated(requested.iter().map(|tag| tag.tag_key.as_str())).is_some();
     for Tag { tag_key, tag_value } in requested {
-        if !keys.insert(tag_key) {
+        let other = |held: &String| held != tag_key && key::same(held, tag_key);
+        if repeated || tags.keys().any(other) {
             return Err(tag_fault("Duplicate tag keys"));
         }
         check(tag_key)?;
@@ -40,7 +44,7 @@ pub(crate) fn listed(key: &Key) -> Vec<Tag> {
 }
 
 fn check(key: &str) -> Result<(), Fault> {
-    if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
+    if key::fold(key).starts_with("aws:") {
         return Err(tag_fault("Tags beginning with aws: are reserved"));
     }
     if !key.chars().all(may_be_in_tag) {

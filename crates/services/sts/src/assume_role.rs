@@ -98,7 +98,7 @@ impl Handle<ops::AssumeRole> for Sts {
         }
         let mut passed_on: Vec<String> = inherited.keys().cloned().collect();
         for key in transitive {
-            if !tags.iter().any(|tag| tag.key.eq_ignore_ascii_case(key)) {
+            if !tags.iter().any(|tag| policy::key::same(&tag.key, key)) {
                 return Err(invalid(
                     "The specified transitive tag key must be included in the requested tags.",
                 ));
@@ -139,7 +139,7 @@ impl Handle<ops::AssumeRole> for Sts {
 }
 
 fn inherited_tags(session: &Session) -> impl Iterator<Item = (String, String)> {
-    let passed_on = |key: &String| session.transitive.iter().any(|other| other.eq_ignore_ascii_case(key));
+    let passed_on = |key: &String| session.transitive.iter().any(|other| policy::key::same(other, key));
     session
         .tags
         .iter()

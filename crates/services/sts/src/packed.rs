@@ -2,7 +2,7 @@
 
 use crate::api::{PolicyDescriptorType, Tag};
 use platform::{Cx, Fault};
-use policy::{Policy, PolicyKind};
+use policy::{Policy, PolicyKind, key};
 use std::collections::BTreeMap;
 
 /// How many bytes of policies and tags fit into one session, so that its token stays well below what a header may hold.
@@ -47,17 +47,19 @@ pub(crate) fn pack(
             Fault::new("MalformedPolicyDocumentException", format!("The policy {arn} does not exist."))
         })?;
     }
+    if key::repeated(tags.iter().map(|tag| tag.key.as_str())).is_some() {
+        let message = "Duplicate tag keys found. Please note that Tag keys are case insensitive.";
+        return Err(Fault::new("InvalidParameterValue", message));
+    }
     let mut all = inherited;
     for tag in tags {
-        if tag.key.to_ascii_lowercase().starts_with("aws:") {
+        if key::fold(&tag.key).starts_with("aws:") {
             let message = "System tags cannot be added/updated by requester";
             return Err(invalid(message));
         }
-        if all.keys().any(|key| key.eq_ignore_ascii_case(&tag.key)) {
-            let key = &tag.key;
-            return Err(invalid(format!(
-                "Duplicate tag keys found, or the tag key {key} was set as transitive earlier in the chain of roles."
-            )));
+        if all.keys().any(|held| key::same(held, &tag.key)) {
+            let message = "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.";
+            return Err(Fault::new("InvalidParameterValue", message));
         }
         all.insert(tag.key.clone(), tag.value.clone());
     }

@@ -13,6 +13,7 @@ use crate::key::Key;
 use crate::limits::{GRANTS_PER_ROW, HOLDINGS_DELETED};
 use crate::text::Text;
 use platform::{Cx, Fault, Granted, Principal, Table};
+use policy::key;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -148,9 +149,9 @@ impl Constraints {
 
 /// Whether `pairs` has all of `wanted`. Keys are compared without regard to case here, values exactly.
 fn includes(pairs: &Pairs, wanted: &Pairs) -> bool {
-    wanted.iter().all(|(key, value)| {
-        pairs.get(key) == Some(value)
-            || pairs.iter().any(|(other, same)| other.eq_ignore_ascii_case(key) && same == value)
+    wanted.iter().all(|(name, value)| {
+        pairs.get(name) == Some(value)
+            || pairs.iter().any(|(other, same)| key::same(other, name) && same == value)
     })
 }
 

@@ -121,8 +121,7 @@ impl Asking<'_> {
             return None;
         }
         let wanted = constraints.pairs();
-        let others =
-            self.pairs.iter().filter(|(key, _)| !wanted.keys().any(|of| of.eq_ignore_ascii_case(key)));
+        let others = self.pairs.iter().filter(|(key, _)| !wanted.keys().any(|of| policy::key::same(of, key)));
         let key = |key: &String| format!("kms:EncryptionContext:{key}");
         let with = wanted.iter().map(|(of, value)| Chosen { key: key(of), value: value.clone() });
         let mut call = Call { with: with.collect(), ..Call::default() };

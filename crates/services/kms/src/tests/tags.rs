@@ -41,17 +41,22 @@ fn tags_come_change_and_go() {
 fn tags_that_are_refused() {
     let world = World::new();
     let key = world.key();
+    add(&world, &key, &[("held", "")]).unwrap();
     for (tags, message) in [
         (&[("a", "1"), ("a", "2")][..], "Duplicate tag keys"),
+        (&[("env", "1"), ("Env", "2")], "Duplicate tag keys"),
+        (&[("stack", "1"), ("Stac\u{212A}", "2")], "Duplicate tag keys"),
+        (&[("HELD", "1")], "Duplicate tag keys"),
+        (&[("aw\u{17F}:a", "1")], "Tags beginning with aws: are reserved"),
         (&[("AWS:a", "1")], "Tags beginning with aws: are reserved"),
         (&[("a\"", "1")], "Tag keys contain invalid characters"),
         (&[("a", "*")], "Tag values contain invalid characters"),
     ] {
         refused(add(&world, &key, tags), "TagException", message);
     }
-    let many: Vec<_> = (0..51).map(|number| format!("k{number}")).collect();
+    let many: Vec<_> = (0..50).map(|number| format!("k{number}")).collect();
     let many: Vec<_> = many.iter().map(|key| (key.as_str(), "")).collect();
-    add(&world, &key, &many[..50]).unwrap();
+    add(&world, &key, &many[..49]).unwrap();
     refused(add(&world, &key, &many), "LimitExceededException", "A KMS key cannot have more than 50 tags.");
 }
 
