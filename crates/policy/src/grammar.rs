@@ -21,9 +21,12 @@ pub const DOCUMENT_BYTES_MAX: usize = 131_072;
 /// Longest condition key, in bytes. Encryption context keys are the long ones.
 const KEY_BYTES_MAX: usize = 1_024;
 
-const SYNTAX: &str = "Syntax errors in policy.";
-const NO_ACTIONS: &str = "Policy statement must contain actions.";
-const NO_RESOURCES: &str = "Policy statement must contain resources.";
+pub(crate) const SYNTAX: &str = "Syntax errors in policy.";
+pub(crate) const NO_ACTIONS: &str = "Policy statement must contain actions.";
+pub(crate) const NO_RESOURCES: &str = "Policy statement must contain resources.";
+const NO_VENDOR: &str = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
+pub(crate) const SAME_SID: &str = "Statement IDs (SID) in a single policy must be unique.";
+pub(crate) const NO_TRUST_ACTION: &str = "AssumeRole policy may only specify STS AssumeRole actions.";
 
 pub(crate) struct Document {
     pub(crate) version: Version,
@@ -31,20 +34,14 @@ pub(crate) struct Document {
 }
 
 pub(crate) fn parse(text: &str, kind: PolicyKind) -> Result<Document, PolicyError> {
-    let root = Place { parent: None, step: Step::Root };
+    let root = Place::root();
     let json = read(text, &root)?;
     let mut document = Document { version: Version::V2008, statements: Vec::new() };
     let mut statement = None;
     for (name, value) in object(&json, &root)? {
         let place = root.name(name);
         match name.as_str() {
-            "Version" => {
-                document.version = match string(value, &place)? {
-                    "2012-10-17" => Version::V2012,
-                    "2008-10-17" => Version::V2008,
-                    _ => return Err(place.error(SYNTAX, value)),
-                }
-            }
+            "Version" => document.version = version(value, &place)?,
             "Id" => drop(string(value, &place)?),
             "Statement" => statement = Some(value),
             _ => return Err(place.error(SYNTAX, value)),
@@ -59,7 +56,7 @@ pub(crate) fn parse(text: &str, kind: PolicyKind) -> Result<Document, PolicyErro
         if let Some(sid) = &parsed.0.sid
             && !sids.insert(sid.clone())
         {
-            return Err(place.error("Statement IDs (SID) in a single policy must be unique.", value));
+            return Err(place.error(SAME_SID, value));
         }
         document.statements.push(parsed);
     }
@@ -74,7 +71,7 @@ pub(crate) fn visit_principals(
     text: &str,
     mut visit: impl FnMut(NamedPrincipal<'_>, Range<usize>),
 ) -> Result<(), PolicyError> {
-    let root = Place { parent: None, step: Step::Root };
+    let root = Place::root();
     let json = read(text, &root)?;
     for (name, statements) in object(&json, &root)? {
         let place = root.name(name);
@@ -94,7 +91,15 @@ pub(crate) fn visit_principals(
     Ok(())
 }
 
-fn read<'t>(text: &'t str, root: &Place<'_>) -> Result<Json<'t>, PolicyError> {
+pub(crate) fn version(json: &Json<'_>, place: &Place<'_>) -> Result<Version, PolicyError> {
+    match string(json, place)? {
+        "2012-10-17" => Ok(Version::V2012),
+        "2008-10-17" => Ok(Version::V2008),
+        _ => Err(place.error(SYNTAX, json)),
+    }
+}
+
+pub(crate) fn read<'t>(text: &'t str, root: &Place<'_>) -> Result<Json<'t>, PolicyError> {
     if text.len() > DOCUMENT_BYTES_MAX {
         return Err(PolicyError::new(SYNTAX, root.to_string(), DOCUMENT_BYTES_MAX));
     }
@@ -102,7 +107,7 @@ fn read<'t>(text: &'t str, root: &Place<'_>) -> Result<Json<'t>, PolicyError> {
 }
 
 /// Where in the document: a list on the stack, made into text only for an error.
-struct Place<'p> {
+pub(crate) struct Place<'p> {
     parent: Option<&'p Place<'p>>,
     step: Step<'p>,
 }
@@ -114,7 +119,11 @@ enum Step<'p> {
 }
 
 impl<'p> Place<'p> {
-    fn name<'q>(&'q self, name: &'q str) -> Place<'q> {
+    pub(crate) fn root() -> Self {
+        Place { parent: None, step: Step::Root }
+    }
+
+    pub(crate) fn name<'q>(&'q self, name: &'q str) -> Place<'q> {
         Place { parent: Some(self), step: Step::Name(name) }
     }
 
@@ -122,7 +131,7 @@ impl<'p> Place<'p> {
         Place { parent: Some(self), step: Step::Index(index) }
     }
 
-    fn error(&self, message: impl Into<String>, json: &Json<'_>) -> PolicyError {
+    pub(crate) fn error(&self, message: impl Into<String>, json: &Json<'_>) -> PolicyError {
         PolicyError::new(message, self.to_string(), json.span.start)
     }
 }
@@ -142,7 +151,10 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-fn object<'j, 't>(json: &'j Json<'t>, place: &Place<'_>) -> Result<&'j [(String, Json<'t>)], PolicyError> {
+pub(crate) fn object<'j, 't>(
+    json: &'j Json<'t>,
+    place: &Place<'_>,
+) -> Result<&'j [(String, Json<'t>)], PolicyError> {
     match &json.node {
         Node::Object(members) => Ok(members),
         _ => Err(place.error(SYNTAX, json)),
@@ -157,7 +169,7 @@ fn string<'j>(json: &'j Json<'_>, place: &Place<'_>) -> Result<&'j str, PolicyEr
 }
 
 /// The items of a list, or the one thing that stands in its place.
-fn each<'p, 'j, 't>(
+pub(crate) fn each<'p, 'j, 't>(
     json: &'j Json<'t>,
     place: &'p Place<'p>,
 ) -> impl Iterator<Item = (Place<'p>, &'j Json<'t>)> {
@@ -187,6 +199,22 @@ fn principals<'j, 't>(
         }
     }
     if found.is_empty() { Err(place.error(SYNTAX, json)) } else { Ok(found) }
+}
+
+/// The fault of one action pattern, in AWS's words.
+pub(crate) fn action_fault(text: &str) -> Result<(), String> {
+    ActionPattern::parse(text).map(drop).map_err(|bad| bad.message())
+}
+
+impl BadAction {
+    fn message(self) -> String {
+        match self {
+            BadAction::NoVendor => NO_VENDOR.to_owned(),
+            BadAction::Colons => "Actions/Condition can contain only one colon.".to_owned(),
+            BadAction::Vendor(vendor) => format!("Vendor {vendor} is not valid"),
+            BadAction::Name => SYNTAX.to_owned(),
+        }
+    }
 }
 
 struct Parser {
@@ -299,20 +327,9 @@ impl Parser {
         let mut patterns = Vec::new();
         for (place, value) in each(json, place) {
             let text = string(value, &place)?;
-            let pattern = ActionPattern::parse(text).map_err(|bad| {
-                let message = match bad {
-                    BadAction::NoVendor => {
-                        "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-                            .to_owned()
-                    }
-                    BadAction::Colons => "Actions/Condition can contain only one colon.".to_owned(),
-                    BadAction::Vendor(vendor) => format!("Vendor {vendor} is not valid"),
-                    BadAction::Name => SYNTAX.to_owned(),
-                };
-                place.error(message, value)
-            })?;
+            let pattern = ActionPattern::parse(text).map_err(|bad| place.error(bad.message(), value))?;
             if self.kind == PolicyKind::Trust && !pattern.is_service("sts") {
-                return Err(place.error("AssumeRole policy may only specify STS AssumeRole actions.", value));
+                return Err(place.error(NO_TRUST_ACTION, value));
             }
             patterns.push(pattern);
         }
@@ -354,9 +371,7 @@ impl Parser {
                 let key_valid =
                     key.contains(':') && key.len() <= KEY_BYTES_MAX && !key.contains(char::is_control);
                 if !key_valid {
-                    let message =
-                        "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
-                    return Err(place.error(message, values));
+                    return Err(place.error(NO_VENDOR, values));
                 }
                 if texts.is_empty() {
                     return Err(place.error(SYNTAX, values));

@@ -6,6 +6,7 @@
 //! where the documentation is silent, the choice is written down in `docs/decisions/0004-policy-corners.md`.
 
 mod action;
+mod admit;
 mod arn;
 mod condition;
 mod context;
@@ -28,6 +29,7 @@ mod truth;
 mod value;
 mod variable;
 
+pub use admit::admit;
 pub use context::{Context, NoContext, Values};
 pub use decision::{Decision, Grantor, Reason, StatementRef};
 pub use document::{Policy, PolicyKind, Version, rewrite_principals};

@@ -13,7 +13,8 @@ pub use keys::unknown as unknown_key;
 pub use names::Vocabulary;
 pub use rules::RULES;
 
-use crate::document::{Policy, PolicyKind};
+use crate::admit::admit;
+use crate::document::{PolicyKind, Version};
 use crate::meter::{LINT_STEPS_MAX, Meter};
 use crate::source::Source;
 use serde::Serialize;
@@ -96,9 +97,10 @@ pub fn lint(text: &str, kind: PolicyKind, vocabulary: &Vocabulary) -> Vec<Findin
             (empty, Some(error.0))
         }
     };
-    let parsed = Policy::parse(text, kind);
+    let refused = admit(text, kind, Version::V2008).err();
+    let refused = refused.as_ref();
     let meter = Meter::new(LINT_STEPS_MAX);
-    let subject = Subject { text, kind, source: &source, parsed: &parsed, vocabulary, syntax, meter: &meter };
+    let subject = Subject { text, kind, source: &source, refused, vocabulary, syntax, meter: &meter };
     let mut found = Vec::new();
     for rule in RULES {
         let mut faults = Vec::new();
@@ -187,6 +189,7 @@ This page is made from the rules themselves; a test keeps it so.
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Policy;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 

@@ -27,11 +27,24 @@ pub struct NamedPrincipal<'a> {
 }
 
 impl NamedPrincipal<'_> {
-    /// Whether the name is the ARN of an IAM user or role: what is pinned to a unique id when the policy is saved, so
-    /// that a principal created later under the same name does not inherit the permission.
+    /// Whether the name is the ARN of an IAM user, a role or a session of a role: what is pinned to a unique id when the policy is
+    /// saved, so that a principal created later under the same name does not inherit the permission. Sessions of federated users have
+    /// no unique id.
     #[must_use]
     pub fn is_pinnable(&self) -> bool {
-        self.field == PrincipalField::Aws && matches!(Who::aws(self.value), Some(Who::User | Who::Role))
+        let pinnable = match Who::aws(self.value) {
+            Some(Who::User | Who::Role) => true,
+            Some(Who::Session) => self.value.contains(":assumed-role/"),
+            _ => false,
+        };
+        self.field == PrincipalField::Aws && pinnable
+    }
+
+    /// Whether the name is what one was pinned to: the unique id of a user or role, or `unique id:session name`.
+    #[must_use]
+    pub fn is_unique_id(&self) -> bool {
+        let who = Who::aws(self.value);
+        self.field == PrincipalField::Aws && matches!(who, Some(Who::UniqueId | Who::UniqueSession))
     }
 }
 
@@ -84,6 +97,8 @@ enum Who {
     /// An assumed-role or federated-user session ARN.
     Session,
     UniqueId,
+    /// A session of a role, by the role's unique id: `AROA…:session`.
+    UniqueSession,
     Service,
     Provider,
     CanonicalUser,
@@ -100,6 +115,12 @@ impl Who {
         }
         if is_unique_id(text) {
             return Some(Who::UniqueId);
+        }
+        if let Some((id, session)) = text.split_once(':')
+            && id.starts_with("AROA")
+            && is_unique_id(id)
+        {
+            return is_session_name(session).then_some(Who::UniqueSession);
         }
         let mut parts = text.splitn(6, ':');
         let (Some("arn"), Some(partition), Some(service), Some(""), Some(account), Some(name)) =
@@ -139,6 +160,14 @@ fn is_unique_id(text: &str) -> bool {
     (16..=128).contains(&text.len())
         && (text.starts_with("AIDA") || text.starts_with("AROA"))
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+/// The characters are those of `RoleSessionName` (STS API Reference, `AssumeRole`).
+fn is_session_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'=' | b',' | b'.' | b'@' | b'-')
+        })
 }
 
 /// A service name, or the domain name of an identity provider.
@@ -183,6 +212,10 @@ impl Entry {
             (Who::UniqueId, Principal::User { id, .. }) => fit(id == name, Fit::Direct),
             (Who::UniqueId, Principal::Federated { user_id, .. }) => fit(user_id == name, Fit::RoleLike),
             (Who::UniqueId, Principal::RoleSession { role_id, .. }) => fit(role_id == name, Fit::RoleLike),
+            (Who::UniqueSession, Principal::RoleSession { role_id, session_name, .. }) => {
+                let same = name.split_once(':') == Some((role_id, session_name));
+                fit(same, Fit::Direct)
+            }
             (Who::Service, Principal::Service { name: service }) => fit(service == name, Fit::Direct),
             (Who::Provider, Principal::Provider { name: provider }) => fit(provider == name, Fit::Direct),
             _ => None,
@@ -283,6 +316,11 @@ mod tests {
             ("arn:aws:sts::111122223333:federated-user/f", Some(Who::Session)),
             ("AIDAABCDEFGHIJKLMNOP", Some(Who::UniqueId)),
             ("AROAABCDEFGHIJKLMNOP", Some(Who::UniqueId)),
+            ("AROAABCDEFGHIJKLMNOP:session@example.com", Some(Who::UniqueSession)),
+            ("AROAABCDEFGHIJKLMNOP:", None),
+            ("AROAABCDEFGHIJKLMNOP:a:b", None),
+            ("AROAABCDEFGHIJKLMNOP:a*", None),
+            ("AIDAABCDEFGHIJKLMNOP:session", None),
             ("AIDA", None),
             ("AIDAabcdefghijklmnop", None),
             ("", None),
@@ -324,13 +362,18 @@ mod tests {
     }
 
     #[test]
-    fn users_and_roles_are_pinnable() {
-        assert!(aws("arn:aws:iam::111122223333:user/a").is_pinnable());
-        assert!(aws("arn:aws:iam::111122223333:role/a").is_pinnable());
+    fn users_roles_and_sessions_of_roles_are_pinnable() {
         for text in
-            ["*", "111122223333", "AIDAABCDEFGHIJKLMNOP", "arn:aws:sts::111122223333:assumed-role/r/s"]
+            ["iam::111122223333:user/a", "iam::111122223333:role/a", "sts::111122223333:assumed-role/r/s"]
         {
-            assert!(!aws(text).is_pinnable());
+            let arn = format!("arn:aws:{text}");
+            assert!(aws(&arn).is_pinnable() && !aws(&arn).is_unique_id(), "{text}");
+        }
+        for text in ["AIDAABCDEFGHIJKLMNOP", "AROAABCDEFGHIJKLMNOP", "AROAABCDEFGHIJKLMNOP:session"] {
+            assert!(!aws(text).is_pinnable() && aws(text).is_unique_id(), "{text}");
+        }
+        for text in ["*", "111122223333", "arn:aws:sts::111122223333:federated-user/f"] {
+            assert!(!aws(text).is_pinnable() && !aws(text).is_unique_id(), "{text}");
         }
     }
 }

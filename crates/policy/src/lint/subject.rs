@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::names::Vocabulary;
-use crate::document::{Policy, PolicyKind};
+use crate::document::PolicyKind;
 use crate::error::PolicyError;
 use crate::json::{Json, Node};
 use crate::key;
@@ -14,7 +14,8 @@ pub(super) struct Subject<'s> {
     pub(super) text: &'s str,
     pub(super) kind: PolicyKind,
     pub(super) source: &'s Source<'s>,
-    pub(super) parsed: &'s Result<Policy, PolicyError>,
+    /// The fault for which a service would not save the document.
+    pub(super) refused: Option<&'s PolicyError>,
     pub(super) vocabulary: &'s Vocabulary,
     /// Where the text stops being JSON.
     pub(super) syntax: Option<usize>,

@@ -1,6 +1,8 @@
 //! The engine seen from outside: tables of documents, conditions and decisions, and what holds for random input.
 
 #[cfg(test)]
+mod admit;
+#[cfg(test)]
 mod conditions;
 #[cfg(test)]
 mod decisions;

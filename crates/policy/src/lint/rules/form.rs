@@ -1,14 +1,13 @@
 //! Whether the document is one, and names what there is.
 
 use super::{identity, trust};
+use crate::condition::Operator;
 use crate::document::PolicyKind;
 use crate::glob::{Pattern, Syntax};
+use crate::grammar::SAME_SID;
 use crate::lint::names::{meant, nearest};
 use crate::lint::subject::{fault, items};
 use crate::lint::{Fault, Level, Rule};
-
-/// The message of a document with two statements of the same name.
-const SAME_SID: &str = "Statement IDs (SID) in a single policy must be unique.";
 
 /// Every condition operator, without set operator and `IfExists`.
 const OPERATORS: &[&str] = &[
@@ -44,7 +43,7 @@ const OPERATORS: &[&str] = &[
 pub(super) const SYNTAX_ERROR: Rule = Rule {
     code: "SYNTAX_ERROR",
     level: Level::Error,
-    doc: "The document is not JSON, or not a policy of its kind: a service would refuse it. The message is the service's own, with \
+    doc: "The document is not JSON, or not a policy of its kind: a service would not save it. The message is the service's own, with \
           the element at fault.",
     bad: identity(
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Encrypt","Resource":"arn:aws:kms:*:111122223333:key/k","Condition":{"StringEqual":{"aws:username":"alice"}}}}"#,
@@ -57,11 +56,12 @@ pub(super) const SYNTAX_ERROR: Rule = Rule {
             found.push(fault(offset, "the text is not JSON from here on, or a member is there twice"));
             return;
         }
-        let Err(error) = subject.parsed else { return };
+        let Some(error) = subject.refused else { return };
         if error.message() == SAME_SID {
             return;
         }
-        let operator = error.message().strip_prefix("Invalid Condition type : ").map(|name| {
+        let operator = error.path().rsplit_once(".Condition.").map(|(_, name)| name);
+        let operator = operator.filter(|name| Operator::parse(name).is_none()).map(|name| {
             let base = name.rsplit(':').next().unwrap_or(name);
             meant(nearest(base, OPERATORS.iter().copied()).map(str::to_owned))
         });
