@@ -26,6 +26,7 @@ pub(crate) const NO_ACTIONS: &str = "Policy statement must contain actions.";
 pub(crate) const NO_RESOURCES: &str = "Policy statement must contain resources.";
 const NO_VENDOR: &str = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
 pub(crate) const SAME_SID: &str = "Statement IDs (SID) in a single policy must be unique.";
+pub(crate) const PRINCIPAL: &str = "Policy document should not specify a principal.";
 pub(crate) const NO_TRUST_ACTION: &str = "AssumeRole policy may only specify STS AssumeRole actions.";
 
 pub(crate) struct Document {
@@ -302,7 +303,7 @@ impl Parser {
 
     fn who(&self, json: &Json<'_>, place: &Place<'_>) -> Result<Box<[Entry]>, PolicyError> {
         if self.kind.is_callers() {
-            return Err(place.error("Policy document should not specify a principal.", json));
+            return Err(place.error(PRINCIPAL, json));
         }
         if self.kind == PolicyKind::Trust && matches!(place.step, Step::Name("NotPrincipal")) {
             return Err(place.error("Has prohibited field NotPrincipal", json));

@@ -4,7 +4,7 @@ use super::{arn, each_text, is_empty_list, is_text, run};
 use crate::condition::Operator;
 use crate::document::Version;
 use crate::error::PolicyError;
-use crate::grammar::{self, NO_ACTIONS, NO_RESOURCES, Place, SAME_SID, SYNTAX};
+use crate::grammar::{self, NO_ACTIONS, NO_RESOURCES, PRINCIPAL, Place, SAME_SID, SYNTAX};
 use crate::json::{Json, Node};
 use crate::value::Instant;
 use std::collections::HashSet;
@@ -48,7 +48,7 @@ pub(super) fn check(json: &Json<'_>, root: &Place<'_>, oldest: Version) -> Resul
             return Err(place.error(SAME_SID, statement));
         }
     }
-    run(&[has_actions, has_resources, resources, actions], statements, &place)
+    run(&[has_actions, principal, has_resources, resources, actions], statements, &place)
 }
 
 /// The form of a statement, whatever its values are.
@@ -131,6 +131,16 @@ fn legacy_resources(statement: &Json<'_>, place: &Place<'_>) -> Result<(), Polic
 
 fn has_actions(statement: &Json<'_>, place: &Place<'_>) -> Result<(), PolicyError> {
     has(statement, place, ["Action", "NotAction"], NO_ACTIONS)
+}
+
+/// No principal: whom the policy belongs to is whom it is about.
+fn principal(statement: &Json<'_>, place: &Place<'_>) -> Result<(), PolicyError> {
+    for (name, value) in statement.members() {
+        if let "Principal" | "NotPrincipal" = name.as_str() {
+            return Err(place.name(name).error(PRINCIPAL, value));
+        }
+    }
+    Ok(())
 }
 
 fn has_resources(statement: &Json<'_>, place: &Place<'_>) -> Result<(), PolicyError> {
