@@ -114,6 +114,14 @@ def test_the_policy_of_a_backup_says_who_may_make_clusters_of_it(fastness, softh
     assert root.cloudhsmv2.get_resource_policy(ResourceArn=arn)["Policy"] == policy
     made = user.client("cloudhsmv2").create_cluster(**restored)["Cluster"]
     assert made["SourceBackupId"] == backup["BackupId"]
+    # Made again under the same name, the user is another.
+    id = root.iam.get_user(UserName="restorer")["User"]["UserId"]
+    root.iam.delete_access_key(UserName="restorer", AccessKeyId=user.key)
+    root.iam.delete_user_policy(UserName="restorer", PolicyName="inline")
+    root.iam.delete_user(UserName="restorer")
+    assert root.cloudhsmv2.get_resource_policy(ResourceArn=arn)["Policy"] == policy.replace(who, id)
+    user = root.user("restorer", other)
+    assert refused(user.cloudhsmv2.create_cluster, **restored)["Code"] == "AccessDeniedException"
     root.cloudhsmv2.delete_resource_policy(ResourceArn=arn)
     denied = refused(user.client("cloudhsmv2").create_cluster, **restored)
     assert denied["Code"] == "AccessDeniedException" and arn in denied["Message"]

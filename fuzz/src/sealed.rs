@@ -8,7 +8,6 @@ use platform::{
     AccessKey, Call, Caller, Cx, Directory, Env, Fault, Permissions, Principal, Role, Session, Tx,
 };
 use platform::{page, session};
-use policy::Policy;
 use serde_json::{Value, json};
 use simulation::request::{Request, error, json as answered};
 use simulation::world::{Credentials, Seeded, Server, World};
@@ -243,7 +242,7 @@ impl Directory for Nobody {
         Ok(None)
     }
 
-    fn managed_policy(&self, _: &mut Tx<'_>, _: &str, _: &str) -> Result<Option<Arc<Policy>>, Fault> {
+    fn managed_policy_id(&self, _: &mut Tx<'_>, _: &str, _: &str) -> Result<Option<String>, Fault> {
         Ok(None)
     }
 

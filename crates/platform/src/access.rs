@@ -22,6 +22,7 @@ const KEYS_USUAL: usize = 12;
 pub struct Access<'a> {
     pub(crate) action: &'a str,
     pub(crate) resource: Cow<'a, str>,
+    pub(crate) called: Option<Cow<'a, str>>,
     pub(crate) account: Option<&'a str>,
     pub(crate) region: Option<&'a str>,
     pub(crate) policy: Option<&'a Policy>,
@@ -40,6 +41,7 @@ impl<'a> Access<'a> {
         Self {
             action,
             resource: resource.into(),
+            called: None,
             account: None,
             region: None,
             policy: None,
@@ -51,6 +53,14 @@ impl<'a> Access<'a> {
             pattern: None,
             further: Vec::new(),
         }
+    }
+
+    /// The resource as the caller has named it: what a denial says instead of the ARN, so that it tells nothing of the resource that the
+    /// caller does not know.
+    #[must_use]
+    pub fn called(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+        self.called = Some(name.into());
+        self
     }
 
     /// The resource is yet to be made and would have another ARN at the next call: what policies are to name instead, where that is
@@ -87,6 +97,14 @@ impl<'a> Access<'a> {
     #[must_use]
     pub fn with_policy(mut self, policy: &'a Policy, mode: Mode) -> Self {
         self.policy = Some(policy);
+        self.mode = mode;
+        self
+    }
+
+    /// The rules by which the resource's policy would count, if there were one.
+    #[must_use]
+    pub fn without_policy(mut self, mode: Mode) -> Self {
+        self.policy = None;
         self.mode = mode;
         self
     }

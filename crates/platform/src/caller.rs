@@ -133,6 +133,9 @@ pub struct Session {
     /// ARNs of managed policies that act as session policies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policy_arns: Vec<String>,
+    /// Unique ids of those policies, in the same order: one made later under the same ARN is another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy_ids: Vec<String>,
     /// Session tags, in force beside the principal's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,

@@ -152,14 +152,14 @@ pub trait Directory: Send + Sync {
     /// Unavailable.
     fn role(&self, tx: &mut Tx<'_>, account: &str, name: &str) -> Result<Option<Role>, Fault>;
 
-    /// Finds a managed policy, of the account or of AWS, in its default version.
+    /// The unique id of a managed policy, of the account or of AWS.
     ///
     /// # Errors
     /// Unavailable.
-    fn managed_policy(&self, tx: &mut Tx<'_>, account: &str, arn: &str)
-    -> Result<Option<Arc<Policy>>, Fault>;
+    fn managed_policy_id(&self, tx: &mut Tx<'_>, account: &str, arn: &str) -> Result<Option<String>, Fault>;
 
-    /// The unique id (`AIDA…`, `AROA…`) of the user or role with this ARN, to which a resource policy pins its principals.
+    /// The unique id of the user or role with this ARN (`AIDA…`, `AROA…`), to which a resource policy pins its principals; of the ARN of a
+    /// role's session, `unique id:session name`.
     ///
     /// # Errors
     /// Unavailable.
@@ -485,7 +485,9 @@ impl<'a> Cx<'a> {
                 return Verdict::Allowed;
             }
             let explicit = matches!(decision.reason, policy::Reason::ExplicitDeny { .. });
-            Verdict::Denied { explicit, message: decision.message(request) }
+            let called = access.called.as_deref().unwrap_or(request.resource);
+            let message = decision.message(&policy::Request { resource: called, ..*request });
+            Verdict::Denied { explicit, message }
         })
     }
 

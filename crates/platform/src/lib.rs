@@ -15,6 +15,7 @@ pub mod ids;
 mod key_store;
 mod operation;
 pub mod page;
+mod pins;
 mod quota;
 pub mod regions;
 pub mod session;
@@ -37,6 +38,7 @@ pub use key_store::{
     Trouble,
 };
 pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts, bind};
+pub use pins::Pins;
 pub use quota::{Counted, Meter, Quota, ServiceQuotas, Whose};
 pub use regions::Regions;
 pub use table::{Log, LogEntry, TRAIL, Table, Tx};

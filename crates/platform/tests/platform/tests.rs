@@ -29,7 +29,7 @@ impl Directory for Everybody {
     fn role(&self, _: &mut Tx<'_>, _: &str, _: &str) -> Result<Option<Role>, Fault> {
         Ok(None)
     }
-    fn managed_policy(&self, _: &mut Tx<'_>, _: &str, _: &str) -> Result<Option<Arc<Policy>>, Fault> {
+    fn managed_policy_id(&self, _: &mut Tx<'_>, _: &str, _: &str) -> Result<Option<String>, Fault> {
         Ok(None)
     }
     fn unique_id(&self, _: &mut Tx<'_>, _: &str) -> Result<Option<String>, Fault> {

@@ -9,7 +9,7 @@ use crate::cluster::{CLUSTERS, Claim, Cluster, text};
 use crate::devices::{self, Device};
 use crate::errors::{invalid, not_found};
 use crate::{CloudHsm, tags};
-use platform::{Access, Cx, Document, Fault, Handle, Table, Timer};
+use platform::{Access, Cx, Document, Fault, Handle, Pins, Table, Timer};
 use policy::{Mode, PolicyKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,7 +51,10 @@ pub(crate) struct Backup {
     pub(crate) source: Option<Source>,
     /// When it goes for good, if it was deleted.
     pub(crate) delete_at: Option<i64>,
+    /// The resource policy, with its principals pinned.
     pub(crate) policy: Option<Document>,
+    #[serde(default, skip_serializing_if = "Pins::is_empty")]
+    pub(crate) pins: Pins,
 }
 
 /// Of what a backup is a copy.
@@ -136,6 +139,7 @@ pub(crate) fn make(cx: &mut Cx<'_>, cluster: &Cluster) -> Result<(), Fault> {
         source: None,
         delete_at: None,
         policy: None,
+        pins: Pins::default(),
     };
     backup.expire_after(cx, backup.retention_days)?;
     backup.put(cx)

@@ -7,7 +7,7 @@ use crate::api::{
 use crate::backups::{self, Backup, Source};
 use crate::errors::invalid;
 use crate::{CloudHsm, tags};
-use platform::{Cx, Fault, Handle};
+use platform::{Cx, Fault, Handle, Pins};
 use std::collections::BTreeMap;
 use wire::Timestamp;
 
@@ -51,6 +51,7 @@ impl Handle<ops::CopyBackupToRegion> for CloudHsm {
                 copied: cx.now().0,
             }),
             policy: None,
+            pins: Pins::default(),
             ..original.clone()
         };
         copy.expire_after(cx, copy.retention_days)?;

@@ -8,8 +8,8 @@ use crate::api::{
 };
 use crate::backups::{self, Backup};
 use crate::errors::{invalid, not_found};
-use platform::{Cx, Document, Fault, Handle};
-use policy::{Policy, PolicyKind};
+use platform::{Cx, Document, Fault, Handle, Pins};
+use policy::{Policy, PolicyError, PolicyKind, Version, admit};
 use std::collections::BTreeMap;
 
 /// The backup that an ARN names.
@@ -29,6 +29,11 @@ fn find(cx: &mut Cx<'_>, asked: Asked<'_>, arn: Option<&str>) -> Result<Backup, 
     }
 }
 
+/// A backup's policy, with the ARNs of those whom it names and who still exist.
+fn shown(cx: &mut Cx<'_>, backup: &Backup) -> Result<Option<String>, Fault> {
+    backup.policy.as_ref().map(|policy| backup.pins.shown(cx, policy.text())).transpose()
+}
+
 impl Handle<ops::PutResourcePolicy> for CloudHsm {
     fn handle(
         &self,
@@ -40,9 +45,14 @@ impl Handle<ops::PutResourcePolicy> for CloudHsm {
         if backup.state != BackupState::Ready {
             return Err(backups::wrong_state(&backup));
         }
-        let policy = Policy::parse(text, PolicyKind::Resource)
-            .map_err(|error| invalid(format!("The policy is malformed: {}", error.message())))?;
-        backup.policy = Some(Document::new(text, policy));
+        let malformed = |error: PolicyError| invalid(format!("The policy is malformed: {}", error.message()));
+        admit(text, PolicyKind::Resource, Version::V2008).map_err(malformed)?;
+        let pinned = Pins::pin(cx, text)?;
+        let (pinned, pins) = pinned
+            .ok_or_else(|| invalid("The policy is malformed: it names a principal that does not exist."))?;
+        let policy = Policy::parse(&pinned, PolicyKind::Resource).map_err(malformed)?;
+        backup.policy = Some(Document::new(pinned, policy));
+        backup.pins = pins;
         backup.put(cx)?;
         Ok(PutResourcePolicyResponse { resource_arn: Some(backup.arn()), policy: Some(text.to_owned()) })
     }
@@ -55,7 +65,7 @@ impl Handle<ops::GetResourcePolicy> for CloudHsm {
         input: &GetResourcePolicyRequest,
     ) -> Result<GetResourcePolicyResponse, Fault> {
         let backup = find(cx, Asked::to("cloudhsm:GetResourcePolicy"), input.resource_arn.as_deref())?;
-        Ok(GetResourcePolicyResponse { policy: backup.policy.map(|policy| policy.text().to_owned()) })
+        Ok(GetResourcePolicyResponse { policy: shown(cx, &backup)? })
     }
 }
 
@@ -66,7 +76,8 @@ impl Handle<ops::DeleteResourcePolicy> for CloudHsm {
         input: &DeleteResourcePolicyRequest,
     ) -> Result<DeleteResourcePolicyResponse, Fault> {
         let mut backup = find(cx, Asked::to("cloudhsm:DeleteResourcePolicy"), input.resource_arn.as_deref())?;
-        let policy = backup.policy.take().map(|policy| policy.text().to_owned());
+        let policy = shown(cx, &backup)?;
+        (backup.policy, backup.pins) = (None, Pins::default());
         backup.put(cx)?;
         Ok(DeleteResourcePolicyResponse { resource_arn: Some(backup.arn()), policy })
     }

@@ -14,6 +14,8 @@ pub(crate) struct Ask<'i> {
     /// Whether `iam:PermissionsBoundary` is the boundary that the entity has.
     boundary_held: bool,
     tags: &'i [api::Tag],
+    /// What the caller calls the resource.
+    called: Option<&'i str>,
     /// The action that is asked for as well, for the tags of what is created.
     tagging: Option<&'static str>,
     tag_keys: &'i [String],
@@ -31,6 +33,7 @@ impl<'i> Ask<'i> {
             boundary: None,
             boundary_held: false,
             tags: &[],
+            called: None,
             tagging: None,
             tag_keys: &[],
             passed_to: None,
@@ -41,6 +44,14 @@ impl<'i> Ask<'i> {
     /// The same call asks for this after it: an action, and what is known of its resource.
     pub(crate) fn before(self, action: &'static str, resource: &'i str) -> Self {
         Self { further: Some((action, resource)), ..self }
+    }
+
+    /// What a denial calls the resource: no more than the caller has said.
+    pub(crate) fn called<'s>(self, name: &'s str) -> Ask<'s>
+    where
+        'i: 's,
+    {
+        Ask { called: Some(name), ..self }
     }
 
     /// `iam:PolicyARN`: the managed policy that is attached or detached.
@@ -99,6 +110,9 @@ impl<'i> Ask<'i> {
     pub(crate) fn authorize(self, cx: &mut Cx<'_>, resource: &str, tags: Option<&Tags>) -> Result<(), Fault> {
         refuse_borrowed_credentials(cx)?;
         let mut access = Access::to(self.action, resource);
+        if let Some(name) = self.called {
+            access = access.called(name);
+        }
         if let Some(tags) = tags {
             access = access.tagged(tags);
         }
@@ -124,7 +138,9 @@ impl<'i> Ask<'i> {
         }
         cx.authorize(&access)?;
         match self.tagging {
-            Some(action) => Ask::to(action).tags(self.tags).authorize(cx, resource, None),
+            Some(action) => {
+                Ask { called: self.called, ..Ask::to(action).tags(self.tags) }.authorize(cx, resource, None)
+            }
             None => Ok(()),
         }
     }

@@ -284,12 +284,17 @@ impl Handle<ops::GetAccessKeyLastUsed> for Iam {
         cx: &mut Cx<'_>,
         input: &api::GetAccessKeyLastUsedRequest,
     ) -> Result<api::GetAccessKeyLastUsedResponse, Fault> {
-        let (id, ask) = (&input.access_key_id, Ask::to("iam:GetAccessKeyLastUsed"));
+        let id = &input.access_key_id;
+        // A denial does not tell whose key it is, or whether it is one.
+        let called = format!("access key {id}");
+        let ask = Ask::to("iam:GetAccessKeyLastUsed").called(&called);
         let key = KEYS.get(&mut cx.tx, &[id])?.filter(|key| key.account == cx.account());
         let user = match key.as_ref().map(|key| key.user.as_deref()) {
             Some(Some(user)) => {
                 let user = entity::referred::<User>(&mut cx.tx, user)?;
-                entity::authorize(cx, ask, &*user)?;
+                ask.authorize(cx, &user.arn(), Some(&user.head().tags))?;
+                let account = cx.account();
+                cx.touch("AWS::IAM::User", &user.arn(), account);
                 Some(user)
             }
             // A key of the root user, or of nobody.

@@ -80,6 +80,7 @@ fn attach<T: Holder>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &st
 
 fn detach<T: Holder>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &str) -> Result<Unit, Fault> {
     let row = fetch::<T>(cx, Ask::to(action).policy_arn(arn).with_own_boundary(), name)?;
+    policies::check_arn(arn)?;
     let mut row = T::clone(&row);
     let attached = &mut row.grants_mut().attached;
     let held = attached.len();

@@ -68,16 +68,8 @@ impl Directory for Iam {
         }))
     }
 
-    fn managed_policy(
-        &self,
-        tx: &mut Tx<'_>,
-        account: &str,
-        arn: &str,
-    ) -> Result<Option<Arc<Policy>>, Fault> {
-        match policies::find(tx, account, arn)? {
-            Some(policy) => policy.document()?.policy(PolicyKind::Identity).map(Some),
-            None => Ok(None),
-        }
+    fn managed_policy_id(&self, tx: &mut Tx<'_>, account: &str, arn: &str) -> Result<Option<String>, Fault> {
+        Ok(policies::find(tx, account, arn)?.map(|policy| policy.head().id.clone()))
     }
 
     fn unique_id(&self, tx: &mut Tx<'_>, arn: &str) -> Result<Option<String>, Fault> {
@@ -104,10 +96,10 @@ impl Iam {
                 policy.map(Arc::new).map_err(|error| malformed_policy(error.message()))
             })?);
         }
-        for arn in &session.policy_arns {
+        for policy in policies::of_session(tx, account, session)? {
             // One that has been deleted since allows nothing.
-            found.push(match self.managed_policy(tx, account, arn)? {
-                Some(policy) => policy,
+            found.push(match policy {
+                Some(policy) => policy.document()?.policy(PolicyKind::Identity)?,
                 None => aws_managed::document(aws_managed::DENY_ALL)?,
             });
         }

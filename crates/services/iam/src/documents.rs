@@ -19,17 +19,14 @@ pub(crate) fn counted(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
 }
 
-/// Parses a policy of some kind.
-pub(crate) fn parse(text: &str, kind: PolicyKind) -> Result<Policy, Fault> {
-    Policy::parse(text, kind).map_err(|error| malformed_policy(error.message()))
+/// Parses a document that is to be saved.
+pub(crate) fn admit(text: &str, kind: PolicyKind, oldest: Version) -> Result<Policy, Fault> {
+    policy::admit(text, kind, oldest).map_err(|error| malformed_policy(error.message()))
 }
 
 /// A version of a managed policy.
 pub(crate) fn managed(text: &str) -> Result<Document, Fault> {
-    let policy = parse(text, PolicyKind::Identity)?;
-    if policy.version() < Version::V2012 {
-        return Err(malformed_policy("Policy document must be version 2012-10-17 or greater."));
-    }
+    let policy = admit(text, PolicyKind::Identity, Version::V2012)?;
     if counted(text) > limits::POLICY_CHARS {
         return Err(quota("PolicySize", limits::POLICY_CHARS));
     }
@@ -38,7 +35,7 @@ pub(crate) fn managed(text: &str) -> Result<Document, Fault> {
 
 /// An inline policy of a user, group or role.
 pub(crate) fn inline(text: &str) -> Result<Document, Fault> {
-    Ok(Document::new(text, parse(text, PolicyKind::Identity)?))
+    Ok(Document::new(text, admit(text, PolicyKind::Identity, Version::V2008)?))
 }
 
 #[cfg(test)]

@@ -45,6 +45,14 @@ impl Kind {
         }
     }
 
+    /// An entity in the words of a denial, which tell neither its path nor whether it exists.
+    pub(crate) fn called(self, name: &str) -> String {
+        match self {
+            Self::InstanceProfile => format!("instance profile {name}"),
+            _ => format!("{} {name}", self.noun()),
+        }
+    }
+
     /// The kind as CloudFormation and audit records name it.
     fn resource_type(self) -> &'static str {
         match self {
@@ -212,21 +220,22 @@ pub(crate) fn fetch<T: Entity>(cx: &mut Cx<'_>, ask: Ask<'_>, name: &str) -> Res
     let row = find::<T>(&mut cx.tx, account, name)?;
     match row {
         Some(row) => {
-            authorize(cx, ask, &*row)?;
+            authorize(cx, ask, &*row, name)?;
             Ok(row)
         }
         None => {
-            ask.authorize(cx, &T::KIND.arn(account, "/", name), None)?;
+            let called = T::KIND.called(name);
+            ask.called(&called).authorize(cx, &T::KIND.arn(account, "/", name), None)?;
             Err(T::KIND.missing(name))
         }
     }
 }
 
-/// Requires that the caller is allowed an action on this entity.
-pub(crate) fn authorize<T: Entity>(cx: &mut Cx<'_>, ask: Ask<'_>, row: &T) -> Result<(), Fault> {
-    let arn = row.arn();
+/// Requires that the caller is allowed an action on this entity, which the caller has named so.
+pub(crate) fn authorize<T: Entity>(cx: &mut Cx<'_>, ask: Ask<'_>, row: &T, name: &str) -> Result<(), Fault> {
+    let (arn, called) = (row.arn(), T::KIND.called(name));
     let tags = (T::KIND != Kind::Group).then_some(&row.head().tags);
-    ask.held_boundary(row.boundary()).authorize(cx, &arn, tags)?;
+    ask.held_boundary(row.boundary()).called(&called).authorize(cx, &arn, tags)?;
     let account = cx.account();
     cx.touch(T::KIND.resource_type(), &arn, account);
     Ok(())
@@ -241,7 +250,9 @@ pub(crate) fn authorize_new<T: Entity>(
 ) -> Result<(), Fault> {
     let account = cx.account();
     let arn = T::KIND.arn(account, path.unwrap_or("/"), name);
-    ask.authorize(cx, &arn, None)?;
+    // AWS names a policy that is to be made by its name, and all else by the ARN that it is to have.
+    let called = if T::KIND == Kind::Policy { T::KIND.called(name) } else { arn.clone() };
+    ask.called(&called).authorize(cx, &arn, None)?;
     cx.touch(T::KIND.resource_type(), &arn, account);
     Ok(())
 }
@@ -308,7 +319,7 @@ pub(crate) fn rename<T: Entity>(
         renamed.head_mut().name = name.to_owned();
     }
     if path.is_some() || name.is_some() {
-        authorize(cx, Ask::to(action), &renamed)?;
+        authorize(cx, Ask::to(action), &renamed, &renamed.head().name)?;
     }
     check_path(&renamed.head().path)?;
     let old = row.head();

@@ -94,7 +94,9 @@ impl Handle<ops::GetInstanceProfile> for Iam {
     ) -> Result<api::GetInstanceProfileResponse, Fault> {
         let ask = Ask::to("iam:GetInstanceProfile");
         let profile = entity::fetch::<InstanceProfile>(cx, ask, &input.instance_profile_name)?;
-        Ok(api::GetInstanceProfileResponse { instance_profile: profile.whole(&mut cx.tx)? })
+        let tags = Some(tags::list_of(&profile.head.tags));
+        let answer = api::InstanceProfile { tags, ..profile.brief(&mut cx.tx)? };
+        Ok(api::GetInstanceProfileResponse { instance_profile: answer })
     }
 }
 
@@ -157,7 +159,8 @@ impl Handle<ops::AddRoleToInstanceProfile> for Iam {
 /// The role, if the caller may pass it to EC2. `iam:PassRole` knows no resource tags (Service Authorization Reference).
 fn passed(cx: &mut Cx<'_>, role: Option<Arc<Role>>, name: &str) -> Result<Arc<Role>, Fault> {
     let arn = role.as_ref().map_or_else(|| Kind::Role.arn(cx.account(), "/", name), |role| role.arn());
-    Ask::to("iam:PassRole").passed_to("ec2.amazonaws.com").authorize(cx, &arn, None)?;
+    let called = Kind::Role.arn(cx.account(), "/", name);
+    Ask::to("iam:PassRole").passed_to("ec2.amazonaws.com").called(&called).authorize(cx, &arn, None)?;
     role.ok_or_else(|| Kind::Role.missing(name))
 }
 

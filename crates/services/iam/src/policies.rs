@@ -2,11 +2,11 @@
 
 use crate::access::Ask;
 use crate::entity::{self, Entity, Head, Kind, NAMES, seconds};
-use crate::errors::{delete_conflict, invalid_input};
+use crate::errors::{delete_conflict, invalid_input, validation};
 use crate::page::Pager;
 use crate::usage::{Counts, Usage};
 use crate::{Iam, account::Account, api, api::ops, aws_managed, documents, tags};
-use platform::{Cx, Document, Fault, Handle, Table, Tx};
+use platform::{Cx, Document, Fault, Handle, Session, Table, Tx};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use wire::Unit;
@@ -158,8 +158,28 @@ impl ManagedPolicy {
     }
 }
 
+/// Parts of an ARN: `arn`, partition, service, region, account, resource.
+const ARN_PARTS: usize = 6;
+
+/// The managed policies that a session was made with, in the order of its ARNs; none for one that has been deleted since, even if there is
+/// another under its ARN. A session of an older token tells no ids.
+pub(crate) fn of_session(
+    tx: &mut Tx<'_>,
+    account: &str,
+    session: &Session,
+) -> Result<Vec<Option<Arc<ManagedPolicy>>>, Fault> {
+    let mut found = Vec::with_capacity(session.policy_arns.len());
+    for (number, arn) in session.policy_arns.iter().enumerate() {
+        let same = |policy: &Arc<ManagedPolicy>| {
+            session.policy_ids.get(number).is_none_or(|id| *id == policy.head.id)
+        };
+        found.push(find(tx, account, arn)?.filter(same));
+    }
+    Ok(found)
+}
+
 /// Whether a text has the form of a managed policy's ARN.
-pub(crate) fn is_policy_arn(arn: &str) -> bool {
+fn is_policy_arn(arn: &str) -> bool {
     let Some((account, path)) =
         arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":policy/"))
     else {
@@ -168,6 +188,19 @@ pub(crate) fn is_policy_arn(arn: &str) -> bool {
     let account =
         account == "aws" || account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     account && !path.is_empty() && path.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Refuses what is not the ARN of a managed policy.
+pub(crate) fn check_arn(arn: &str) -> Result<(), Fault> {
+    if is_policy_arn(arn) {
+        return Ok(());
+    }
+    let is_arn = arn.starts_with("arn:") && arn.split(':').count() >= ARN_PARTS;
+    Err(if is_arn {
+        invalid_input(format!("ARN {arn} is not valid."))
+    } else {
+        validation("Invalid ARN:  Could not be parsed!")
+    })
 }
 
 /// The policy with an ARN: AWS's, or the account's own.
@@ -189,17 +222,15 @@ pub(crate) fn referred(tx: &mut Tx<'_>, arn: &str) -> Result<Arc<ManagedPolicy>,
 
 /// The policy with an ARN, for an action that the caller is allowed.
 pub(crate) fn fetch(cx: &mut Cx<'_>, ask: Ask<'_>, arn: &str) -> Result<Arc<ManagedPolicy>, Fault> {
-    if !is_policy_arn(arn) {
-        return Err(invalid_input(format!("ARN {arn} is not valid.")));
-    }
+    check_arn(arn)?;
     let account = cx.account();
     match find(&mut cx.tx, account, arn)? {
         Some(policy) => {
-            entity::authorize(cx, ask, &*policy)?;
+            entity::authorize(cx, ask, &*policy, arn)?;
             Ok(policy)
         }
         None => {
-            ask.authorize(cx, arn, None)?;
+            ask.called(&Kind::Policy.called(arn)).authorize(cx, arn, None)?;
             Err(Kind::Policy.missing(arn))
         }
     }
@@ -247,7 +278,8 @@ impl Handle<ops::GetPolicy> for Iam {
         let policy = fetch(cx, Ask::to("iam:GetPolicy"), &input.policy_arn)?;
         let account = cx.account();
         let used = Counts::of(&mut cx.tx, account, &input.policy_arn)?;
-        Ok(api::GetPolicyResponse { policy: Some(policy.whole(used)) })
+        let tags = Some(tags::list_of(&policy.head.tags));
+        Ok(api::GetPolicyResponse { policy: Some(api::Policy { tags, ..policy.whole(used) }) })
     }
 }
 

@@ -67,8 +67,9 @@ fn of_session(tx: &mut Tx<'_>, account: &str, session: &Session) -> Result<Vec<P
     let given = session.policies.iter();
     let mut names: Vec<PolicyName> =
         given.map(|_| PolicyName::own("the session policy that the session was made with")).collect();
-    for arn in &session.policy_arns {
-        names.push(match policies::find(tx, account, arn)? {
+    let found = policies::of_session(tx, account, session)?;
+    for (arn, policy) in session.policy_arns.iter().zip(found) {
+        names.push(match policy {
             Some(policy) => managed(&policy),
             None => PolicyName {
                 name: format!("managed policy {arn}, which is gone and allows nothing,"),

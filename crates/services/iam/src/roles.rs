@@ -62,7 +62,7 @@ impl Bounded for Role {
 }
 
 impl Role {
-    /// The role as lists show it.
+    /// The role as others show it that hold it: without its longest session, as AWS does.
     pub(crate) fn brief(&self, tx: &mut Tx<'_>) -> Result<api::Role, Fault> {
         Ok(api::Role {
             path: self.head.path.clone(),
@@ -72,9 +72,13 @@ impl Role {
             create_date: self.head.create_date(),
             assume_role_policy_document: Some(documents::encoded(&trust::shown(tx, self.trust.text())?)),
             description: self.description.clone(),
-            max_session_duration: Some(self.max_session_seconds),
             ..Default::default()
         })
+    }
+
+    /// The role as lists show it.
+    fn listed(&self, tx: &mut Tx<'_>) -> Result<api::Role, Fault> {
+        Ok(api::Role { max_session_duration: Some(self.max_session_seconds), ..self.brief(tx)? })
     }
 
     fn whole(&self, tx: &mut Tx<'_>) -> Result<api::Role, Fault> {
@@ -106,7 +110,10 @@ impl Handle<ops::CreateRole> for Iam {
         };
         boundaries::set(&mut cx.tx, &mut role, boundary)?;
         entity::create(&mut cx.tx, &role)?;
-        Ok(api::CreateRoleResponse { role: role.whole(&mut cx.tx)? })
+        // The answer repeats the document as it was given.
+        let given = Some(documents::encoded(&input.assume_role_policy_document));
+        let role = api::Role { assume_role_policy_document: given, ..role.whole(&mut cx.tx)? };
+        Ok(api::CreateRoleResponse { role })
     }
 }
 
@@ -114,7 +121,9 @@ impl Handle<ops::GetRole> for Iam {
     fn handle(&self, cx: &mut Cx<'_>, input: &api::GetRoleRequest) -> Result<api::GetRoleResponse, Fault> {
         let role = entity::fetch::<Role>(cx, Ask::to("iam:GetRole"), &input.role_name)?;
         let role_last_used = Some(api::RoleLastUsed::default());
-        Ok(api::GetRoleResponse { role: api::Role { role_last_used, ..role.whole(&mut cx.tx)? } })
+        let max_session_duration = Some(role.max_session_seconds);
+        let role = api::Role { role_last_used, max_session_duration, ..role.whole(&mut cx.tx)? };
+        Ok(api::GetRoleResponse { role })
     }
 }
 
@@ -125,7 +134,7 @@ impl Handle<ops::ListRoles> for Iam {
         input: &api::ListRolesRequest,
     ) -> Result<api::ListRolesResponse, Fault> {
         let (prefix, marker) = (input.path_prefix.as_deref(), input.marker.as_ref());
-        let page = entity::list(cx, "iam:ListRoles", prefix, marker, input.max_items, Role::brief)?;
+        let page = entity::list(cx, "iam:ListRoles", prefix, marker, input.max_items, Role::listed)?;
         Ok(api::ListRolesResponse {
             roles: page.items,
             is_truncated: Some(page.is_truncated),

@@ -28,9 +28,12 @@ pub(crate) fn of_new(given: Option<&Vec<api::Tag>>) -> Result<Tags, Fault> {
 
 /// Tags as answers list them; none instead of an empty list.
 pub(crate) fn answer(tags: &Tags) -> Option<Vec<api::Tag>> {
-    let list =
-        || tags.iter().map(|(key, value)| api::Tag { key: key.clone(), value: value.clone() }).collect();
-    (!tags.is_empty()).then(list)
+    (!tags.is_empty()).then(|| list_of(tags))
+}
+
+/// Tags as a list, which may be empty.
+pub(crate) fn list_of(tags: &Tags) -> Vec<api::Tag> {
+    tags.iter().map(|(key, value)| api::Tag { key: key.clone(), value: value.clone() }).collect()
 }
 
 fn merge(tags: &mut Tags, given: &[api::Tag]) -> Result<(), Fault> {
@@ -82,7 +85,7 @@ fn list<T: Entity>(
     max_items: Option<i32>,
 ) -> Result<Page<api::Tag>, Fault> {
     let mut pager = Pager::begin(cx, &format!("tags/{}", row.head().id), marker, max_items)?;
-    pager.entries(0, answer(&row.head().tags).unwrap_or_default());
+    pager.entries(0, list_of(&row.head().tags));
     pager.end(cx)
 }
 

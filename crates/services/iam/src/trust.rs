@@ -1,15 +1,15 @@
-//! Trust policies: whom they name exists when they are saved, and users and roles are pinned to their unique ids, so that a
-//! principal created later under the same name does not inherit the trust (IAM User Guide, "AWS JSON policy elements:
+//! Trust policies: whom they name exists when they are saved, and users, roles and sessions of roles are pinned to unique ids, so that
+//! a principal created later under the same name does not inherit the trust (IAM User Guide, "AWS JSON policy elements:
 //! Principal").
 
 use crate::account::Account;
-use crate::entity::{self, Entity};
+use crate::entity::{self, Entity, Head};
 use crate::errors::{malformed_policy, quota};
 use crate::roles::Role;
 use crate::users::User;
 use crate::{documents, limits};
 use platform::{Document, Fault, Tx};
-use policy::{NamedPrincipal, PolicyKind, PrincipalField, rewrite_principals};
+use policy::{NamedPrincipal, Policy, PolicyKind, PrincipalField, Version, rewrite_principals};
 
 /// Identity providers that every account knows (IAM User Guide, "AWS JSON policy elements: Principal").
 const WEB_IDENTITY_PROVIDERS: [&str; 4] =
@@ -17,12 +17,13 @@ const WEB_IDENTITY_PROVIDERS: [&str; 4] =
 
 /// Checks a trust policy and pins whom it names.
 pub(crate) fn pinned(tx: &mut Tx<'_>, text: &str) -> Result<Document, Fault> {
-    documents::parse(text, PolicyKind::Trust)?;
+    documents::admit(text, PolicyKind::Trust, Version::V2008)?;
     if documents::counted(text) > limits::TRUST_CHARS {
         return Err(quota("ACLSizePerRole", limits::TRUST_CHARS));
     }
     let text = rewrite(text, |named| pin(tx, named))?;
-    let policy = documents::parse(&text, PolicyKind::Trust)?;
+    let policy =
+        Policy::parse(&text, PolicyKind::Trust).map_err(|error| malformed_policy(error.message()))?;
     Ok(Document::new(text, policy))
 }
 
@@ -31,14 +32,21 @@ pub(crate) fn shown(tx: &mut Tx<'_>, text: &str) -> Result<String, Fault> {
     rewrite(text, |named| arn_of(tx, named.value))
 }
 
-/// The unique id of the user or role with this ARN.
+/// The unique id of the user, role or session of a role with this ARN.
 pub(crate) fn unique_id(tx: &mut Tx<'_>, arn: &str) -> Result<Option<String>, Fault> {
-    let Some(("iam", account, resource)) = split(arn) else { return Ok(None) };
+    let Some((service, account, resource)) = split(arn) else { return Ok(None) };
     let Some((kind, path)) = resource.split_once('/') else { return Ok(None) };
     let name = path.rsplit('/').next().unwrap_or(path);
-    Ok(match kind {
-        "user" => id_of(entity::find::<User>(tx, account, name)?.as_deref(), arn),
-        "role" => id_of(entity::find::<Role>(tx, account, name)?.as_deref(), arn),
+    Ok(match (service, kind) {
+        ("iam", "user") => id_of(entity::find::<User>(tx, account, name)?.as_deref(), arn),
+        ("iam", "role") => id_of(entity::find::<Role>(tx, account, name)?.as_deref(), arn),
+        ("sts", "assumed-role") => match path.split_once('/') {
+            // Sessions are compared as they are written, and so is the name of their role.
+            Some((role, session)) => entity::find::<Role>(tx, account, role)?
+                .filter(|found| found.head().name == role)
+                .map(|found| format!("{}:{session}", found.head().id)),
+            None => None,
+        },
         _ => None,
     })
 }
@@ -47,8 +55,15 @@ fn id_of<T: Entity>(row: Option<&T>, arn: &str) -> Option<String> {
     row.filter(|row| row.arn() == arn).map(|row| row.head().id.clone())
 }
 
-/// The ARN of the user or role with a unique id, if there still is one.
+/// The ARN of the user, role or session of a role with a unique id, if there still is one.
 fn arn_of(tx: &mut Tx<'_>, id: &str) -> Result<Option<String>, Fault> {
+    if let Some((role, session)) = id.split_once(':').filter(|(role, _)| role.starts_with("AROA")) {
+        let role = Role::TABLE.get(tx, &[role])?;
+        return Ok(role.map(|role| {
+            let Head { account, name, .. } = role.head();
+            format!("arn:aws:sts::{account}:assumed-role/{name}/{session}")
+        }));
+    }
     Ok(match id.get(..4) {
         Some("AIDA") => User::TABLE.get(tx, &[id])?.map(|user| user.arn()),
         Some("AROA") => Role::TABLE.get(tx, &[id])?.map(|role| role.arn()),
@@ -82,21 +97,14 @@ fn pin_aws(tx: &mut Tx<'_>, named: NamedPrincipal<'_>) -> Result<Option<String>,
     if value == "*" {
         return Ok(Some(value.to_owned()));
     }
-    if value.starts_with("AIDA") || value.starts_with("AROA") {
+    if named.is_unique_id() {
         return Ok(arn_of(tx, value)?.map(|_| value.to_owned()));
     }
     let account = match split(value) {
         None => value,
         Some(("iam", account, "root")) => account,
-        // A session is named as it will be called; its role has to exist already.
-        Some(("sts", account, session)) => {
-            let mut parts = session.split('/');
-            let exists = match (parts.next(), parts.next()) {
-                (Some("assumed-role"), Some(role)) => entity::find::<Role>(tx, account, role)?.is_some(),
-                _ => Account::exists(tx, account)?,
-            };
-            return Ok(exists.then(|| value.to_owned()));
-        }
+        // The session of a federated user is named as it will be called.
+        Some(("sts", account, _)) => return Ok(Account::exists(tx, account)?.then(|| value.to_owned())),
         Some(_) => return Ok(None),
     };
     // An account number stands for the ARN of the account's root.

@@ -1,7 +1,7 @@
 //! Which users, groups and roles use a managed policy, and how: the other direction of what stands in their rows.
 
 use crate::entity::Kind;
-use crate::errors::{invalid_input, no_such_entity};
+use crate::errors::no_such_entity;
 use crate::policies::{self, ManagedPolicy};
 use platform::{Fault, Table, Tx};
 use serde::{Deserialize, Serialize};
@@ -108,9 +108,7 @@ pub(crate) fn usable(
     arn: &str,
     usage: Usage,
 ) -> Result<Arc<ManagedPolicy>, Fault> {
-    if !policies::is_policy_arn(arn) {
-        return Err(invalid_input(format!("ARN {arn} is not valid.")));
-    }
+    policies::check_arn(arn)?;
     let found = policies::find(tx, account, arn)?;
     found.ok_or_else(|| {
         no_such_entity(match usage {

@@ -103,7 +103,7 @@ pub(crate) fn subject(cx: &mut Cx<'_>, ask: Ask<'_>, name: Option<&str>) -> Resu
         }
         Principal::User { id, name, .. } => {
             let user = User::TABLE.get(&mut cx.tx, &[id])?.ok_or_else(|| Kind::User.missing(name))?;
-            entity::authorize(cx, ask, &*user)?;
+            entity::authorize(cx, ask, &*user, name)?;
             Ok(Subject::User(user))
         }
         _ => Err(entity::name_needed()),

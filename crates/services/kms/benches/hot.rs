@@ -11,7 +11,6 @@ use kms::api::{
 use platform::{
     AccessKey, Call, Caller, Cx, Directory, Env, Fault, Handle, Permissions, Principal, Role, Tx,
 };
-use policy::Policy;
 use primitives::{EncryptionAlgorithm, Hash, KeyPair, Message, PairSpec, SignatureAlgorithm};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -122,7 +121,7 @@ impl Directory for RootOnly {
         Ok(None)
     }
 
-    fn managed_policy(&self, _: &mut Tx<'_>, _: &str, _: &str) -> Result<Option<Arc<Policy>>, Fault> {
+    fn managed_policy_id(&self, _: &mut Tx<'_>, _: &str, _: &str) -> Result<Option<String>, Fault> {
         Ok(None)
     }
 

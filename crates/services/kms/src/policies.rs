@@ -11,10 +11,9 @@ use crate::key::Key;
 use crate::limits::POLICY_BYTES;
 use crate::names::{Takes, find};
 use crate::pages;
-use platform::{Cx, Document, Fault, Handle};
-use policy::{Policy, PolicyKind, rewrite_principals};
+use platform::{Cx, Document, Fault, Handle, Pins};
+use policy::{Policy, PolicyKind, Version, admit};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::Unit;
 
@@ -24,15 +23,11 @@ const DEFAULT: &str = "default";
 /// A key policy as the key's row keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct KeyPolicy {
-    /// What is evaluated: ARNs of users and roles are replaced by unique ids, so that a principal made later under the same name
+    /// What is evaluated: ARNs of users, roles and sessions of roles are replaced by unique ids, so that a principal made later under the same name
     /// has none of the permissions.
     pinned: Document,
-    /// The text as it was given, if that differs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    given: Option<String>,
-    /// The ARNs that were replaced, and by which ids.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pins: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Pins::is_empty")]
+    pins: Pins,
 }
 
 impl KeyPolicy {
@@ -41,30 +36,10 @@ impl KeyPolicy {
         if text.len() > POLICY_BYTES {
             return Err(limit_exceeded(format!("A key policy cannot exceed {POLICY_BYTES} bytes.")));
         }
-        Policy::parse(text, PolicyKind::Key).map_err(|error| malformed(error.message()))?;
-        let mut pins = BTreeMap::new();
-        let mut fault = None;
-        let pinned = rewrite_principals(text, |named| {
-            if !named.is_pinnable() || fault.is_some() {
-                return None;
-            }
-            match cx.directory().unique_id(&mut cx.tx, named.value) {
-                Ok(Some(id)) => {
-                    pins.insert(named.value.to_owned(), id.clone());
-                    return Some(id);
-                }
-                Ok(None) => fault = Some(malformed(INVALID_PRINCIPALS)),
-                Err(error) => fault = Some(error),
-            }
-            None
-        });
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        let pinned = pinned.map_err(|error| malformed(error.message()))?;
+        admit(text, PolicyKind::Key, Version::V2008).map_err(|error| malformed(error.message()))?;
+        let (pinned, pins) = Pins::pin(cx, text)?.ok_or_else(|| malformed(INVALID_PRINCIPALS))?;
         let policy = Policy::parse(&pinned, PolicyKind::Key).map_err(|error| malformed(error.message()))?;
-        let given = (pinned != text).then(|| text.to_owned());
-        Ok(Self { pinned: Document::new(pinned, policy), given, pins })
+        Ok(Self { pinned: Document::new(pinned, policy), pins })
     }
 
     /// The policy of keys made without one: the account decides, by its IAM policies (KMS Developer Guide, "Default key policy").
@@ -89,7 +64,7 @@ impl KeyPolicy {
 
     /// A policy of our own, which names nobody who could be gone.
     pub(crate) fn fixed(text: &str) -> Self {
-        Self { pinned: Document::of(text), given: None, pins: BTreeMap::new() }
+        Self { pinned: Document::of(text), pins: Pins::default() }
     }
 
     pub(crate) fn policy(&self) -> Result<Arc<Policy>, Fault> {
@@ -98,18 +73,7 @@ impl KeyPolicy {
 
     /// The text as it was given, but with unique ids in place of principals that are gone.
     pub(crate) fn shown(&self, cx: &mut Cx<'_>) -> Result<String, Fault> {
-        let given = self.given.as_deref().unwrap_or(self.pinned.text());
-        let mut gone = BTreeMap::new();
-        for (arn, id) in &self.pins {
-            if cx.directory().unique_id(&mut cx.tx, arn)?.as_ref() != Some(id) {
-                gone.insert(arn.as_str(), id);
-            }
-        }
-        if gone.is_empty() {
-            return Ok(given.to_owned());
-        }
-        rewrite_principals(given, |named| gone.get(named.value).map(|id| (*id).clone()))
-            .map_err(|error| Fault::bug(format!("a stored policy does not parse: {error}")))
+        self.pins.shown(cx, self.pinned.text())
     }
 }
 

@@ -445,12 +445,21 @@ impl Directory for People {
         }))
     }
 
-    fn managed_policy(&self, _: &mut Tx<'_>, _: &str, _: &str) -> Result<Option<Arc<Policy>>, Fault> {
+    fn managed_policy_id(&self, _: &mut Tx<'_>, _: &str, _: &str) -> Result<Option<String>, Fault> {
         Ok(None)
     }
 
     fn unique_id(&self, _: &mut Tx<'_>, arn: &str) -> Result<Option<String>, Fault> {
-        Ok(self.find(arn).map(|person| person.id))
+        let session = arn
+            .split_once(":assumed-role/")
+            .and_then(|(place, path)| Some((place.replace(":sts:", ":iam:"), path.split_once('/')?)));
+        Ok(match session {
+            None => self.find(arn).map(|person| person.id),
+            Some((place, (role, session))) => {
+                let role = self.find(&format!("{place}:role/{role}"));
+                role.map(|role| format!("{}:{session}", role.id))
+            }
+        })
     }
 
     fn note_use(&self, _: &mut Tx<'_>, _: &str, _: &Call, _: &str) -> Result<(), Fault> {

@@ -54,6 +54,7 @@ impl Handle<ops::GetFederationToken> for Sts {
             expires: expires(cx, input.duration_seconds),
             policies: packed.policies,
             policy_arns: packed.policy_arns,
+            policy_ids: packed.policy_ids,
             tags: packed.tags,
             transitive: Vec::new(),
             source_identity: None,

@@ -2,7 +2,7 @@
 
 use crate::api::{PolicyDescriptorType, Tag};
 use platform::{Cx, Fault};
-use policy::{Policy, PolicyKind, key};
+use policy::{PolicyKind, Version, admit, key};
 use std::collections::BTreeMap;
 
 /// How many bytes of policies and tags fit into one session, so that its token stays well below what a header may hold.
@@ -18,6 +18,8 @@ const TAGS_MAX: usize = 50;
 pub(crate) struct Packed {
     pub(crate) policies: Vec<String>,
     pub(crate) policy_arns: Vec<String>,
+    /// Their unique ids.
+    pub(crate) policy_ids: Vec<String>,
     pub(crate) tags: BTreeMap<String, String>,
     /// How full the session is, in percent; none if the caller put nothing in.
     pub(crate) percent: Option<i32>,
@@ -34,32 +36,34 @@ pub(crate) fn pack(
     inherited: BTreeMap<String, String>,
 ) -> Result<Packed, Fault> {
     if let Some(text) = policy {
-        Policy::parse(text, PolicyKind::Session)
+        admit(text, PolicyKind::Session, Version::V2008)
             .map_err(|error| Fault::new("MalformedPolicyDocumentException", error.to_string()))?;
     }
     if policy_arns.len() > POLICY_ARNS_MAX {
         return Err(invalid(format!("The number of managed policies must not exceed {POLICY_ARNS_MAX}.")));
     }
     let arns: Vec<String> = policy_arns.iter().filter_map(|descriptor| descriptor.arn.clone()).collect();
+    let mut policy_ids = Vec::with_capacity(arns.len());
     for arn in &arns {
-        let found = cx.directory().managed_policy(&mut cx.tx, account, arn)?;
-        found.ok_or_else(|| {
+        let found = cx.directory().managed_policy_id(&mut cx.tx, account, arn)?;
+        policy_ids.push(found.ok_or_else(|| {
             Fault::new("MalformedPolicyDocumentException", format!("The policy {arn} does not exist."))
-        })?;
+        })?);
     }
     if key::repeated(tags.iter().map(|tag| tag.key.as_str())).is_some() {
-        let message = "Duplicate tag keys found. Please note that Tag keys are case insensitive.";
-        return Err(Fault::new("InvalidParameterValue", message));
+        return Err(invalid_value("Duplicate tag keys found. Please note that Tag keys are case insensitive."));
+    }
+    if tags.iter().any(|tag| inherited.keys().any(|held| key::same(held, &tag.key))) {
+        return Err(invalid_value(
+            "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the \
+             calling session.",
+        ));
     }
     let mut all = inherited;
     for tag in tags {
         if key::fold(&tag.key).starts_with("aws:") {
             let message = "System tags cannot be added/updated by requester";
             return Err(invalid(message));
-        }
-        if all.keys().any(|held| key::same(held, &tag.key)) {
-            let message = "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.";
-            return Err(Fault::new("InvalidParameterValue", message));
         }
         all.insert(tag.key.clone(), tag.value.clone());
     }
@@ -78,9 +82,15 @@ pub(crate) fn pack(
     Ok(Packed {
         policies: policy.map(str::to_owned).into_iter().collect(),
         policy_arns: arns,
+        policy_ids,
         tags: all,
         percent: (bytes > 0).then_some(percent),
     })
+}
+
+/// A tag that AWS refuses because of another.
+pub(crate) fn invalid_value(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidParameterValue", message)
 }
 
 /// A parameter that AWS refuses beyond the model's constraints.

@@ -135,6 +135,49 @@ fn every_operation_is_refused_to_who_is_not_allowed_it() {
     }
 }
 
+/// The same calls where everything lies under a path, and where there is nothing: eve is told the same.
+#[test]
+fn a_denial_tells_neither_path_nor_existence() {
+    let (full, empty) = (Deployment::new(), Deployment::new());
+    for line in [
+        "CreateUser UserName=u Path=/secret/",
+        "CreateGroup GroupName=g Path=/secret/",
+        "CreateRole RoleName=r Path=/secret/ AssumeRolePolicyDocument=$EC2",
+        "CreatePolicy PolicyName=p PolicyDocument=$S3",
+        "CreateInstanceProfile InstanceProfileName=i Path=/secret/",
+    ] {
+        full.ok(&format!("root {line}"));
+    }
+    for deployment in [&full, &empty] {
+        deployment.ok("root CreateUser UserName=eve");
+    }
+    let answer = full.ok("root CreateAccessKey UserName=u");
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let key = answer["accessKey"]["accessKeyId"].as_str().unwrap();
+    let of_key = format!("GetAccessKeyLastUsed AccessKeyId={key}");
+    for line in calls().map(str::to_owned).chain([of_key]) {
+        let told = full.fails(&format!("user/eve {line}"));
+        assert_eq!(told, empty.fails(&format!("user/eve {line}")), "{line}");
+        assert!(told.starts_with("AccessDenied: ") && !told.contains("/secret/"), "{told}");
+    }
+    // What is asked for after the first permission.
+    empty.ok("root CreateInstanceProfile InstanceProfileName=i");
+    let line = "user/eve AddRoleToInstanceProfile InstanceProfileName=i RoleName=r";
+    for deployment in [&full, &empty] {
+        allow(deployment, "iam:AddRoleToInstanceProfile", "*", "");
+    }
+    assert_eq!(full.fails(line), empty.fails(line));
+    assert!(full.fails(line).contains("iam:PassRole on resource: arn:aws:iam::111122223333:role/r because"));
+    for (noun, call) in
+        [("user", "UpdateUser UserName=u NewUserName=x"), ("group", "UpdateGroup GroupName=g NewGroupName=x")]
+    {
+        let action = format!("iam:{}", call.split(' ').next().unwrap());
+        allow(&full, &action, &format!("arn:aws:iam::*:{noun}/secret/{}", &noun[..1]), "");
+        let told = full.fails(&format!("user/eve {call}"));
+        assert!(told.contains(&format!("on resource: {noun} x because")), "{told}");
+    }
+}
+
 #[test]
 fn no_operation_reaches_another_account() {
     let deployment = deployment();
@@ -251,11 +294,16 @@ fn condition_keys() {
 #[test]
 fn tags_of_what_is_created_take_the_permission_to_tag() {
     let deployment = deployment();
-    for (noun, call, arn) in [
-        ("User", "CreateUser UserName=x", "user/x"),
-        ("Role", "CreateRole RoleName=x AssumeRolePolicyDocument=$EC2", "role/x"),
-        ("Policy", "CreatePolicy PolicyName=x PolicyDocument=$S3", "policy/x"),
-        ("InstanceProfile", "CreateInstanceProfile InstanceProfileName=x", "instance-profile/x"),
+    let place = "arn:aws:iam::111122223333";
+    for (noun, call, called) in [
+        ("User", "CreateUser UserName=x", format!("{place}:user/x")),
+        ("Role", "CreateRole RoleName=x AssumeRolePolicyDocument=$EC2", format!("{place}:role/x")),
+        ("Policy", "CreatePolicy PolicyName=x PolicyDocument=$S3", "policy x".to_owned()),
+        (
+            "InstanceProfile",
+            "CreateInstanceProfile InstanceProfileName=x",
+            format!("{place}:instance-profile/x"),
+        ),
     ] {
         let tagged = format!("user/eve {call} Tags.member.1.Key=Team Tags.member.1.Value=Red");
         allow(&deployment, &format!("iam:Create{noun}"), "*", "");
@@ -263,7 +311,7 @@ fn tags_of_what_is_created_take_the_permission_to_tag() {
             deployment.fails(&tagged),
             format!(
                 "AccessDenied: User: arn:aws:iam::111122223333:user/eve is not authorized to perform: iam:Tag{noun} on resource: \
-                 arn:aws:iam::111122223333:{arn} because no identity-based policy allows the iam:Tag{noun} action"
+                 {called} because no identity-based policy allows the iam:Tag{noun} action"
             )
         );
         // What the tags are can be asked for of either.

@@ -104,7 +104,7 @@ fn roles_policies_and_ids_are_found() {
     assert_eq!(role.principal.principal_arn(), "arn:aws:iam::111122223333:role/a/Machine");
     assert!(directory.role(&mut deployment.tx(), "444455556666", "machine").unwrap().is_none());
     let policy = |account: &str, arn: &str| {
-        directory.managed_policy(&mut deployment.tx(), account, arn).unwrap().is_some()
+        directory.managed_policy_id(&mut deployment.tx(), account, arn).unwrap().is_some()
     };
     assert!(policy(ACCOUNT, "arn:aws:iam::111122223333:policy/p"));
     assert!(policy(ACCOUNT, "arn:aws:iam::aws:policy/ReadOnlyAccess"));

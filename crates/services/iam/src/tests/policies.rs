@@ -109,7 +109,7 @@ fn policies_of_aws() {
         ",
         &expect![[r#"
             root GetPolicy PolicyArn=$AWS/AdministratorAccess
-              {"policy":{"policyName":"AdministratorAccess","policyId":"ANPAIWMBCKSKIEE64ZLYK","arn":"arn:aws:iam::aws:policy/AdministratorAccess","path":"/","defaultVersionId":"v1","attachmentCount":0,"permissionsBoundaryUsageCount":0,"isAttachable":true,"description":"Allows every action on every resource.","createDate":"Jan 1, 2026, 12:00:00 AM","updateDate":"Jan 1, 2026, 12:00:00 AM"}}
+              {"policy":{"policyName":"AdministratorAccess","policyId":"ANPAIWMBCKSKIEE64ZLYK","arn":"arn:aws:iam::aws:policy/AdministratorAccess","path":"/","defaultVersionId":"v1","attachmentCount":0,"permissionsBoundaryUsageCount":0,"isAttachable":true,"description":"Allows every action on every resource.","createDate":"Jan 1, 2026, 12:00:00 AM","updateDate":"Jan 1, 2026, 12:00:00 AM","tags":[]}}
             root GetPolicyVersion PolicyArn=$AWS/AdministratorAccess VersionId=v1
               {"policyVersion":{"document":"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}","versionId":"v1","isDefaultVersion":true,"createDate":"Jan 1, 2026, 12:00:00 AM"}}
             root ListPolicyVersions PolicyArn=$AWS/job-function/ViewOnlyAccess
@@ -346,17 +346,17 @@ fn boundaries() {
             root CreateUser UserName=bob PermissionsBoundary=$POLICY/none
               NoSuchEntityException: Scope ARN: arn:aws:iam::111122223333:policy/none does not exist or is not attachable.
             root CreateUser UserName=bob PermissionsBoundary=not-a-policy-arn-at-all
-              InvalidInputException: ARN not-a-policy-arn-at-all is not valid.
+              ValidationError: Invalid ARN:  Could not be parsed!
             root CreateUser UserName=bob PermissionsBoundary=$POLICY/limit
               {"user":{"path":"/","userName":"bob","userId":"AIDAAAAAAAAAAAAAAAAAD","arn":"arn:aws:iam::111122223333:user/bob","createDate":"Nov 21, 2026, 11:07:43 PM","permissionsBoundary":{"permissionsBoundaryType":"PermissionsBoundaryPolicy","permissionsBoundaryArn":"arn:aws:iam::111122223333:policy/limit"}}}
             root CreateRole RoleName=machine AssumeRolePolicyDocument=$EC2 PermissionsBoundary=$POLICY/limit
-              {"role":{"path":"/","roleName":"machine","roleId":"AROAAAAAAAAAAAAAAAAAE","arn":"arn:aws:iam::111122223333:role/machine","createDate":"Nov 21, 2026, 11:07:43 PM","assumeRolePolicyDocument":"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}","maxSessionDuration":3600,"permissionsBoundary":{"permissionsBoundaryType":"PermissionsBoundaryPolicy","permissionsBoundaryArn":"arn:aws:iam::111122223333:policy/limit"}}}
+              {"role":{"path":"/","roleName":"machine","roleId":"AROAAAAAAAAAAAAAAAAAE","arn":"arn:aws:iam::111122223333:role/machine","createDate":"Nov 21, 2026, 11:07:43 PM","assumeRolePolicyDocument":"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}","permissionsBoundary":{"permissionsBoundaryType":"PermissionsBoundaryPolicy","permissionsBoundaryArn":"arn:aws:iam::111122223333:policy/limit"}}}
             root GetRole RoleName=machine
               {"role":{"path":"/","roleName":"machine","roleId":"AROAAAAAAAAAAAAAAAAAE","arn":"arn:aws:iam::111122223333:role/machine","createDate":"Nov 21, 2026, 11:07:43 PM","assumeRolePolicyDocument":"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}","maxSessionDuration":3600,"permissionsBoundary":{"permissionsBoundaryType":"PermissionsBoundaryPolicy","permissionsBoundaryArn":"arn:aws:iam::111122223333:policy/limit"},"roleLastUsed":{}}}
             root ListUsers
               {"users":[{"path":"/","userName":"bob","userId":"AIDAAAAAAAAAAAAAAAAAD","arn":"arn:aws:iam::111122223333:user/bob","createDate":"Nov 21, 2026, 11:07:43 PM"}],"isTruncated":false}
             root GetPolicy PolicyArn=$POLICY/limit
-              {"policy":{"policyName":"limit","policyId":"ANPAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::111122223333:policy/limit","path":"/","defaultVersionId":"v1","attachmentCount":0,"permissionsBoundaryUsageCount":2,"isAttachable":true,"createDate":"Nov 21, 2026, 11:07:43 PM","updateDate":"Nov 21, 2026, 11:07:43 PM"}}
+              {"policy":{"policyName":"limit","policyId":"ANPAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::111122223333:policy/limit","path":"/","defaultVersionId":"v1","attachmentCount":0,"permissionsBoundaryUsageCount":2,"isAttachable":true,"createDate":"Nov 21, 2026, 11:07:43 PM","updateDate":"Nov 21, 2026, 11:07:43 PM","tags":[]}}
             root ListPolicies PolicyUsageFilter=PermissionsBoundary
               {"policies":[{"policyName":"limit","policyId":"ANPAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::111122223333:policy/limit","path":"/","defaultVersionId":"v1","attachmentCount":0,"permissionsBoundaryUsageCount":2,"isAttachable":true,"createDate":"Nov 21, 2026, 11:07:43 PM","updateDate":"Nov 21, 2026, 11:07:43 PM"}],"isTruncated":false}
             root ListPolicies PolicyUsageFilter=PermissionsPolicy

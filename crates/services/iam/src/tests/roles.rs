@@ -30,7 +30,7 @@ fn lifecycle() {
         ",
         &expect![[r#"
             root CreateRole RoleName=Machine AssumeRolePolicyDocument=$EC2 Description=d Tags.member.1.Key=a Tags.member.1.Value=b
-              {"role":{"path":"/","roleName":"Machine","roleId":"AROAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::111122223333:role/Machine","createDate":"Nov 21, 2026, 11:07:43 PM","assumeRolePolicyDocument":"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}","description":"d","maxSessionDuration":3600,"tags":[{"key":"a","value":"b"}]}}
+              {"role":{"path":"/","roleName":"Machine","roleId":"AROAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::111122223333:role/Machine","createDate":"Nov 21, 2026, 11:07:43 PM","assumeRolePolicyDocument":"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}","description":"d","tags":[{"key":"a","value":"b"}]}}
             root CreateRole RoleName=machine AssumeRolePolicyDocument=$EC2
               EntityAlreadyExistsException: Role with name machine already exists.
             root CreateRole RoleName=linked Path=/aws-service-role/ssm.amazonaws.com/ AssumeRolePolicyDocument=$EC2
@@ -40,7 +40,7 @@ fn lifecycle() {
             root UpdateRole RoleName=machine MaxSessionDuration=7200
               {}
             root UpdateRoleDescription RoleName=machine Description=new
-              {"role":{"path":"/","roleName":"Machine","roleId":"AROAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::111122223333:role/Machine","createDate":"Nov 21, 2026, 11:07:43 PM","assumeRolePolicyDocument":"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}","description":"new","maxSessionDuration":7200,"tags":[{"key":"a","value":"b"}]}}
+              {"role":{"path":"/","roleName":"Machine","roleId":"AROAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::111122223333:role/Machine","createDate":"Nov 21, 2026, 11:07:43 PM","assumeRolePolicyDocument":"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}","description":"new","tags":[{"key":"a","value":"b"}]}}
             root UpdateRole RoleName=machine Description=newer
               {}
             root GetRole RoleName=machine
@@ -174,6 +174,49 @@ fn a_recreated_principal_is_another() {
             .fails(&format!("root UpdateAssumeRolePolicy RoleName=r PolicyDocument={gone}"))
             .contains("Invalid principal in policy")
     );
+}
+
+#[test]
+fn a_session_is_of_the_role_that_there_was() {
+    let deployment = Deployment::new();
+    let session = "arn:aws:sts::111122223333:assumed-role/Machine/session";
+    let make = "root CreateRole RoleName=Machine Path=/a/ AssumeRolePolicyDocument=$EC2";
+    deployment.ok(make);
+    let document = trusting("AWS", session);
+    deployment.ok(&format!("root CreateRole RoleName=r AssumeRolePolicyDocument={document}"));
+    let trusted = || {
+        let role = deployment.env.directory.role(&mut deployment.tx(), "111122223333", "r").unwrap().unwrap();
+        let caller = deployment.caller("role/Machine").principal;
+        let (arn, role_arn) = (caller.arn(), caller.principal_arn());
+        let Principal::Role { account, id, session, .. } = &caller else { panic!("not a role") };
+        let request = Request {
+            action: "sts:AssumeRole",
+            resource: "arn:aws:iam::111122223333:role/r",
+            resource_account: account,
+            principal: policy::Principal::RoleSession {
+                account,
+                session_arn: &arn,
+                role_arn: &role_arn,
+                role_id: id,
+                session_name: session,
+            },
+            context: &NoContext,
+        };
+        let policies = Policies { resource: Some(&role.trust), ..Policies::default() };
+        policy::evaluate(&request, &policies, Mode::AssumeRole).allowed
+    };
+    assert!(trusted());
+    assert_eq!(shown(&deployment), format!(r#"{{"AWS":"{session}"}}"#));
+    deployment.ok("root DeleteRole RoleName=Machine");
+    assert_eq!(shown(&deployment), r#"{"AWS":"AROAAAAAAAAAAAAAAAAAA:session"}"#);
+    deployment.ok(make);
+    assert!(!trusted());
+    // A session ARN has the role's name as it is written.
+    for name in ["machine", "absent"] {
+        let document = trusting("AWS", &session.replace("Machine", name));
+        let line = format!("root UpdateAssumeRolePolicy RoleName=r PolicyDocument={document}");
+        assert!(deployment.fails(&line).contains("Invalid principal in policy"), "{name}");
+    }
 }
 
 #[test]

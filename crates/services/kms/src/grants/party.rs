@@ -1,6 +1,7 @@
 //! Who a grant names: its grantee and its retiring principal.
 
 use platform::{Cx, Fault, Principal};
+use policy::{NamedPrincipal, PrincipalField};
 use serde::{Deserialize, Serialize};
 
 /// A principal of a grant. As in key policies, a user or role is the one that exists when it is named: one made later under the
@@ -46,15 +47,11 @@ impl Party {
         self.arn.split(':').nth(4).unwrap_or(&self.arn)
     }
 
-    /// Whether it is a whole account.
-    pub(super) fn is_account(&self) -> bool {
-        is_account(&self.id)
-    }
-
     /// The ARN, or the unique id of what has gone.
     fn shown(&self, cx: &mut Cx<'_>) -> Result<String, Fault> {
-        let pinned = !self.is_account() && !self.id.contains(':');
-        let gone = pinned && cx.directory().unique_id(&mut cx.tx, &self.arn)?.as_ref() != Some(&self.id);
+        let named = NamedPrincipal { field: PrincipalField::Aws, value: &self.arn };
+        let gone = named.is_pinnable()
+            && cx.directory().unique_id(&mut cx.tx, &self.arn)?.as_ref() != Some(&self.id);
         Ok(if gone { self.id.clone() } else { self.arn.clone() })
     }
 }
@@ -89,12 +86,8 @@ fn identify(cx: &mut Cx<'_>, text: &str) -> Result<Option<String>, Fault> {
     match (*service, path.as_slice()) {
         ("iam", ["root"]) => Ok(Some((*account).to_owned())),
         ("iam", ["user" | "role", .., _]) => cx.directory().unique_id(&mut cx.tx, text),
-        ("sts", ["assumed-role", role, session]) if !session.is_empty() => {
-            let role = cx.directory().role(&mut cx.tx, account, role)?;
-            Ok(match role.map(|role| role.principal) {
-                Some(Principal::Role { id, .. }) => Some(format!("{id}:{session}")),
-                _ => None,
-            })
+        ("sts", ["assumed-role", _, session]) if !session.is_empty() => {
+            cx.directory().unique_id(&mut cx.tx, text)
         }
         ("sts", ["federated-user", user]) if !user.is_empty() => Ok(Some(format!("{account}:{user}"))),
         _ => Ok(None),

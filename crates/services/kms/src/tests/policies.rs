@@ -109,6 +109,25 @@ fn principals_are_pinned() {
 }
 
 #[test]
+fn sessions_of_roles_are_pinned() {
+    let world = World::new();
+    let session = || world.session(ACCOUNT, "role", "session", "");
+    let arn = "arn:aws:sts::111111111111:assumed-role/role/session";
+    let first = session();
+    let policy = key_policy(&statement("Allow", arn));
+    let key = world.key();
+    put(&world, &world.root(), &key, &policy, None).unwrap();
+    may_encrypt(&world, &first, &key).unwrap();
+    assert_eq!(get(&world, &key), policy);
+    world.forget("arn:aws:iam::111111111111:role/role");
+    assert_eq!(get(&world, &key), policy.replace(arn, &first.principal.user_id()));
+    let message = "Policy contains a statement with one or more invalid principals.";
+    let again = put(&world, &world.root(), &key, &policy, None);
+    refused(again, "MalformedPolicyDocumentException", message);
+    denied(may_encrypt(&world, &session(), &key), "because no identity-based policy allows");
+}
+
+#[test]
 fn nobody_locks_the_account_out() {
     let world = World::new();
     let root = world.root();
