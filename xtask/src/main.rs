@@ -1,5 +1,6 @@
 //! What a developer of Fastness types: `cargo xtask <command>`.
 
+mod again;
 mod bench;
 mod clients;
 mod config;
