@@ -62,6 +62,17 @@ impl Front {
         Ok(self.listener.local_addr()?)
     }
 
+    /// An address that others than this host reach, if there is one.
+    pub(crate) fn beyond_loopback(&self) -> Result<Option<SocketAddr>, Failure> {
+        for listener in [Some(&self.listener), self.plain.as_ref()].into_iter().flatten() {
+            let address = listener.local_addr()?;
+            if !address.ip().is_loopback() {
+                return Ok(Some(address));
+            }
+        }
+        Ok(None)
+    }
+
     /// The numbers of all ports.
     pub(crate) fn numbers(&self) -> Result<Vec<u16>, Failure> {
         let all = [Some(&self.listener), self.plain.as_ref()];

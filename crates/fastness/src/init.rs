@@ -74,6 +74,7 @@ pub(crate) fn create(
     let region = region.unwrap_or(REGION_DEFAULT);
     config.require_served(region)?;
     let root = RootKey::choose(&random)?;
+    root.require_strength(config.listen.unwrap_or(LISTEN_DEFAULT))?;
     data.create()?;
     let mut id = [0_u8; 8];
     random.fill(&mut id);

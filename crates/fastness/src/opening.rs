@@ -2,6 +2,7 @@
 
 use crate::args::Place;
 use crate::config::Config;
+use crate::credentials::RootKey;
 use crate::deployment::{Data, Description};
 use crate::seal::AtHand;
 use crate::{Failure, failure, shares};
@@ -13,6 +14,7 @@ use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
 use kms::{Kms, XksProxy};
 use platform::{Directory, Env, KeyStores, Service, Vouching};
 use server::{Deployment, SystemClock};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use store::{Embedded, Store, StoreError};
 use sts::Sts;
@@ -34,6 +36,8 @@ pub(crate) struct Opening {
     pub(crate) description: Description,
     /// Who vouches for attested environments; nobody where no calls are served.
     pub(crate) roots: Roots,
+    /// An address beyond this host at which calls are served, if there is one.
+    pub(crate) beyond: Option<SocketAddr>,
 }
 
 /// The shreds that a keyring is opened with.
@@ -66,6 +70,9 @@ pub(crate) enum Unopened {
     /// The seal cannot be used.
     #[error("{0}")]
     Seal(String),
+    /// The root user's secret can be guessed by those who reach the server.
+    #[error("{0}")]
+    Guessable(String),
     /// What is configured of key stores cannot be used.
     #[error("{0}")]
     KeyStores(String),
@@ -79,7 +86,7 @@ impl Opening {
         let description =
             data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
         let roots = Roots::default();
-        Ok(Self { place: place.clone(), config, data, description, roots })
+        Ok(Self { place: place.clone(), config, data, description, roots, beyond: None })
     }
 
     /// The seals at hand now: the configuration may have changed since the server started, and the keyring may have been rekeyed.
@@ -194,6 +201,10 @@ impl Opening {
 
     /// Opens it with a keyring that is open.
     pub(crate) fn opened_with(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
+        // A deployment that was made for this host alone may have a secret that is good enough there only.
+        if let (Some(address), Ok(root)) = (self.beyond, RootKey::read(&self.data, &keyring)) {
+            root.require_strength(address).map_err(|Failure(why)| Unopened::Guessable(why))?;
+        }
         let memory = memory::state();
         if memory.locked_bytes < memory.bytes {
             tracing::warn!(

@@ -55,7 +55,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let telemetry = Arc::clone(&watched.telemetry);
     let gate = Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)).with_telemetry(telemetry);
     let gate = Arc::new(gate);
-    let opening = Opening { place: args.place.clone(), config, data, description, roots };
+    let opening = Opening {
+        place: args.place.clone(),
+        config,
+        data,
+        description,
+        roots,
+        beyond: front.beyond_loopback()?,
+    };
     if args.sealed || args.resealed {
         tracing::warn!("sealed: waiting for `fastness unseal`");
     } else {

@@ -133,7 +133,7 @@ fn build(
         .describe()?
         .ok_or_else(|| failure(args.from.display(), "it holds no description of a deployment"))?;
     let place = Place { data: Some(data.path().to_owned()), ..args.place.clone() };
-    let opening = Opening { place, config, data, description, roots: Roots::default() };
+    let opening = Opening { place, config, data, description, roots: Roots::default(), beyond: None };
     let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();
     let shreds = match &args.shreds {
         Some(path) => {
