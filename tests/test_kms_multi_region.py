@@ -84,7 +84,7 @@ def test_what_cannot_be_replicated(regions, primary, key):
     kms = regions[HOME].kms
     refuses(
         "UnsupportedOperationException",
-        f"{kms.describe_key(KeyId=key)['KeyMetadata']['Arn']} is not a multi-Region key.",
+        f"{kms.describe_key(KeyId=key)['KeyMetadata']['Arn']} is not a multi-region primary key.",
         kms.replicate_key,
         KeyId=key,
         ReplicaRegion=AWAY,
@@ -95,7 +95,7 @@ def test_what_cannot_be_replicated(regions, primary, key):
     replica = there(primary, AWAY)
     refuses(
         "UnsupportedOperationException",
-        f"{replica} is not a multi-Region primary key.",
+        f"{replica} is not a multi-region primary key.",
         regions[AWAY].kms.replicate_key,
         KeyId=replica,
         ReplicaRegion=THIRD,
@@ -148,7 +148,7 @@ def test_rotation_and_another_primary(regions, primary):
     names = [e["eventName"] for e in about(regions[HOME], primary)]
     assert "SynchronizeMultiRegionKey" in names and "RotateKey" in names
 
-    not_primary = f"{replica} is not a multi-Region primary key."
+    not_primary = f"{replica} is not a multi-region primary key."
     for call in (away.rotate_key_on_demand, away.enable_key_rotation, away.disable_key_rotation):
         refuses("UnsupportedOperationException", not_primary, call, KeyId=replica)
     assert refused(kms.update_primary_region, KeyId=primary, PrimaryRegion=THIRD)["Code"] == "NotFoundException"
@@ -202,7 +202,7 @@ def test_keys_of_every_kind_are_one_in_all_regions(regions, spec, usage):
     waiting = away.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     assert (waiting["KeyState"], "DeletionDate" in waiting) == ("PendingReplicaDeletion", False)
     pairs.use(home, third, key, spec, usage)
-    refuses("UnsupportedOperationException", "is not a multi-Region primary key.", home.replicate_key, KeyId=key, ReplicaRegion=AWAY)
+    refuses("UnsupportedOperationException", "is not a multi-region primary key.", home.replicate_key, KeyId=key, ReplicaRegion=AWAY)
     away.cancel_key_deletion(KeyId=key)
     away.enable_key(KeyId=key)
     pairs.use(away, home, key, spec, usage)

@@ -112,6 +112,7 @@ impl Handle<ops::ReEncrypt> for Kms {
             .with_algorithm(destination_algorithm)
             .with("kms:ReEncryptOnSameKey", same_key)
             .authorize(cx)?;
+        require_own(&from.key, ciphertext.as_ref())?;
         to.key.require(cx, "ReEncrypt", destination_algorithm)?;
         asymmetric::require_no_context(destination_algorithm, destination_pairs)?;
         let opened = open(cx, &from.key, "ReEncrypt", source_algorithm, ciphertext, source_pairs)?;
@@ -201,6 +202,14 @@ fn source<'a>(
     }
 }
 
+/// Requires that the key is the one that a ciphertext names, before anything is said of the key's usage.
+fn require_own(key: &Key, ciphertext: Option<&Sealed<'_>>) -> Result<(), Fault> {
+    match ciphertext {
+        Some(Sealed::Symmetric(ciphertext)) if !ciphertext.is_of(key) => Err(incorrect_key()),
+        _ => Ok(()),
+    }
+}
+
 /// Decrypts, if the key is the right one and usable. Answers none where there is no ciphertext.
 fn open(
     cx: &mut Cx<'_>,
@@ -210,9 +219,7 @@ fn open(
     ciphertext: Option<Sealed<'_>>,
     pairs: &Pairs,
 ) -> Result<Option<Opened>, Fault> {
-    if matches!(&ciphertext, Some(Sealed::Symmetric(ciphertext)) if !ciphertext.is_of(key)) {
-        return Err(incorrect_key());
-    }
+    require_own(key, ciphertext.as_ref())?;
     key.require(cx, operation, algorithm)?;
     asymmetric::require_no_context(algorithm, pairs)?;
     match (ciphertext, kinds::encryption(algorithm)) {

@@ -248,11 +248,8 @@ fn related(cx: &mut Cx<'_>, key: &Key, region: &str) -> Result<Key, Fault> {
 }
 
 fn of_primary(key: &Key) -> Result<&MultiRegion, Fault> {
-    match &key.multi_region {
-        None => Err(unsupported(format!("{} is not a multi-Region key.", key.arn))),
-        Some(regions) if regions.primary != key.region => Err(is_replica(key)),
-        Some(regions) => Ok(regions),
-    }
+    let regions = key.multi_region.as_ref().filter(|regions| regions.primary == key.region);
+    regions.ok_or_else(|| not_primary(key))
 }
 
 /// A key in a Region that is not served could not be reached.
@@ -263,8 +260,9 @@ fn require_served(cx: &Cx<'_>, region: &str) -> Result<(), Fault> {
     }
 }
 
-pub(crate) fn is_replica(key: &Key) -> Fault {
-    unsupported(format!("{} is not a multi-Region primary key.", key.arn))
+/// The key is a replica, or of one Region only.
+pub(crate) fn not_primary(key: &Key) -> Fault {
+    unsupported(format!("{} is not a multi-region primary key.", key.arn))
 }
 
 /// Records what a call, or KMS by itself, did in the key's Region.

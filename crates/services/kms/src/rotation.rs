@@ -125,7 +125,8 @@ impl Handle<ops::RotateKeyOnDemand> for Kms {
         }
         rotate(cx, &mut key, RotationType::OnDemand)?;
         regions::put(cx, &key)?;
-        Ok(RotateKeyOnDemandResponse { key_id: Some(key.id) })
+        // The ARN, where the status of rotation has the id: as AWS was seen to answer.
+        Ok(RotateKeyOnDemandResponse { key_id: Some(key.arn) })
     }
 }
 
@@ -238,7 +239,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
 
 /// Rotation is a property that related multi-Region keys share, and is decided at the primary.
 fn require_lead(key: &Key) -> Result<(), Fault> {
-    if leads(key) { Ok(()) } else { Err(regions::is_replica(key)) }
+    if leads(key) { Ok(()) } else { Err(regions::not_primary(key)) }
 }
 
 fn leads(key: &Key) -> bool {

@@ -19,6 +19,9 @@ use wire::Unit;
 ///
 /// Policies do not tell keys apart that differ by case alone, so of two such tags one could stand for the other: a second one is refused.
 pub(crate) fn add(tags: &mut BTreeMap<String, String>, requested: &[Tag]) -> Result<(), Fault> {
+    if requested.len() > TAGS_PER_KEY {
+        return Err(tag_fault("Too many tags"));
+    }
     let repeated = key::repeated(requested.iter().map(|tag| tag.tag_key.as_str())).is_some();
     for Tag { tag_key, tag_value } in requested {
         let other = |held: &String| held != tag_key && key::same(held, tag_key);

@@ -2,7 +2,8 @@ use super::{denied, refused};
 use crate::api::{
     CreateAliasRequest, DataKeySpec, DecryptRequest, DisableKeyRequest, DryRunModifierType, EncryptRequest,
     EncryptionAlgorithmSpec, GenerateDataKeyRequest, GenerateDataKeyWithoutPlaintextRequest,
-    GenerateRandomRequest, KeyEncryptionMechanism, ReEncryptRequest, RecipientInfo, ops,
+    GenerateRandomRequest, KeyEncryptionMechanism, KeySpec, KeyUsageType, ReEncryptRequest, RecipientInfo,
+    ops,
 };
 use crate::context::Pairs;
 use crate::testing::{ACCOUNT, OTHER, World, allow};
@@ -116,7 +117,19 @@ fn the_wrong_key_is_refused() {
         destination_key_id: a.clone(),
         ..ReEncryptRequest::default()
     };
-    refused(world.call::<ops::ReEncrypt>(&root, input), "IncorrectKeyException", message);
+    refused(world.call::<ops::ReEncrypt>(&root, input.clone()), "IncorrectKeyException", message);
+    // Nothing is said of the usage of keys that the ciphertext does not name.
+    let signing = world.key_of(KeySpec::EccNistP256, KeyUsageType::SignVerify);
+    for (source, destination) in [(&signing, &signing), (&signing, &a), (&b, &signing)] {
+        let input = ReEncryptRequest {
+            source_key_id: Some(source.clone()),
+            destination_key_id: destination.clone(),
+            ..input.clone()
+        };
+        refused(world.call::<ops::ReEncrypt>(&root, input), "IncorrectKeyException", message);
+    }
+    let input = DecryptRequest { key_id: Some(signing), ..to_decrypt(&blob) };
+    refused(world.call::<ops::Decrypt>(&root, input), "IncorrectKeyException", message);
 }
 
 #[test]

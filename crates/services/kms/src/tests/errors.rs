@@ -100,8 +100,9 @@ fn reach(operation: &'static str, error: &str) -> Option<Reached> {
         }
         ("LimitExceededException", "TagResource") => {
             let tag = |number| json!({ "TagKey": format!("key-{number}"), "TagValue": "" });
-            let tags: Vec<_> = (0..51).map(tag).collect();
-            with(json!({ "Tags": tags }), "A KMS key cannot have more than 50 tags.")
+            let full = json!({ "KeyId": scene.key, "Tags": (0..50).map(tag).collect::<Vec<_>>() });
+            scene.world.ask(&scene.world.root(), "TagResource", &full).unwrap();
+            with(json!({}), "A KMS key cannot have more than 50 tags.")
         }
         ("LimitExceededException", "CreateAlias" | "UpdateAlias") => {
             for number in 1..50 {
@@ -119,7 +120,7 @@ fn reach(operation: &'static str, error: &str) -> Option<Reached> {
         }
         ("UnsupportedOperationException", "ReplicateKey" | "UpdatePrimaryRegion") => {
             let wrong = scene.world.key();
-            with(json!({ "KeyId": wrong }), &format!("{wrong} is not a multi-Region key."))
+            with(json!({ "KeyId": wrong }), &format!("{wrong} is not a multi-region primary key."))
         }
         (
             "UnsupportedOperationException",

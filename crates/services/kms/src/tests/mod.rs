@@ -2,6 +2,7 @@
 
 mod accounts;
 mod aliases;
+mod answers;
 mod asymmetric;
 mod conditions;
 mod encryption;

@@ -188,7 +188,7 @@ fn what_cannot_be_replicated() {
     let world = World::new();
     let root = world.root();
     let single = world.key();
-    let message = format!("{single} is not a multi-Region key.");
+    let message = format!("{single} is not a multi-region primary key.");
     refused(replicate(&world, &root, &single, OTHER_REGION), "UnsupportedOperationException", &message);
     refused(update_primary(&world, &root, &single, OTHER_REGION), "UnsupportedOperationException", &message);
     let primary = world.multi_region_key();
@@ -206,7 +206,7 @@ fn what_cannot_be_replicated() {
         "A multi-Region key cannot be in more than 64 Regions.",
     );
     world.go_to(OTHER_REGION);
-    let message = format!("{replica} is not a multi-Region primary key.");
+    let message = format!("{replica} is not a multi-region primary key.");
     refused(replicate(&world, &root, &replica, THIRD_REGION), "UnsupportedOperationException", &message);
     refused(update_primary(&world, &root, &replica, REGION), "UnsupportedOperationException", &message);
     refused(enable_rotation(&world, &replica), "UnsupportedOperationException", &message);

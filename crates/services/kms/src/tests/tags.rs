@@ -54,10 +54,15 @@ fn tags_that_are_refused() {
     ] {
         refused(add(&world, &key, tags), "TagException", message);
     }
-    let many: Vec<_> = (0..50).map(|number| format!("k{number}")).collect();
+    let many: Vec<_> = (0..51).map(|number| format!("k{number}")).collect();
     let many: Vec<_> = many.iter().map(|key| (key.as_str(), "")).collect();
+    refused(add(&world, &key, &many), "TagException", "Too many tags");
     add(&world, &key, &many[..49]).unwrap();
-    refused(add(&world, &key, &many), "LimitExceededException", "A KMS key cannot have more than 50 tags.");
+    refused(
+        add(&world, &key, &many[..50]),
+        "LimitExceededException",
+        "A KMS key cannot have more than 50 tags.",
+    );
 }
 
 #[test]
