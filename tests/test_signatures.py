@@ -275,10 +275,15 @@ def test_an_altered_presigned_url_is_refused(root, altered, code, status):
     assert record(root, reply.request_id)["errorCode"] == code
 
 
-@pytest.mark.parametrize("name", ["Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature"])
+@pytest.mark.parametrize("name", ["Algorithm", "Credential", "Date", "SignedHeaders", "Signature"])
 def test_an_incomplete_presigned_url_is_refused(root, name):
     reply = presigned(root, without=[f"X-Amz-{name}"]).send()
     assert (reply.error[0], reply.status) == ("IncompleteSignature", 400)
+
+
+def test_a_presigned_url_of_another_life_than_its_signers_is_refused(root):
+    reply = presigned(root, without=["X-Amz-Expires"]).send()
+    assert (reply.error[0], reply.status) == ("SignatureDoesNotMatch", 403)
 
 
 def test_a_presigned_url_expires(root):

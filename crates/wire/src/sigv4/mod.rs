@@ -44,6 +44,10 @@ pub const SKEW_MS: i64 = 15 * 60 * 1000;
 /// Longest life of a presigned request, in seconds: seven days (S3 API reference, `X-Amz-Expires`).
 pub const EXPIRES_SECONDS_MAX: u32 = 604_800;
 
+/// Life of a presigned request that does not say its own, in seconds. Services other than S3 take such requests, as clients that do not
+/// know S3's parameter make them, and believe them as long as those that are signed in a header.
+const EXPIRES_SECONDS_DEFAULT: u32 = 900;
+
 /// Longest `Authorization` header, in bytes.
 pub const AUTHORIZATION_BYTES_MAX: usize = 8 * 1024;
 

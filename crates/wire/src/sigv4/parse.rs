@@ -5,10 +5,11 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, header, request::Parts};
 
 use super::{
-    ACCESS_KEY_ID_BYTES_MAX, ALGORITHM, AUTHORIZATION_BYTES_MAX, EXPIRES_SECONDS_MAX,
-    SESSION_TOKEN_BYTES_MAX, SIGNED_HEADERS_MAX, Scope, SigError, TERMINATOR,
+    ACCESS_KEY_ID_BYTES_MAX, ALGORITHM, AUTHORIZATION_BYTES_MAX, EXPIRES_SECONDS_DEFAULT,
+    EXPIRES_SECONDS_MAX, SESSION_TOKEN_BYTES_MAX, SIGNED_HEADERS_MAX, Scope, SigError, TERMINATOR,
     canonical::host,
     encoding::{self, BASIC_BYTES},
+    is_s3,
 };
 use crate::Timestamp;
 
@@ -149,25 +150,29 @@ fn signing_date(headers: &HeaderMap) -> Result<Option<Timestamp>, SigError> {
 
 fn from_query(headers: &HeaderMap, elements: QueryElements) -> Result<Presented, SigError> {
     let QueryElements { algorithm, credential, date, expires, signed_headers, signature, token } = elements;
-    let (Some(algorithm), Some(credential), Some(date), Some(expires), Some(signed_headers), Some(signature)) =
-        (algorithm, credential, date, expires, signed_headers, signature)
+    let (Some(algorithm), Some(credential), Some(date), Some(signed_headers), Some(signature)) =
+        (algorithm, credential, date, signed_headers, signature)
     else {
         return Err(incomplete(
             "AWS query-string parameters must include 'X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Date', \
-             'X-Amz-Expires', 'X-Amz-SignedHeaders' and 'X-Amz-Signature'",
+             'X-Amz-SignedHeaders' and 'X-Amz-Signature'",
         ));
     };
     if algorithm != ALGORITHM {
         return Err(incomplete("Unsupported AWS 'algorithm'"));
     }
     let timestamp = encoding::parse_basic(&date).ok_or_else(|| malformed_date(&date))?;
-    let expires_seconds = Some(expires.as_str())
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-        .and_then(|text| text.parse().ok())
-        .filter(|seconds| (1..=EXPIRES_SECONDS_MAX).contains(seconds))
-        .ok_or_else(|| {
-            SigError::Incomplete(format!("X-Amz-Expires must be a number from 1 to {EXPIRES_SECONDS_MAX}"))
-        })?;
+    let needs_expires = credential.split('/').nth(3).is_some_and(is_s3);
+    let expires_seconds = match expires.as_deref() {
+        None if !needs_expires => Some(EXPIRES_SECONDS_DEFAULT),
+        expires => expires
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|text| text.parse().ok())
+            .filter(|seconds| (1..=EXPIRES_SECONDS_MAX).contains(seconds)),
+    };
+    let expires_seconds = expires_seconds.ok_or_else(|| {
+        SigError::Incomplete(format!("X-Amz-Expires must be a number from 1 to {EXPIRES_SECONDS_MAX}"))
+    })?;
     if headers.contains_key(&X_AMZ_SECURITY_TOKEN) {
         return Err(incomplete("X-Amz-Security-Token belongs with the other elements in the query string"));
     }
