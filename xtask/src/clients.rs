@@ -16,6 +16,11 @@ pub(crate) fn encryption_cli() -> Result<PathBuf, Failure> {
     Ok(environment("encryption-cli", "encryption-cli.txt")?.join("aws-encryption-cli"))
 }
 
+/// Ansible with the collection `amazon.aws`: the program that runs playbooks.
+pub(crate) fn ansible() -> Result<PathBuf, Failure> {
+    Ok(environment("ansible", "ansible.txt")?.join("ansible-playbook"))
+}
+
 /// A Python environment with the packages of a list in tests/: the folder of its programs.
 fn environment(name: &str, list: &str) -> Result<PathBuf, Failure> {
     let wanted = root().join("tests").join(list);

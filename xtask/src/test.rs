@@ -18,6 +18,7 @@ fn steps(flaky: &mut Vec<String>) -> Result<(), Failure> {
     let programs = clients::python()?;
     let modules = clients::node()?;
     let encryption_cli = clients::encryption_cli()?;
+    let ansible = clients::ansible()?;
     let rust = clients::rust()?;
     let softhsm = clients::softhsm()?;
     step("form");
@@ -40,6 +41,7 @@ fn steps(flaky: &mut Vec<String>) -> Result<(), Failure> {
             .args(["-m", "pytest"])
             .current_dir(root())
             .env("FASTNESS_BINARY", &binary)
+            .env("FASTNESS_ANSIBLE", &ansible)
             .env("FASTNESS_ENCRYPTION_CLI", &encryption_cli)
             .env("FASTNESS_RUST_CLIENT", &rust)
             .env("FASTNESS_SOFTHSM", &softhsm)
