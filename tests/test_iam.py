@@ -400,3 +400,14 @@ def test_attaching_and_deleting_at_the_same_time_leaves_nothing_dangling(root):
             iam.get_policy(PolicyArn=arn)
         else:
             assert done == [{None: 1}, {"NoSuchEntity": 1}]
+
+
+def test_errors_that_an_operations_model_leaves_out(root, account, trust):
+    """The models list no NoSuchEntity for these; AWS answers it all the same."""
+    absent = f"arn:aws:iam::{account}:policy/absent"
+    for call, parameters in [
+        (root.iam.create_role, {"RoleName": "bound", "AssumeRolePolicyDocument": trust, "PermissionsBoundary": absent}),
+        (root.iam.get_access_key_last_used, {"AccessKeyId": "AKIAIOSFODNN7EXAMPLE"}),
+    ]:
+        error = refused(call, **parameters)
+        assert (error["Code"], error["Status"]) == ("NoSuchEntity", 404), error

@@ -317,7 +317,7 @@ impl Deployment {
     /// A defect goes by the name that the service has for it, where the operation documents that.
     fn named(&self, route: &Route, fault: Fault) -> Fault {
         let own = self.hosted(route.service.name).and_then(|hosted| hosted.service.internal_error());
-        match own.filter(|(code, _)| fault.blame() == Blame::Bug && route.operation.error(code).is_some()) {
+        match own.filter(|(code, _)| fault.blame() == Blame::Bug && route.operation.documents(code)) {
             Some((code, message)) => fault.named(code, message),
             None => fault,
         }

@@ -34,6 +34,7 @@ const fn service(name: &'static str) -> ServiceModel {
         global: false,
         validation: ValidationStyle::Json,
         query_compatible: false,
+        errors: &[],
         operations: &OPERATIONS,
     }
 }

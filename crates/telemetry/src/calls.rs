@@ -175,6 +175,7 @@ mod tests {
             global: false,
             validation: ValidationStyle::Json,
             query_compatible: false,
+            errors: &[],
             operations,
         }
     }

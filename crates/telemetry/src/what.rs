@@ -68,7 +68,7 @@ impl What {
     }
 }
 
-pub(crate) const PROTOCOLS: [Protocol; 8] = [
+pub(crate) const PROTOCOLS: [Protocol; 9] = [
     Protocol::Json10,
     Protocol::Json11,
     Protocol::Query,
@@ -77,6 +77,7 @@ pub(crate) const PROTOCOLS: [Protocol; 8] = [
     Protocol::RestXml,
     Protocol::Cbor,
     Protocol::Xks,
+    Protocol::QueryJson,
 ];
 
 pub(crate) fn protocol_index(protocol: Protocol) -> usize {
@@ -89,6 +90,7 @@ pub(crate) fn protocol_index(protocol: Protocol) -> usize {
         Protocol::RestXml => 5,
         Protocol::Cbor => 6,
         Protocol::Xks => 7,
+        Protocol::QueryJson => 8,
     }
 }
 
@@ -103,5 +105,6 @@ pub(crate) fn protocol_name(protocol: Protocol) -> &'static str {
         Protocol::RestXml => "rest_xml",
         Protocol::Cbor => "rpc_v2_cbor",
         Protocol::Xks => "xks",
+        Protocol::QueryJson => "query_json",
     }
 }

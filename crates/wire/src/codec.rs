@@ -170,7 +170,7 @@ pub fn decode_into(
             json::read(body, value, schema).map_err(Rejection::serialization)?
         }
         Protocol::Cbor => cbor::read(body, value, schema).map_err(Rejection::serialization)?,
-        Protocol::Query => query::read(parts, body, value, schema)?,
+        Protocol::Query | Protocol::QueryJson => query::read(parts, body, value, schema)?,
         Protocol::RestJson | Protocol::Xks => {
             rest::read(operation, parts, body, value, schema).map_err(Rejection::serialization)?
         }
@@ -194,6 +194,7 @@ pub fn encode(
         }
         Protocol::Cbor => cbor::encode(operation, output, schema, request_id),
         Protocol::Query => query::encode(service, operation, output, schema, request_id),
+        Protocol::QueryJson => query::json::encode(operation, output, schema, request_id),
         Protocol::RestJson | Protocol::Xks => rest::encode(operation, output, schema, request_id),
         Protocol::Ec2Query | Protocol::RestXml => {
             encode_error(protocol, service, &Rejection::Unsupported.answer(), request_id)
@@ -211,6 +212,7 @@ pub fn encode_error(
     match protocol {
         Protocol::Cbor => cbor::encode_error(service, error, request_id),
         Protocol::Query | Protocol::Ec2Query => query::encode_error(service.xml_namespace, error, request_id),
+        Protocol::QueryJson => query::json::encode_error(error, request_id),
         Protocol::Json10 | Protocol::Json11 => json::encode_error(protocol, service, error, request_id),
         Protocol::RestJson | Protocol::RestXml => rest::encode_error(error, request_id),
         Protocol::Xks => xks::encode_error(error, request_id),

@@ -27,6 +27,8 @@ pub struct ServiceModel {
     pub validation: ValidationStyle,
     /// Adds `x-amzn-query-error` for clients that know the service's former Query errors.
     pub query_compatible: bool,
+    /// Every error of the model, whichever operations list it.
+    pub errors: &'static [ErrorModel],
     /// Every operation of the model, implemented or not.
     pub operations: &'static [OperationModel],
 }
@@ -35,6 +37,12 @@ impl ServiceModel {
     /// The operation called `name`.
     pub fn operation(&self, name: &str) -> Option<&'static OperationModel> {
         self.operations.iter().find(|operation| operation.name == name)
+    }
+
+    /// The error whose shape or else whose wire code is `code`. An operation may answer errors that its own list in the model leaves out.
+    pub fn error(&self, code: &str) -> Option<&'static ErrorModel> {
+        let by_shape = self.errors.iter().find(|error| error.shape == code);
+        by_shape.or_else(|| self.errors.iter().find(|error| error.code == code))
     }
 }
 
@@ -115,9 +123,9 @@ impl OperationModel {
         self
     }
 
-    /// The modelled error whose shape or wire code is `code`.
-    pub fn error(&self, code: &str) -> Option<&'static ErrorModel> {
-        self.errors.iter().find(|error| error.shape == code || error.code == code)
+    /// Whether the operation's own list has the error with this shape.
+    pub fn documents(&self, shape: &str) -> bool {
+        self.errors.iter().any(|error| error.shape == shape)
     }
 }
 
@@ -178,6 +186,8 @@ pub enum Protocol {
     Json11,
     /// Form parameters in, XML out.
     Query,
+    /// Query where the caller asks for answers in JSON, with `Accept: application/json`.
+    QueryJson,
     /// Query as EC2 alone speaks it.
     Ec2Query,
     /// JSON bodies with bindings to path, query and headers.

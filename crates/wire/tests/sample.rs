@@ -173,7 +173,7 @@ fn an_answer_is_written() {
 
 #[test]
 fn an_error_is_written() {
-    let not_found = MODEL.operation("DeleteNode").and_then(|operation| operation.error("NotFound")).unwrap();
+    let not_found = MODEL.error("NotFound").unwrap();
     let extra = LimitExceeded { limit: Some(5), message: None };
     let nothing = LimitExceeded::default();
     let mut with_extra = ErrorAnswer::new("LimitExceededException", "too \"many\"", 400);

@@ -84,13 +84,14 @@ impl Emitter<'_> {
                 let _ = writeln!(operations, "{},", operation_start(operation));
             }
         }
+        let errors = self.error_names().map(error_name).collect::<Vec<_>>().join(", ");
         let optional = |text: Option<&str>| text.map_or("None".to_owned(), |text| format!("Some({text:?})"));
         Ok(format!(
             "/// The service, with the operations that are not implemented.
             pub static MODEL: wire::ServiceModel = wire::ServiceModel {{
                 name: {:?}, service_id: {:?}, endpoint_prefix: {:?}, signing_name: {:?}, api_version: {:?},
                 target_prefix: {}, protocols: &[{}], xml_namespace: {}, global: {},
-                validation: wire::ValidationStyle::{}, query_compatible: {}, operations: &[{operations}],
+                validation: wire::ValidationStyle::{}, query_compatible: {}, errors: &[{errors}], operations: &[{operations}],
             }};\n",
             self.service,
             facts.service_id,
@@ -158,12 +159,18 @@ impl Emitter<'_> {
         .concat()
     }
 
-    /// One constant for each error of the operations.
+    /// The shapes of all errors of the model: a service may answer any of them, whatever an operation's list says.
+    fn error_names(&self) -> impl Iterator<Item = &str> {
+        let errors = self.model.operations.values().flat_map(|it| &it.errors).map(|it| it.shape.as_str());
+        errors.collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// One constant for each error of the service.
     fn errors(&self) -> Result<String, String> {
         let mut text = "\n".to_owned();
-        let used: BTreeSet<&str> =
+        let filled: BTreeSet<&str> =
             self.operations.iter().flat_map(|it| &it.errors).map(|it| it.shape.as_str()).collect();
-        for name in used {
+        for name in self.error_names() {
             let shape = self.model.shape(name)?;
             let facts = shape.error.as_ref();
             let fault = shape.fault || facts.is_some_and(|it| it.fault);
@@ -183,7 +190,8 @@ impl Emitter<'_> {
             if let Some(message) = message.filter(|it| *it != "message") {
                 let _ = write!(text, ".message({message:?})");
             }
-            if reach::carries_more_than_text(shape) {
+            // The shapes of others are not generated.
+            if filled.contains(name) && reach::carries_more_than_text(shape) {
                 let _ = write!(text, ".schema(&{})", self.shapes.schema_name(name));
             }
             text.push_str(";\n");

@@ -76,6 +76,7 @@ fn bindings_unions_circles_and_errors_are_expressed() {
                 global: false,
                 validation: wire::ValidationStyle::Json,
                 query_compatible: false,
+                errors: &[ERROR_BROKEN],
                 operations: &[OperationModel::new("Get").http("GET", "/", 200).unsigned(), PUT],
             };
 

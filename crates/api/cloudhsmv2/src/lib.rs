@@ -16,6 +16,15 @@ pub static MODEL: wire::ServiceModel = wire::ServiceModel {
     global: false,
     validation: wire::ValidationStyle::Json,
     query_compatible: false,
+    errors: &[
+        ERROR_CLOUD_HSM_ACCESS_DENIED_EXCEPTION,
+        ERROR_CLOUD_HSM_INTERNAL_FAILURE_EXCEPTION,
+        ERROR_CLOUD_HSM_INVALID_REQUEST_EXCEPTION,
+        ERROR_CLOUD_HSM_RESOURCE_LIMIT_EXCEEDED_EXCEPTION,
+        ERROR_CLOUD_HSM_RESOURCE_NOT_FOUND_EXCEPTION,
+        ERROR_CLOUD_HSM_SERVICE_EXCEPTION,
+        ERROR_CLOUD_HSM_TAG_EXCEPTION,
+    ],
     operations: &[
         COPY_BACKUP_TO_REGION,
         CREATE_CLUSTER,

@@ -15,6 +15,94 @@ pub static MODEL: wire::ServiceModel = wire::ServiceModel {
     global: false,
     validation: wire::ValidationStyle::Json,
     query_compatible: false,
+    errors: &[
+        ERROR_ACCESS_DENIED_EXCEPTION,
+        ERROR_ACCOUNT_HAS_ONGOING_IMPORT_EXCEPTION,
+        ERROR_ACCOUNT_NOT_FOUND_EXCEPTION,
+        ERROR_ACCOUNT_NOT_REGISTERED_EXCEPTION,
+        ERROR_ACCOUNT_REGISTERED_EXCEPTION,
+        ERROR_CANNOT_DELEGATE_MANAGEMENT_ACCOUNT_EXCEPTION,
+        ERROR_CHANNEL_ARN_INVALID_EXCEPTION,
+        ERROR_CHANNEL_ALREADY_EXISTS_EXCEPTION,
+        ERROR_CHANNEL_EXISTS_FOR_EDS_EXCEPTION,
+        ERROR_CHANNEL_MAX_LIMIT_EXCEEDED_EXCEPTION,
+        ERROR_CHANNEL_NOT_FOUND_EXCEPTION,
+        ERROR_CLOUD_TRAIL_ARN_INVALID_EXCEPTION,
+        ERROR_CLOUD_TRAIL_ACCESS_NOT_ENABLED_EXCEPTION,
+        ERROR_CLOUD_TRAIL_INVALID_CLIENT_TOKEN_ID_EXCEPTION,
+        ERROR_CLOUD_WATCH_LOGS_DELIVERY_UNAVAILABLE_EXCEPTION,
+        ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+        ERROR_CONFLICT_EXCEPTION,
+        ERROR_DELEGATED_ADMIN_ACCOUNT_LIMIT_EXCEEDED_EXCEPTION,
+        ERROR_EVENT_DATA_STORE_ARN_INVALID_EXCEPTION,
+        ERROR_EVENT_DATA_STORE_ALREADY_EXISTS_EXCEPTION,
+        ERROR_EVENT_DATA_STORE_FEDERATION_ENABLED_EXCEPTION,
+        ERROR_EVENT_DATA_STORE_HAS_ONGOING_IMPORT_EXCEPTION,
+        ERROR_EVENT_DATA_STORE_MAX_LIMIT_EXCEEDED_EXCEPTION,
+        ERROR_EVENT_DATA_STORE_NOT_FOUND_EXCEPTION,
+        ERROR_EVENT_DATA_STORE_TERMINATION_PROTECTED_EXCEPTION,
+        ERROR_GENERATE_RESPONSE_EXCEPTION,
+        ERROR_IMPORT_NOT_FOUND_EXCEPTION,
+        ERROR_INACTIVE_EVENT_DATA_STORE_EXCEPTION,
+        ERROR_INACTIVE_QUERY_EXCEPTION,
+        ERROR_INSIGHT_NOT_ENABLED_EXCEPTION,
+        ERROR_INSUFFICIENT_DEPENDENCY_SERVICE_ACCESS_PERMISSION_EXCEPTION,
+        ERROR_INSUFFICIENT_ENCRYPTION_POLICY_EXCEPTION,
+        ERROR_INSUFFICIENT_IAM_ACCESS_PERMISSION_EXCEPTION,
+        ERROR_INSUFFICIENT_S3_BUCKET_POLICY_EXCEPTION,
+        ERROR_INSUFFICIENT_SNS_TOPIC_POLICY_EXCEPTION,
+        ERROR_INVALID_CLOUD_WATCH_LOGS_LOG_GROUP_ARN_EXCEPTION,
+        ERROR_INVALID_CLOUD_WATCH_LOGS_ROLE_ARN_EXCEPTION,
+        ERROR_INVALID_DATE_RANGE_EXCEPTION,
+        ERROR_INVALID_EVENT_CATEGORY_EXCEPTION,
+        ERROR_INVALID_EVENT_DATA_STORE_CATEGORY_EXCEPTION,
+        ERROR_INVALID_EVENT_DATA_STORE_STATUS_EXCEPTION,
+        ERROR_INVALID_EVENT_SELECTORS_EXCEPTION,
+        ERROR_INVALID_HOME_REGION_EXCEPTION,
+        ERROR_INVALID_IMPORT_SOURCE_EXCEPTION,
+        ERROR_INVALID_INSIGHT_SELECTORS_EXCEPTION,
+        ERROR_INVALID_KMS_KEY_ID_EXCEPTION,
+        ERROR_INVALID_LOOKUP_ATTRIBUTES_EXCEPTION,
+        ERROR_INVALID_MAX_RESULTS_EXCEPTION,
+        ERROR_INVALID_NEXT_TOKEN_EXCEPTION,
+        ERROR_INVALID_PARAMETER_COMBINATION_EXCEPTION,
+        ERROR_INVALID_PARAMETER_EXCEPTION,
+        ERROR_INVALID_QUERY_STATEMENT_EXCEPTION,
+        ERROR_INVALID_QUERY_STATUS_EXCEPTION,
+        ERROR_INVALID_S3_BUCKET_NAME_EXCEPTION,
+        ERROR_INVALID_S3_PREFIX_EXCEPTION,
+        ERROR_INVALID_SNS_TOPIC_NAME_EXCEPTION,
+        ERROR_INVALID_SOURCE_EXCEPTION,
+        ERROR_INVALID_TAG_PARAMETER_EXCEPTION,
+        ERROR_INVALID_TIME_RANGE_EXCEPTION,
+        ERROR_INVALID_TOKEN_EXCEPTION,
+        ERROR_INVALID_TRAIL_NAME_EXCEPTION,
+        ERROR_KMS_EXCEPTION,
+        ERROR_KMS_KEY_DISABLED_EXCEPTION,
+        ERROR_KMS_KEY_NOT_FOUND_EXCEPTION,
+        ERROR_MAX_CONCURRENT_QUERIES_EXCEPTION,
+        ERROR_MAXIMUM_NUMBER_OF_TRAILS_EXCEEDED_EXCEPTION,
+        ERROR_NO_MANAGEMENT_ACCOUNT_SLR_EXISTS_EXCEPTION,
+        ERROR_NOT_ORGANIZATION_MANAGEMENT_ACCOUNT_EXCEPTION,
+        ERROR_NOT_ORGANIZATION_MASTER_ACCOUNT_EXCEPTION,
+        ERROR_OPERATION_NOT_PERMITTED_EXCEPTION,
+        ERROR_ORGANIZATION_NOT_IN_ALL_FEATURES_MODE_EXCEPTION,
+        ERROR_ORGANIZATIONS_NOT_IN_USE_EXCEPTION,
+        ERROR_QUERY_ID_NOT_FOUND_EXCEPTION,
+        ERROR_RESOURCE_ARN_NOT_VALID_EXCEPTION,
+        ERROR_RESOURCE_NOT_FOUND_EXCEPTION,
+        ERROR_RESOURCE_POLICY_NOT_FOUND_EXCEPTION,
+        ERROR_RESOURCE_POLICY_NOT_VALID_EXCEPTION,
+        ERROR_RESOURCE_TYPE_NOT_SUPPORTED_EXCEPTION,
+        ERROR_S3_BUCKET_DOES_NOT_EXIST_EXCEPTION,
+        ERROR_SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+        ERROR_TAGS_LIMIT_EXCEEDED_EXCEPTION,
+        ERROR_THROTTLING_EXCEPTION,
+        ERROR_TRAIL_ALREADY_EXISTS_EXCEPTION,
+        ERROR_TRAIL_NOT_FOUND_EXCEPTION,
+        ERROR_TRAIL_NOT_PROVIDED_EXCEPTION,
+        ERROR_UNSUPPORTED_OPERATION_EXCEPTION,
+    ],
     operations: &[
         OperationModel::new("AddTags"),
         OperationModel::new("CancelQuery"),
@@ -166,14 +254,143 @@ static NEXT_TOKEN: Schema = Schema::new("NextToken", Kind::String);
 static RESOURCE_LIST: Schema = Schema::list("ResourceList", &RESOURCE);
 static STRING: Schema = Schema::new("String", Kind::String);
 
+const ERROR_ACCESS_DENIED_EXCEPTION: ErrorModel = ErrorModel::new("AccessDeniedException", 400);
+const ERROR_ACCOUNT_HAS_ONGOING_IMPORT_EXCEPTION: ErrorModel =
+    ErrorModel::new("AccountHasOngoingImportException", 400);
+const ERROR_ACCOUNT_NOT_FOUND_EXCEPTION: ErrorModel = ErrorModel::new("AccountNotFoundException", 400);
+const ERROR_ACCOUNT_NOT_REGISTERED_EXCEPTION: ErrorModel =
+    ErrorModel::new("AccountNotRegisteredException", 400);
+const ERROR_ACCOUNT_REGISTERED_EXCEPTION: ErrorModel = ErrorModel::new("AccountRegisteredException", 400);
+const ERROR_CANNOT_DELEGATE_MANAGEMENT_ACCOUNT_EXCEPTION: ErrorModel =
+    ErrorModel::new("CannotDelegateManagementAccountException", 400);
+const ERROR_CHANNEL_ARN_INVALID_EXCEPTION: ErrorModel = ErrorModel::new("ChannelARNInvalidException", 400);
+const ERROR_CHANNEL_ALREADY_EXISTS_EXCEPTION: ErrorModel =
+    ErrorModel::new("ChannelAlreadyExistsException", 400);
+const ERROR_CHANNEL_EXISTS_FOR_EDS_EXCEPTION: ErrorModel =
+    ErrorModel::new("ChannelExistsForEDSException", 400);
+const ERROR_CHANNEL_MAX_LIMIT_EXCEEDED_EXCEPTION: ErrorModel =
+    ErrorModel::new("ChannelMaxLimitExceededException", 400);
+const ERROR_CHANNEL_NOT_FOUND_EXCEPTION: ErrorModel = ErrorModel::new("ChannelNotFoundException", 400);
+const ERROR_CLOUD_TRAIL_ARN_INVALID_EXCEPTION: ErrorModel =
+    ErrorModel::new("CloudTrailARNInvalidException", 400);
+const ERROR_CLOUD_TRAIL_ACCESS_NOT_ENABLED_EXCEPTION: ErrorModel =
+    ErrorModel::new("CloudTrailAccessNotEnabledException", 400);
+const ERROR_CLOUD_TRAIL_INVALID_CLIENT_TOKEN_ID_EXCEPTION: ErrorModel =
+    ErrorModel::new("CloudTrailInvalidClientTokenIdException", 400);
+const ERROR_CLOUD_WATCH_LOGS_DELIVERY_UNAVAILABLE_EXCEPTION: ErrorModel =
+    ErrorModel::new("CloudWatchLogsDeliveryUnavailableException", 400);
+const ERROR_CONCURRENT_MODIFICATION_EXCEPTION: ErrorModel =
+    ErrorModel::new("ConcurrentModificationException", 400);
+const ERROR_CONFLICT_EXCEPTION: ErrorModel = ErrorModel::new("ConflictException", 400);
+const ERROR_DELEGATED_ADMIN_ACCOUNT_LIMIT_EXCEEDED_EXCEPTION: ErrorModel =
+    ErrorModel::new("DelegatedAdminAccountLimitExceededException", 400);
+const ERROR_EVENT_DATA_STORE_ARN_INVALID_EXCEPTION: ErrorModel =
+    ErrorModel::new("EventDataStoreARNInvalidException", 400);
+const ERROR_EVENT_DATA_STORE_ALREADY_EXISTS_EXCEPTION: ErrorModel =
+    ErrorModel::new("EventDataStoreAlreadyExistsException", 400);
+const ERROR_EVENT_DATA_STORE_FEDERATION_ENABLED_EXCEPTION: ErrorModel =
+    ErrorModel::new("EventDataStoreFederationEnabledException", 400);
+const ERROR_EVENT_DATA_STORE_HAS_ONGOING_IMPORT_EXCEPTION: ErrorModel =
+    ErrorModel::new("EventDataStoreHasOngoingImportException", 400);
+const ERROR_EVENT_DATA_STORE_MAX_LIMIT_EXCEEDED_EXCEPTION: ErrorModel =
+    ErrorModel::new("EventDataStoreMaxLimitExceededException", 400);
+const ERROR_EVENT_DATA_STORE_NOT_FOUND_EXCEPTION: ErrorModel =
+    ErrorModel::new("EventDataStoreNotFoundException", 400);
+const ERROR_EVENT_DATA_STORE_TERMINATION_PROTECTED_EXCEPTION: ErrorModel =
+    ErrorModel::new("EventDataStoreTerminationProtectedException", 400);
+const ERROR_GENERATE_RESPONSE_EXCEPTION: ErrorModel = ErrorModel::new("GenerateResponseException", 400);
+const ERROR_IMPORT_NOT_FOUND_EXCEPTION: ErrorModel = ErrorModel::new("ImportNotFoundException", 400);
+const ERROR_INACTIVE_EVENT_DATA_STORE_EXCEPTION: ErrorModel =
+    ErrorModel::new("InactiveEventDataStoreException", 400);
+const ERROR_INACTIVE_QUERY_EXCEPTION: ErrorModel = ErrorModel::new("InactiveQueryException", 400);
+const ERROR_INSIGHT_NOT_ENABLED_EXCEPTION: ErrorModel = ErrorModel::new("InsightNotEnabledException", 400);
+const ERROR_INSUFFICIENT_DEPENDENCY_SERVICE_ACCESS_PERMISSION_EXCEPTION: ErrorModel =
+    ErrorModel::new("InsufficientDependencyServiceAccessPermissionException", 400);
+const ERROR_INSUFFICIENT_ENCRYPTION_POLICY_EXCEPTION: ErrorModel =
+    ErrorModel::new("InsufficientEncryptionPolicyException", 400);
+const ERROR_INSUFFICIENT_IAM_ACCESS_PERMISSION_EXCEPTION: ErrorModel =
+    ErrorModel::new("InsufficientIAMAccessPermissionException", 400);
+const ERROR_INSUFFICIENT_S3_BUCKET_POLICY_EXCEPTION: ErrorModel =
+    ErrorModel::new("InsufficientS3BucketPolicyException", 400);
+const ERROR_INSUFFICIENT_SNS_TOPIC_POLICY_EXCEPTION: ErrorModel =
+    ErrorModel::new("InsufficientSnsTopicPolicyException", 400);
+const ERROR_INVALID_CLOUD_WATCH_LOGS_LOG_GROUP_ARN_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidCloudWatchLogsLogGroupArnException", 400);
+const ERROR_INVALID_CLOUD_WATCH_LOGS_ROLE_ARN_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidCloudWatchLogsRoleArnException", 400);
+const ERROR_INVALID_DATE_RANGE_EXCEPTION: ErrorModel = ErrorModel::new("InvalidDateRangeException", 400);
 const ERROR_INVALID_EVENT_CATEGORY_EXCEPTION: ErrorModel =
     ErrorModel::new("InvalidEventCategoryException", 400);
+const ERROR_INVALID_EVENT_DATA_STORE_CATEGORY_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidEventDataStoreCategoryException", 400);
+const ERROR_INVALID_EVENT_DATA_STORE_STATUS_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidEventDataStoreStatusException", 400);
+const ERROR_INVALID_EVENT_SELECTORS_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidEventSelectorsException", 400);
+const ERROR_INVALID_HOME_REGION_EXCEPTION: ErrorModel = ErrorModel::new("InvalidHomeRegionException", 400);
+const ERROR_INVALID_IMPORT_SOURCE_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidImportSourceException", 400);
+const ERROR_INVALID_INSIGHT_SELECTORS_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidInsightSelectorsException", 400);
+const ERROR_INVALID_KMS_KEY_ID_EXCEPTION: ErrorModel = ErrorModel::new("InvalidKmsKeyIdException", 400);
 const ERROR_INVALID_LOOKUP_ATTRIBUTES_EXCEPTION: ErrorModel =
     ErrorModel::new("InvalidLookupAttributesException", 400);
 const ERROR_INVALID_MAX_RESULTS_EXCEPTION: ErrorModel = ErrorModel::new("InvalidMaxResultsException", 400);
 const ERROR_INVALID_NEXT_TOKEN_EXCEPTION: ErrorModel = ErrorModel::new("InvalidNextTokenException", 400);
+const ERROR_INVALID_PARAMETER_COMBINATION_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidParameterCombinationException", 400);
+const ERROR_INVALID_PARAMETER_EXCEPTION: ErrorModel = ErrorModel::new("InvalidParameterException", 400);
+const ERROR_INVALID_QUERY_STATEMENT_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidQueryStatementException", 400);
+const ERROR_INVALID_QUERY_STATUS_EXCEPTION: ErrorModel = ErrorModel::new("InvalidQueryStatusException", 400);
+const ERROR_INVALID_S3_BUCKET_NAME_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidS3BucketNameException", 400);
+const ERROR_INVALID_S3_PREFIX_EXCEPTION: ErrorModel = ErrorModel::new("InvalidS3PrefixException", 400);
+const ERROR_INVALID_SNS_TOPIC_NAME_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidSnsTopicNameException", 400);
+const ERROR_INVALID_SOURCE_EXCEPTION: ErrorModel = ErrorModel::new("InvalidSourceException", 400);
+const ERROR_INVALID_TAG_PARAMETER_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidTagParameterException", 400);
 const ERROR_INVALID_TIME_RANGE_EXCEPTION: ErrorModel = ErrorModel::new("InvalidTimeRangeException", 400);
+const ERROR_INVALID_TOKEN_EXCEPTION: ErrorModel = ErrorModel::new("InvalidTokenException", 400);
+const ERROR_INVALID_TRAIL_NAME_EXCEPTION: ErrorModel = ErrorModel::new("InvalidTrailNameException", 400);
+const ERROR_KMS_EXCEPTION: ErrorModel = ErrorModel::new("KmsException", 400);
+const ERROR_KMS_KEY_DISABLED_EXCEPTION: ErrorModel = ErrorModel::new("KmsKeyDisabledException", 400);
+const ERROR_KMS_KEY_NOT_FOUND_EXCEPTION: ErrorModel = ErrorModel::new("KmsKeyNotFoundException", 400);
+const ERROR_MAX_CONCURRENT_QUERIES_EXCEPTION: ErrorModel =
+    ErrorModel::new("MaxConcurrentQueriesException", 400);
+const ERROR_MAXIMUM_NUMBER_OF_TRAILS_EXCEEDED_EXCEPTION: ErrorModel =
+    ErrorModel::new("MaximumNumberOfTrailsExceededException", 400);
+const ERROR_NO_MANAGEMENT_ACCOUNT_SLR_EXISTS_EXCEPTION: ErrorModel =
+    ErrorModel::new("NoManagementAccountSLRExistsException", 400);
+const ERROR_NOT_ORGANIZATION_MANAGEMENT_ACCOUNT_EXCEPTION: ErrorModel =
+    ErrorModel::new("NotOrganizationManagementAccountException", 400);
+const ERROR_NOT_ORGANIZATION_MASTER_ACCOUNT_EXCEPTION: ErrorModel =
+    ErrorModel::new("NotOrganizationMasterAccountException", 400);
 const ERROR_OPERATION_NOT_PERMITTED_EXCEPTION: ErrorModel =
     ErrorModel::new("OperationNotPermittedException", 400);
+const ERROR_ORGANIZATION_NOT_IN_ALL_FEATURES_MODE_EXCEPTION: ErrorModel =
+    ErrorModel::new("OrganizationNotInAllFeaturesModeException", 400);
+const ERROR_ORGANIZATIONS_NOT_IN_USE_EXCEPTION: ErrorModel =
+    ErrorModel::new("OrganizationsNotInUseException", 400);
+const ERROR_QUERY_ID_NOT_FOUND_EXCEPTION: ErrorModel = ErrorModel::new("QueryIdNotFoundException", 400);
+const ERROR_RESOURCE_ARN_NOT_VALID_EXCEPTION: ErrorModel =
+    ErrorModel::new("ResourceARNNotValidException", 400);
+const ERROR_RESOURCE_NOT_FOUND_EXCEPTION: ErrorModel = ErrorModel::new("ResourceNotFoundException", 400);
+const ERROR_RESOURCE_POLICY_NOT_FOUND_EXCEPTION: ErrorModel =
+    ErrorModel::new("ResourcePolicyNotFoundException", 400);
+const ERROR_RESOURCE_POLICY_NOT_VALID_EXCEPTION: ErrorModel =
+    ErrorModel::new("ResourcePolicyNotValidException", 400);
+const ERROR_RESOURCE_TYPE_NOT_SUPPORTED_EXCEPTION: ErrorModel =
+    ErrorModel::new("ResourceTypeNotSupportedException", 400);
+const ERROR_S3_BUCKET_DOES_NOT_EXIST_EXCEPTION: ErrorModel =
+    ErrorModel::new("S3BucketDoesNotExistException", 400);
+const ERROR_SERVICE_QUOTA_EXCEEDED_EXCEPTION: ErrorModel =
+    ErrorModel::new("ServiceQuotaExceededException", 400);
+const ERROR_TAGS_LIMIT_EXCEEDED_EXCEPTION: ErrorModel = ErrorModel::new("TagsLimitExceededException", 400);
+const ERROR_THROTTLING_EXCEPTION: ErrorModel = ErrorModel::new("ThrottlingException", 400);
+const ERROR_TRAIL_ALREADY_EXISTS_EXCEPTION: ErrorModel = ErrorModel::new("TrailAlreadyExistsException", 400);
+const ERROR_TRAIL_NOT_FOUND_EXCEPTION: ErrorModel = ErrorModel::new("TrailNotFoundException", 400);
+const ERROR_TRAIL_NOT_PROVIDED_EXCEPTION: ErrorModel = ErrorModel::new("TrailNotProvidedException", 400);
 const ERROR_UNSUPPORTED_OPERATION_EXCEPTION: ErrorModel =
     ErrorModel::new("UnsupportedOperationException", 400);

@@ -16,6 +16,46 @@ pub static MODEL: wire::ServiceModel = wire::ServiceModel {
     global: true,
     validation: wire::ValidationStyle::Query,
     query_compatible: false,
+    errors: &[
+        ERROR_ACCOUNT_NOT_MANAGEMENT_OR_DELEGATED_ADMINISTRATOR_EXCEPTION,
+        ERROR_CALLER_IS_NOT_MANAGEMENT_ACCOUNT_EXCEPTION,
+        ERROR_CONCURRENT_MODIFICATION_EXCEPTION,
+        ERROR_CREDENTIAL_REPORT_EXPIRED_EXCEPTION,
+        ERROR_CREDENTIAL_REPORT_NOT_PRESENT_EXCEPTION,
+        ERROR_CREDENTIAL_REPORT_NOT_READY_EXCEPTION,
+        ERROR_DELETE_CONFLICT_EXCEPTION,
+        ERROR_DUPLICATE_CERTIFICATE_EXCEPTION,
+        ERROR_DUPLICATE_SSH_PUBLIC_KEY_EXCEPTION,
+        ERROR_ENTITY_ALREADY_EXISTS_EXCEPTION,
+        ERROR_ENTITY_TEMPORARILY_UNMODIFIABLE_EXCEPTION,
+        ERROR_FEATURE_DISABLED_EXCEPTION,
+        ERROR_FEATURE_ENABLED_EXCEPTION,
+        ERROR_INVALID_AUTHENTICATION_CODE_EXCEPTION,
+        ERROR_INVALID_CERTIFICATE_EXCEPTION,
+        ERROR_INVALID_INPUT_EXCEPTION,
+        ERROR_INVALID_PUBLIC_KEY_EXCEPTION,
+        ERROR_INVALID_USER_TYPE_EXCEPTION,
+        ERROR_KEY_PAIR_MISMATCH_EXCEPTION,
+        ERROR_LIMIT_EXCEEDED_EXCEPTION,
+        ERROR_MALFORMED_CERTIFICATE_EXCEPTION,
+        ERROR_MALFORMED_POLICY_DOCUMENT_EXCEPTION,
+        ERROR_NAME_CONFLICT_EXCEPTION,
+        ERROR_NO_SUCH_ENTITY_EXCEPTION,
+        ERROR_OPEN_ID_IDP_COMMUNICATION_ERROR_EXCEPTION,
+        ERROR_ORGANIZATION_NOT_FOUND_EXCEPTION,
+        ERROR_ORGANIZATION_NOT_IN_ALL_FEATURES_MODE_EXCEPTION,
+        ERROR_PASSWORD_POLICY_VIOLATION_EXCEPTION,
+        ERROR_POLICY_EVALUATION_EXCEPTION,
+        ERROR_POLICY_NOT_ATTACHABLE_EXCEPTION,
+        ERROR_REPORT_GENERATION_LIMIT_EXCEEDED_EXCEPTION,
+        ERROR_ROLE_MODIFIED_EXCEPTION,
+        ERROR_ROLE_TEMPLATE_DISABLED_EXCEPTION,
+        ERROR_SERVICE_ACCESS_NOT_ENABLED_EXCEPTION,
+        ERROR_SERVICE_FAILURE_EXCEPTION,
+        ERROR_SERVICE_NOT_SUPPORTED_EXCEPTION,
+        ERROR_UNMODIFIABLE_ENTITY_EXCEPTION,
+        ERROR_UNRECOGNIZED_PUBLIC_KEY_ENCODING_EXCEPTION,
+    ],
     operations: &[
         OperationModel::new("AcceptDelegationRequest"),
         OperationModel::new("AcquireRole"),
@@ -1991,25 +2031,79 @@ static USER_LIST_TYPE: Schema = Schema::list("userListType", &USER);
 static USER_NAME_TYPE: Schema =
     Schema::new("userNameType", Kind::String).min(1).max(64).pattern(wire::pattern!(r"[\w+=,.@-]+"));
 
+const ERROR_ACCOUNT_NOT_MANAGEMENT_OR_DELEGATED_ADMINISTRATOR_EXCEPTION: ErrorModel =
+    ErrorModel::new("AccountNotManagementOrDelegatedAdministratorException", 400);
+const ERROR_CALLER_IS_NOT_MANAGEMENT_ACCOUNT_EXCEPTION: ErrorModel =
+    ErrorModel::new("CallerIsNotManagementAccountException", 400);
 const ERROR_CONCURRENT_MODIFICATION_EXCEPTION: ErrorModel =
     ErrorModel::new("ConcurrentModificationException", 409).code("ConcurrentModification");
+const ERROR_CREDENTIAL_REPORT_EXPIRED_EXCEPTION: ErrorModel =
+    ErrorModel::new("CredentialReportExpiredException", 410).code("ReportExpired");
+const ERROR_CREDENTIAL_REPORT_NOT_PRESENT_EXCEPTION: ErrorModel =
+    ErrorModel::new("CredentialReportNotPresentException", 410).code("ReportNotPresent");
+const ERROR_CREDENTIAL_REPORT_NOT_READY_EXCEPTION: ErrorModel =
+    ErrorModel::new("CredentialReportNotReadyException", 404).code("ReportInProgress");
 const ERROR_DELETE_CONFLICT_EXCEPTION: ErrorModel =
     ErrorModel::new("DeleteConflictException", 409).code("DeleteConflict");
+const ERROR_DUPLICATE_CERTIFICATE_EXCEPTION: ErrorModel =
+    ErrorModel::new("DuplicateCertificateException", 409).code("DuplicateCertificate");
+const ERROR_DUPLICATE_SSH_PUBLIC_KEY_EXCEPTION: ErrorModel =
+    ErrorModel::new("DuplicateSSHPublicKeyException", 400).code("DuplicateSSHPublicKey");
 const ERROR_ENTITY_ALREADY_EXISTS_EXCEPTION: ErrorModel =
     ErrorModel::new("EntityAlreadyExistsException", 409).code("EntityAlreadyExists");
 const ERROR_ENTITY_TEMPORARILY_UNMODIFIABLE_EXCEPTION: ErrorModel =
     ErrorModel::new("EntityTemporarilyUnmodifiableException", 409).code("EntityTemporarilyUnmodifiable");
+const ERROR_FEATURE_DISABLED_EXCEPTION: ErrorModel =
+    ErrorModel::new("FeatureDisabledException", 404).code("FeatureDisabled");
+const ERROR_FEATURE_ENABLED_EXCEPTION: ErrorModel =
+    ErrorModel::new("FeatureEnabledException", 409).code("FeatureEnabled");
+const ERROR_INVALID_AUTHENTICATION_CODE_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidAuthenticationCodeException", 403).code("InvalidAuthenticationCode");
+const ERROR_INVALID_CERTIFICATE_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidCertificateException", 400).code("InvalidCertificate");
 const ERROR_INVALID_INPUT_EXCEPTION: ErrorModel =
     ErrorModel::new("InvalidInputException", 400).code("InvalidInput");
+const ERROR_INVALID_PUBLIC_KEY_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidPublicKeyException", 400).code("InvalidPublicKey");
+const ERROR_INVALID_USER_TYPE_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidUserTypeException", 400).code("InvalidUserType");
+const ERROR_KEY_PAIR_MISMATCH_EXCEPTION: ErrorModel =
+    ErrorModel::new("KeyPairMismatchException", 400).code("KeyPairMismatch");
 const ERROR_LIMIT_EXCEEDED_EXCEPTION: ErrorModel =
     ErrorModel::new("LimitExceededException", 409).code("LimitExceeded");
+const ERROR_MALFORMED_CERTIFICATE_EXCEPTION: ErrorModel =
+    ErrorModel::new("MalformedCertificateException", 400).code("MalformedCertificate");
 const ERROR_MALFORMED_POLICY_DOCUMENT_EXCEPTION: ErrorModel =
     ErrorModel::new("MalformedPolicyDocumentException", 400).code("MalformedPolicyDocument");
+const ERROR_NAME_CONFLICT_EXCEPTION: ErrorModel =
+    ErrorModel::new("NameConflictException", 409).code("NameConflict");
 const ERROR_NO_SUCH_ENTITY_EXCEPTION: ErrorModel =
     ErrorModel::new("NoSuchEntityException", 404).code("NoSuchEntity");
+const ERROR_OPEN_ID_IDP_COMMUNICATION_ERROR_EXCEPTION: ErrorModel =
+    ErrorModel::new("OpenIdIdpCommunicationErrorException", 400).code("OpenIdIdpCommunicationError");
+const ERROR_ORGANIZATION_NOT_FOUND_EXCEPTION: ErrorModel =
+    ErrorModel::new("OrganizationNotFoundException", 400);
+const ERROR_ORGANIZATION_NOT_IN_ALL_FEATURES_MODE_EXCEPTION: ErrorModel =
+    ErrorModel::new("OrganizationNotInAllFeaturesModeException", 400);
+const ERROR_PASSWORD_POLICY_VIOLATION_EXCEPTION: ErrorModel =
+    ErrorModel::new("PasswordPolicyViolationException", 400).code("PasswordPolicyViolation");
+const ERROR_POLICY_EVALUATION_EXCEPTION: ErrorModel =
+    ErrorModel::new("PolicyEvaluationException", 500).code("PolicyEvaluation");
 const ERROR_POLICY_NOT_ATTACHABLE_EXCEPTION: ErrorModel =
     ErrorModel::new("PolicyNotAttachableException", 400).code("PolicyNotAttachable");
+const ERROR_REPORT_GENERATION_LIMIT_EXCEEDED_EXCEPTION: ErrorModel =
+    ErrorModel::new("ReportGenerationLimitExceededException", 409).code("ReportGenerationLimitExceeded");
+const ERROR_ROLE_MODIFIED_EXCEPTION: ErrorModel =
+    ErrorModel::new("RoleModifiedException", 409).code("RoleModified");
+const ERROR_ROLE_TEMPLATE_DISABLED_EXCEPTION: ErrorModel =
+    ErrorModel::new("RoleTemplateDisabledException", 400).code("RoleTemplateDisabled");
+const ERROR_SERVICE_ACCESS_NOT_ENABLED_EXCEPTION: ErrorModel =
+    ErrorModel::new("ServiceAccessNotEnabledException", 400);
 const ERROR_SERVICE_FAILURE_EXCEPTION: ErrorModel =
     ErrorModel::new("ServiceFailureException", 500).code("ServiceFailure");
+const ERROR_SERVICE_NOT_SUPPORTED_EXCEPTION: ErrorModel =
+    ErrorModel::new("ServiceNotSupportedException", 404).code("NotSupportedService");
 const ERROR_UNMODIFIABLE_ENTITY_EXCEPTION: ErrorModel =
     ErrorModel::new("UnmodifiableEntityException", 400).code("UnmodifiableEntity");
+const ERROR_UNRECOGNIZED_PUBLIC_KEY_ENCODING_EXCEPTION: ErrorModel =
+    ErrorModel::new("UnrecognizedPublicKeyEncodingException", 400).code("UnrecognizedPublicKeyEncoding");

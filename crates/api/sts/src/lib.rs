@@ -15,6 +15,20 @@ pub static MODEL: wire::ServiceModel = wire::ServiceModel {
     global: false,
     validation: wire::ValidationStyle::Query,
     query_compatible: false,
+    errors: &[
+        ERROR_EXPIRED_TOKEN_EXCEPTION,
+        ERROR_EXPIRED_TRADE_IN_TOKEN_EXCEPTION,
+        ERROR_IDP_COMMUNICATION_ERROR_EXCEPTION,
+        ERROR_IDP_REJECTED_CLAIM_EXCEPTION,
+        ERROR_INVALID_AUTHORIZATION_MESSAGE_EXCEPTION,
+        ERROR_INVALID_IDENTITY_TOKEN_EXCEPTION,
+        ERROR_JWT_PAYLOAD_SIZE_EXCEEDED_EXCEPTION,
+        ERROR_MALFORMED_POLICY_DOCUMENT_EXCEPTION,
+        ERROR_OUTBOUND_WEB_IDENTITY_FEDERATION_DISABLED_EXCEPTION,
+        ERROR_PACKED_POLICY_TOO_LARGE_EXCEPTION,
+        ERROR_REGION_DISABLED_EXCEPTION,
+        ERROR_SESSION_DURATION_ESCALATION_EXCEPTION,
+    ],
     operations: &[
         ASSUME_ROLE,
         OperationModel::new("AssumeRoleWithSAML").unsigned(),
@@ -251,10 +265,24 @@ static USER_NAME_TYPE: Schema =
     Schema::new("userNameType", Kind::String).min(2).max(32).pattern(wire::pattern!(r"[\w+=,.@-]*"));
 
 const ERROR_EXPIRED_TOKEN_EXCEPTION: ErrorModel = ErrorModel::new("ExpiredTokenException", 400);
+const ERROR_EXPIRED_TRADE_IN_TOKEN_EXCEPTION: ErrorModel =
+    ErrorModel::new("ExpiredTradeInTokenException", 400);
+const ERROR_IDP_COMMUNICATION_ERROR_EXCEPTION: ErrorModel =
+    ErrorModel::new("IDPCommunicationErrorException", 400).code("IDPCommunicationError");
+const ERROR_IDP_REJECTED_CLAIM_EXCEPTION: ErrorModel =
+    ErrorModel::new("IDPRejectedClaimException", 403).code("IDPRejectedClaim");
 const ERROR_INVALID_AUTHORIZATION_MESSAGE_EXCEPTION: ErrorModel =
     ErrorModel::new("InvalidAuthorizationMessageException", 400);
+const ERROR_INVALID_IDENTITY_TOKEN_EXCEPTION: ErrorModel =
+    ErrorModel::new("InvalidIdentityTokenException", 400).code("InvalidIdentityToken");
+const ERROR_JWT_PAYLOAD_SIZE_EXCEEDED_EXCEPTION: ErrorModel =
+    ErrorModel::new("JWTPayloadSizeExceededException", 400);
 const ERROR_MALFORMED_POLICY_DOCUMENT_EXCEPTION: ErrorModel =
     ErrorModel::new("MalformedPolicyDocumentException", 400).code("MalformedPolicyDocument");
+const ERROR_OUTBOUND_WEB_IDENTITY_FEDERATION_DISABLED_EXCEPTION: ErrorModel =
+    ErrorModel::new("OutboundWebIdentityFederationDisabledException", 403);
 const ERROR_PACKED_POLICY_TOO_LARGE_EXCEPTION: ErrorModel =
     ErrorModel::new("PackedPolicyTooLargeException", 400).code("PackedPolicyTooLarge");
 const ERROR_REGION_DISABLED_EXCEPTION: ErrorModel = ErrorModel::new("RegionDisabledException", 403);
+const ERROR_SESSION_DURATION_ESCALATION_EXCEPTION: ErrorModel =
+    ErrorModel::new("SessionDurationEscalationException", 403);

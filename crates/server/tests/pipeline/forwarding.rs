@@ -34,6 +34,7 @@ static MODEL: ServiceModel = ServiceModel {
     global: false,
     validation: ValidationStyle::Json,
     query_compatible: false,
+    errors: &[],
     operations: &OPERATIONS,
 };
 

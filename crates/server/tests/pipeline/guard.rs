@@ -37,6 +37,7 @@ static MODEL: ServiceModel = ServiceModel {
     global: false,
     validation: ValidationStyle::Json,
     query_compatible: false,
+    errors: &[],
     operations: &OPERATIONS,
 };
 
@@ -94,6 +95,6 @@ async fn a_defect_of_kms_is_an_internal_exception() {
     assert_eq!(records[0]["errorCode"], "KMSInternalException");
     assert_eq!(records[0]["errorMessage"], message);
     for operation in kms::api::MODEL.operations {
-        assert!(operation.error("KMSInternalException").is_some(), "{}", operation.name);
+        assert!(operation.documents("KMSInternalException"), "{}", operation.name);
     }
 }

@@ -1,4 +1,4 @@
-//! AWS Query: form parameters in, XML out.
+//! AWS Query: form parameters in, XML out, or JSON where the caller asks for that.
 //!
 //! Decisions where the protocol leaves room:
 //! * parameters that no member has are skipped, as AWS does;
@@ -7,6 +7,7 @@
 //! * a value where a list or structure belongs, and the reverse, are refused, as AWS does;
 //! * in a POST, the query string and the form count alike, as for the router, which looks for `Action` in both.
 
+pub(crate) mod json;
 mod reader;
 mod xml;
 

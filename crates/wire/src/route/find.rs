@@ -25,8 +25,12 @@ impl Router {
     /// [`RouteError`], which names service and protocol as far as they are known.
     pub fn route(&self, parts: &Parts, body: &[u8], scope: Option<&Scope>) -> Result<Route, RouteError> {
         let search = Search { router: self, parts, scope };
-        let (service, operation, protocol) = search.run(body)?;
-        Ok(Route { service, operation, protocol })
+        match search.run(body) {
+            Ok((service, operation, protocol)) => {
+                Ok(Route { service, operation, protocol: search.answered_in(protocol) })
+            }
+            Err(error) => Err(RouteError { protocol: search.answered_in(error.protocol), ..error }),
+        }
     }
 }
 
@@ -271,12 +275,30 @@ impl<'a> Search<'a> {
         candidates.first().and_then(|&index| self.served(index)).map(|served| served.model)
     }
 
+    /// Query has two forms of answers. The first media type of `Accept` that names one of them decides; without any it is XML.
+    fn answered_in(&self, protocol: Protocol) -> Protocol {
+        let values =
+            self.parts.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let mut media = values.flat_map(|value| value.split(',')).map(media_type);
+        let form = media.find_map(|media| match () {
+            () if media.eq_ignore_ascii_case("application/json") => Some(Protocol::QueryJson),
+            () if ["text/xml", "application/xml", "*/*"]
+                .iter()
+                .any(|xml| media.eq_ignore_ascii_case(xml)) =>
+            {
+                Some(Protocol::Query)
+            }
+            () => None,
+        });
+        form.filter(|_| protocol == Protocol::Query).unwrap_or(protocol)
+    }
+
     /// Media type without parameters; `None` if there is none, "" if there are several or it is no text.
     fn content_type(&self) -> Option<&'a str> {
         match one(&self.parts.headers, &header::CONTENT_TYPE) {
             One::Absent => None,
             One::Many => Some(""),
-            One::Value(value) => Some(value.split(';').next().unwrap_or_default().trim()),
+            One::Value(value) => Some(media_type(value)),
         }
     }
 
@@ -298,6 +320,11 @@ impl<'a> Search<'a> {
     ) -> RouteError {
         RouteError { service, protocol, reason }
     }
+}
+
+/// A media type without its parameters.
+fn media_type(text: &str) -> &str {
+    text.split(';').next().unwrap_or_default().trim()
 }
 
 /// A header that may be present once.

@@ -109,7 +109,7 @@ impl fmt::Debug for Router {
 }
 
 fn is_query(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Query | Protocol::Ec2Query)
+    matches!(protocol, Protocol::Query | Protocol::QueryJson | Protocol::Ec2Query)
 }
 
 fn is_json(protocol: Protocol) -> bool {

@@ -23,6 +23,7 @@ const fn service(
         global: false,
         validation: ValidationStyle::Json,
         query_compatible: false,
+        errors: &[],
         operations,
     }
 }
@@ -309,6 +310,20 @@ fn query() {
     form("Action=Encrypt&Version=2014-11-01")
         .scope("kms")
         .is("kms Query 400 InvalidAction The service does not offer the protocol of the request.");
+    form("Action=GetUser&Version=2010-05-08")
+        .header("accept", "application/json")
+        .is("iam GetUser QueryJson");
+    form("Action=GetUser&Version=2010-05-08")
+        .header("accept", "text/html, Application/JSON;q=0.9, text/xml")
+        .is("iam GetUser QueryJson");
+    for xml in ["text/xml, application/json", "*/*", "", "application/jsonp", "application/x-amz-json-1.1"] {
+        form("Action=GetUser&Version=2010-05-08").header("accept", xml).is("iam GetUser Query");
+    }
+    form("Action=No&Version=2010-05-08")
+        .scope("iam")
+        .header("accept", "application/json")
+        .is("iam QueryJson 400 InvalidAction The action No is not valid for this web service.");
+    target("TrentService.Encrypt").header("accept", "application/json").is("kms Encrypt Json11");
     request("PUT", "/?Action=GetUser&Version=2010-05-08")
         .is("- Query 400 InvalidAction The action GetUser is not valid for this web service.");
     request("GET", "/")

@@ -163,7 +163,7 @@ impl Family {
             // AWS's CBOR services are JSON services that learned another encoding.
             Protocol::Json10 | Protocol::Json11 | Protocol::Cbor => Family::Json,
             Protocol::Ec2Query => Family::Ec2,
-            Protocol::Query => Family::Query,
+            Protocol::Query | Protocol::QueryJson => Family::Query,
             Protocol::RestJson => Family::RestJson,
             Protocol::RestXml => Family::Xml,
             Protocol::Xks => Family::Xks,

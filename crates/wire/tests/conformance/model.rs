@@ -52,6 +52,7 @@ impl<'a> Suite<'a> {
                 _ => ValidationStyle::Json,
             },
             query_compatible: metadata.get("awsQueryCompatible").is_some(),
+            errors: &[],
             operations: &[],
         }
     }

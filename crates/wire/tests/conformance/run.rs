@@ -101,7 +101,8 @@ fn error(
     case: &Json,
 ) -> Result<(), String> {
     let code = case["errorCode"].as_str().expect("code");
-    let model = operation.error(code).ok_or("the model has no such error")?;
+    let model = operation.errors.iter().find(|error| error.shape == code || error.code == code);
+    let model = model.ok_or("the model has no such error")?;
     let schema = model.schema.unwrap_or(Unit::SCHEMA);
     // The text goes into the answer by itself; the rest are further members.
     let mut members = case["error"].clone();

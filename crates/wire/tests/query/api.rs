@@ -20,6 +20,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     global: true,
     validation: ValidationStyle::Query,
     query_compatible: false,
+    errors: &[ENTITY_ALREADY_EXISTS],
     operations: &[
         ASSUME_ROLE,
         CREATE_ACCESS_KEY,
@@ -48,7 +49,9 @@ const CREATE_USER: OperationModel = OperationModel::new("CreateUser")
     .input(&CREATE_USER_REQUEST)
     .output(&CREATE_USER_RESPONSE)
     .result_wrapper("CreateUserResult")
-    .errors(&[ErrorModel::new("EntityAlreadyExistsException", 409).code("EntityAlreadyExists")]);
+    .errors(&[ENTITY_ALREADY_EXISTS]);
+const ENTITY_ALREADY_EXISTS: ErrorModel =
+    ErrorModel::new("EntityAlreadyExistsException", 409).code("EntityAlreadyExists");
 const GET_CALLER_IDENTITY: OperationModel =
     OperationModel::new("GetCallerIdentity").input(&GET_CALLER_IDENTITY_REQUEST);
 const PUT_FORMS: OperationModel =

@@ -263,7 +263,7 @@ fn an_answer_is_written() {
 
 #[test]
 fn an_error_is_written() {
-    let exists = ops::CreateUser::MODEL.error("EntityAlreadyExistsException").unwrap();
+    let exists = MODEL.error("EntityAlreadyExistsException").unwrap();
     let mut unknown = ErrorAnswer::new("InternalFailure", "", 500);
     unknown.sender = false;
     for (error, status, body) in [
@@ -280,6 +280,43 @@ fn an_error_is_written() {
         );
         assert_eq!((answer.status, String::from_utf8(answer.body).unwrap()), (status, expected));
     }
+}
+
+/// The form of answers of AWS's STS to `Accept: application/json`.
+#[test]
+fn answers_in_json() {
+    let forms = Forms {
+        text: Some("\"é".into()),
+        single: Some(f64::from(1.1f32)),
+        data: Some(Blob(b"hi".to_vec())),
+        date: Some(Timestamp(1_795_302_463_120)),
+        epoch: Some(Timestamp(-1500)),
+        list: Some(vec![]),
+        flat_items: Some(vec!["a".into(), "b".into()]),
+        map_flat: Some([("k".to_owned(), 1)].into()),
+        one: Some(One::Names(vec!["n".into()])),
+        ..Forms::default()
+    };
+    let answer = encode(Protocol::QueryJson, &MODEL, ops::PutForms::MODEL, &forms, Forms::SCHEMA, "id\"1");
+    assert_eq!(
+        String::from_utf8(answer.body).unwrap(),
+        r#"{"PutFormsResponse":{"PutFormsResult":{"Text":"\"é","Single":1.1,"Data":"aGk=","Date":1795302463.120,"Epoch":-1.500,"List":[],"FlatItems":["a","b"],"MapFlat":{"k":1},"One":{"Names":["n"]}},"ResponseMetadata":{"RequestId":"id\"1"}}}"#
+    );
+    let headers: Vec<_> =
+        answer.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    assert_eq!(headers, [("x-amzn-requestid", "id\"1"), ("content-type", "application/json")]);
+
+    let empty = encode(Protocol::QueryJson, &MODEL, ops::PutUserPolicy::MODEL, &Unit, Unit::SCHEMA, "id");
+    assert_eq!(empty.body, br#"{"PutUserPolicyResponse":{"ResponseMetadata":{"RequestId":"id"}}}"#);
+
+    let exists = MODEL.error("EntityAlreadyExistsException").unwrap();
+    let error = ErrorAnswer::of(exists, "User \"bob\" exists.");
+    let answer = encode_error(Protocol::QueryJson, &MODEL, &error, "id");
+    assert_eq!(answer.status, 409);
+    assert_eq!(
+        String::from_utf8(answer.body).unwrap(),
+        r#"{"Error":{"Code":"EntityAlreadyExists","Message":"User \"bob\" exists.","Type":"Sender"},"RequestId":"id"}"#
+    );
 }
 
 fn trail<T: Shape>(value: &T) -> String {

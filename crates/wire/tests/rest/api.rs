@@ -20,6 +20,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     global: false,
     validation: ValidationStyle::Json,
     query_compatible: false,
+    errors: &[CONFLICT],
     operations: &[DELETE_THING, GET_FILE, PUT_FILE, PUT_THING],
 };
 

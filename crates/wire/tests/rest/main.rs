@@ -234,7 +234,7 @@ fn an_answer_is_written_to_every_place() {
 
 #[test]
 fn an_error_is_written() {
-    let model = ops::PutThing::MODEL.error("ConflictException").unwrap();
+    let model = MODEL.error("ConflictException").unwrap();
     let members = ConflictException { message: None, retry_after: Some(3), holder: Some("h".into()) };
     let only_header = ConflictException { retry_after: Some(3), ..ConflictException::default() };
     let error = |members, message| ErrorAnswer { members, ..ErrorAnswer::of(model, message) };

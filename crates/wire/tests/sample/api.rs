@@ -20,6 +20,7 @@ pub static MODEL: ServiceModel = ServiceModel {
     global: false,
     validation: ValidationStyle::Json,
     query_compatible: false,
+    errors: &[KMS_INTERNAL_EXCEPTION, LIMIT_EXCEEDED_EXCEPTION, NOT_FOUND_EXCEPTION],
     operations: &[
         OperationModel::new("ConnectStore"), // in the model, not implemented: name and bindings only
         CREATE_NODE,

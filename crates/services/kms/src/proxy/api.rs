@@ -20,6 +20,7 @@ pub(super) static MODEL: wire::ServiceModel = wire::ServiceModel {
     global: false,
     validation: wire::ValidationStyle::Json,
     query_compatible: false,
+    errors: &[],
     operations: &[DECRYPT, ENCRYPT, GET_HEALTH_STATUS, GET_KEY_METADATA],
 };
 
