@@ -173,7 +173,7 @@ def test_a_secret_that_can_be_guessed_is_good_on_this_host_only(fresh):
     assert root.sts.get_caller_identity()["Arn"].endswith(":root")
     fresh.stop()
     arguments = ["serve", "--data", str(fresh.data), "--listen", "0.0.0.0:0", "--plain-http-beyond-loopback"]
-    failed(fresh.run(*arguments, check=False), "has about 25 bits")
+    failed(fresh.run(*arguments, check=False), "has about 29 bits")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ impl RootKey {
 /// An estimate of a secret's strength, in bits: its characters, without repetition of the whole, times what one of its alphabet tells.
 ///
 /// The alphabet is the smallest of hexadecimal digits, or the kinds of ASCII characters, that holds the secret; but it has no more
-/// than twice the characters that are there. Words are not known here: a sentence passes for more than it is.
+/// than three times the characters that are there. Words are not known here: a sentence passes for more than it is.
 fn strength(secret: &str) -> f64 {
     let bytes = secret.as_bytes();
     let repeats = |&period: &usize| bytes.iter().skip(period).eq(bytes.iter().take(bytes.len() - period));
@@ -114,7 +114,7 @@ fn strength(secret: &str) -> f64 {
     let size = if hexadecimal { size.min(16) } else { size };
     let distinct = bytes.iter().collect::<std::collections::BTreeSet<_>>().len();
     #[expect(clippy::cast_precision_loss, reason = "both are at most 256")]
-    let (period, size) = (period as f64, size.min(2 * distinct).max(1) as f64);
+    let (period, size) = (period as f64, size.min(3 * distinct).max(1) as f64);
     period * size.log2()
 }
 

@@ -8,7 +8,7 @@ mod tests {
 
     /// Codes that no model lists (IAM API Reference, "Common Errors", and answers of the JSON services).
     const COMMON: [&str; 4] =
-        ["ValidationError", "ValidationException", "InvalidClientTokenId", "ThrottlingException"];
+        ["ValidationError", "ValidationException", "NotAuthorizedException", "ThrottlingException"];
 
     const SERVICES: [&ServiceModel; 5] = [
         &cloudhsmv2::api::MODEL,
