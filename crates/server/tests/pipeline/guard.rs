@@ -37,7 +37,7 @@ static MODEL: ServiceModel = ServiceModel {
     global: false,
     validation: ValidationStyle::Json,
     query_compatible: false,
-    errors: &[],
+    errors: &[ErrorModel::new("RogueException", 500)],
     operations: &OPERATIONS,
 };
 
