@@ -1,12 +1,14 @@
-//! `cargo xtask generate`: the Rust types of the implemented operations, from the models.
+//! `cargo xtask generate`: the Rust types of the implemented operations, and the atlas of all services, from the models.
 
 mod emit;
 mod reach;
 mod shapes;
 
+pub(crate) use emit::{optional, protocol};
+
 use crate::config::Config;
 use crate::files::{self, Error, Result};
-use crate::{models, regions};
+use crate::{atlas, models, regions};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -31,7 +33,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
 fn generated() -> Result<Vec<(PathBuf, String)>> {
     let config = Config::read()?;
     let (path, raw) = regions::generated()?;
-    let mut files = vec![(path, formatted(&raw)?)];
+    let mut files = vec![atlas::file()?, (path, formatted(&raw)?)];
     for service in config.services() {
         let path = |name| files::repository(&format!("crates/api/{service}/{name}"));
         files.push((path("Cargo.toml"), emit::manifest(service)));
@@ -49,7 +51,7 @@ fn file(config: &Config, service: &str) -> Result<String> {
 }
 
 /// The text as rustfmt would have it.
-fn formatted(text: &str) -> Result<String> {
+pub(crate) fn formatted(text: &str) -> Result<String> {
     let failed = |error: std::io::Error| Error::Other(format!("rustfmt: {error}"));
     let mut rustfmt = Command::new("rustfmt")
         .args(["--edition", "2024", "--config-path"])

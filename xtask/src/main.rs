@@ -1,6 +1,7 @@
 //! What a developer of Fastness types: `cargo xtask <command>`.
 
 mod again;
+mod atlas;
 mod bench;
 mod clients;
 mod config;
@@ -56,7 +57,7 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
-    /// Write crates/api/*, and the list of Regions, from models/.
+    /// Write crates/api/*, the list of Regions and the router's atlas from models/.
     Generate {
         /// Write nothing, fail if a file would change.
         #[arg(long)]

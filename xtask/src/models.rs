@@ -2,6 +2,7 @@
 //!
 //! The models come with the `botocore` Python package, under the Apache-2.0 licence.
 
+use crate::atlas::{self, Entry};
 use crate::config::Config;
 use crate::files::{self, Error, Result};
 use crate::model::Model;
@@ -30,6 +31,15 @@ pub(crate) fn run(package: Option<PathBuf>) -> Result<()> {
         eprintln!("models/{service}.json {state}: {} operations", model.operations.len());
     }
     regions::import(&package)?;
+    let entries = all(&package)?.into_iter().map(|service| {
+        let (path, bytes) = newest(&package, &service)?;
+        let source =
+            serde_json::from_slice(&bytes).map_err(|error| Error::Content(path, error.to_string()))?;
+        Ok((service, Entry::of(source)))
+    });
+    let entries: BTreeMap<String, Entry> = entries.collect::<Result<_>>()?;
+    let state = if atlas::store(&entries)? { "written" } else { "unchanged" };
+    eprintln!("models/services.json {state}: {} services", entries.len());
     files::ensure(&files::repository(VERSION_FILE), &format!("botocore {version}\n"))?;
     Ok(())
 }
@@ -61,8 +71,18 @@ fn version(package: &Path) -> Result<String> {
     version.ok_or_else(|| Error::Content(path, "says no version".into()))
 }
 
-/// Reads the newest model of a service from the package.
-fn import(package: &Path, service: &str) -> Result<Model> {
+/// The names of all services in the package that have a model.
+fn all(package: &Path) -> Result<Vec<String>> {
+    let folder = package.join("data");
+    let entries = fs::read_dir(&folder).map_err(|error| Error::File(folder.clone(), error))?;
+    let folders =
+        entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(|path| path.is_dir());
+    let names = folders.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    Ok(names.filter(|name| newest(package, name).is_ok()).collect())
+}
+
+/// Reads the newest model of a service from the package, and tells where it lies.
+fn newest(package: &Path, service: &str) -> Result<(PathBuf, Vec<u8>)> {
     let folder = package.join("data").join(service);
     let entries = fs::read_dir(&folder).map_err(|error| Error::File(folder.clone(), error))?;
     // Folders are named by the date of the API version, so the greatest name is the newest.
@@ -76,7 +96,13 @@ fn import(package: &Path, service: &str) -> Result<Model> {
     } else {
         fs::read(&plain).map_err(|error| Error::File(plain.clone(), error))?
     };
-    let mut model = parse(&newest, &bytes)?;
+    Ok((newest, bytes))
+}
+
+/// The newest model of a service in the package.
+fn import(package: &Path, service: &str) -> Result<Model> {
+    let (path, bytes) = newest(package, service)?;
+    let mut model = parse(&path, &bytes)?;
     if model.metadata.protocols.is_empty() {
         model.metadata.protocols.extend(model.metadata.protocol.clone());
     }

@@ -26,7 +26,7 @@ pub(crate) static UNKNOWN_SERVICE: ServiceModel = ServiceModel {
 pub(crate) fn answered_in(routed: &Result<Route, RouteError>) -> (Protocol, &'static ServiceModel) {
     match routed {
         Ok(route) => (route.protocol, route.service),
-        Err(error) => (error.protocol, error.service.unwrap_or(&UNKNOWN_SERVICE)),
+        Err(error) => (error.protocol, error.meant().unwrap_or(&UNKNOWN_SERVICE)),
     }
 }
 

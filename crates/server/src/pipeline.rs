@@ -149,7 +149,7 @@ impl Deployment {
             }
             let Some(bound) = operation.and_then(|operation| operation.bound.as_deref()) else {
                 let message = format!(
-                    "Fastness does not implement {}:{} yet.",
+                    "Fastness does not implement {0}:{1} yet. `fastness coverage {0}` lists what it does.",
                     route.service.name, route.operation.name
                 );
                 let answer = error_answer(route, call, &ErrorAnswer::new("NotImplemented", &message, 501));
@@ -380,7 +380,7 @@ impl Deployment {
         let (protocol, code, message, status) =
             (error.protocol, error.code(), error.message(), error.status());
         let caller = unknown_caller(presented, false);
-        let service = error.service.unwrap_or(&UNKNOWN_SERVICE);
+        let service = error.meant().unwrap_or(&UNKNOWN_SERVICE);
         if !self.records_stranger(call) {
             return self.throttle(call, protocol, service);
         }

@@ -8,7 +8,8 @@ use crate::{
     field::{Field, Malformed, Shape},
     json,
     model::{ErrorModel, OperationModel, Protocol, ServiceModel},
-    query, rest,
+    query::{self, Envelope},
+    rest,
     schema::Schema,
     xks,
 };
@@ -211,10 +212,12 @@ pub fn encode_error(
 ) -> Answer {
     match protocol {
         Protocol::Cbor => cbor::encode_error(service, error, request_id),
-        Protocol::Query | Protocol::Ec2Query => query::encode_error(service.xml_namespace, error, request_id),
         Protocol::QueryJson => query::json::encode_error(error, request_id),
+        Protocol::Query | Protocol::Ec2Query | Protocol::RestXml => {
+            query::encode_error(Envelope::of(protocol, service), error, request_id)
+        }
         Protocol::Json10 | Protocol::Json11 => json::encode_error(protocol, service, error, request_id),
-        Protocol::RestJson | Protocol::RestXml => rest::encode_error(error, request_id),
+        Protocol::RestJson => rest::encode_error(error, request_id),
         Protocol::Xks => xks::encode_error(error, request_id),
     }
 }

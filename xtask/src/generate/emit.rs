@@ -85,7 +85,6 @@ impl Emitter<'_> {
             }
         }
         let errors = self.error_names().map(error_name).collect::<Vec<_>>().join(", ");
-        let optional = |text: Option<&str>| text.map_or("None".to_owned(), |text| format!("Some({text:?})"));
         Ok(format!(
             "/// The service, with the operations that are not implemented.
             pub static MODEL: wire::ServiceModel = wire::ServiceModel {{
@@ -219,7 +218,13 @@ fn error_name(shape: &str) -> String {
     format!("ERROR_{}", names::static_name(shape))
 }
 
-fn protocol(name: &str, json_version: Option<&str>) -> Result<&'static str, String> {
+/// The source text of an optional string.
+pub(crate) fn optional(text: Option<&str>) -> String {
+    text.map_or("None".to_owned(), |text| format!("Some({text:?})"))
+}
+
+/// The variant of `wire::Protocol` for a protocol's name in a model.
+pub(crate) fn protocol(name: &str, json_version: Option<&str>) -> Result<&'static str, String> {
     Ok(match (name, json_version) {
         ("json", Some("1.0")) => "Json10",
         ("json", Some("1.1")) => "Json11",

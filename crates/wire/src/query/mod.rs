@@ -7,9 +7,12 @@
 //! * a value where a list or structure belongs, and the reverse, are refused, as AWS does;
 //! * in a POST, the query string and the form count alike, as for the router, which looks for `Action` in both.
 
+mod error;
 pub(crate) mod json;
 mod reader;
 mod xml;
+
+pub(crate) use error::{Envelope, encode_error};
 
 pub use reader::{PARAMETERS_MAX, QueryReader};
 pub use xml::XmlWriter;
@@ -17,15 +20,12 @@ pub use xml::XmlWriter;
 use http::{HeaderName, HeaderValue, header, request::Parts};
 
 use crate::{
-    codec::{Answer, ErrorAnswer, REQUEST_ID, Rejection, request_id_value},
+    codec::{Answer, REQUEST_ID, Rejection, request_id_value},
     constraint::Trace,
     field::{Field, Malformed},
     model::{OperationModel, ServiceModel},
     schema::{Member, Schema, XmlNamespace},
 };
-
-/// The namespace of answers where the model names none.
-const NAMESPACE_DEFAULT: &str = "http://webservices.amazon.com/AWSFault/2005-15-09";
 
 /// Reads the parameters, from the query string and, in a POST, from the body.
 ///
@@ -68,35 +68,6 @@ pub(crate) fn encode(
     body.push_str(operation.name);
     body.push_str("Response>");
     Answer { status: operation.status, headers: headers(request_id), body: body.into_bytes() }
-}
-
-/// Answers with an error.
-pub(crate) fn encode_error(
-    namespace: Option<&'static str>,
-    error: &ErrorAnswer<'_>,
-    request_id: &str,
-) -> Answer {
-    let mut body = String::with_capacity(BODY_BYTES_USUAL);
-    open(&mut body, &["ErrorResponse"], Some(namespace.unwrap_or(NAMESPACE_DEFAULT)));
-    body.push_str(if error.sender {
-        "<Error><Type>Sender</Type><Code>"
-    } else {
-        "<Error><Type>Receiver</Type><Code>"
-    });
-    xml::write_text(&mut body, error.query_code.unwrap_or(error.code));
-    body.push_str("</Code>");
-    if !error.message.is_empty() {
-        body.push_str("<Message>");
-        xml::write_text(&mut body, error.message);
-        body.push_str("</Message>");
-    }
-    if let Some((members, schema)) = error.members {
-        members.write(&mut XmlWriter::new(&mut body), schema);
-    }
-    body.push_str("</Error><RequestId>");
-    xml::write_text(&mut body, request_id);
-    body.push_str("</RequestId></ErrorResponse>");
-    Answer { status: error.status, headers: headers(request_id), body: body.into_bytes() }
 }
 
 /// The name of a member's parameters or element. A flattened list that has no name of its own (`locationName`) takes

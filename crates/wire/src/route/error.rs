@@ -1,7 +1,8 @@
 //! Why no operation was found, with what is known of the caller's protocol.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
+use super::atlas;
 use crate::model::{Protocol, ServiceModel};
 
 /// Why a request is for no operation, and in which form to say so.
@@ -12,14 +13,18 @@ pub struct RouteError {
     /// The protocol to answer in: the caller's, or the likeliest.
     pub protocol: Protocol,
     pub(super) reason: Reason,
+    /// The names of the services that are served.
+    pub(super) served: Arc<str>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum Reason {
     /// Two places name an operation, or one place does twice.
     Conflicting(&'static str),
     /// No place names an operation.
     NoOperation,
+    /// AWS has the service, or one of several, but it is not served here. The operation, if the request names one.
+    Elsewhere { meant: Vec<&'static ServiceModel>, operation: Option<String> },
     /// The service has no such operation.
     UnknownOperation(String),
     /// No service is known by what the request says.
@@ -33,13 +38,22 @@ pub(super) enum Reason {
 }
 
 impl RouteError {
+    /// The service that is served here, or else the one that is meant.
+    pub fn meant(&self) -> Option<&'static ServiceModel> {
+        match &self.reason {
+            Reason::Elsewhere { meant, .. } => meant.first().copied(),
+            _ => self.service,
+        }
+    }
+
     /// Error code, in the caller's protocol.
     ///
     /// Query: "Common Errors" of the IAM and STS API references (`InvalidAction`, `MissingAction`,
     /// `InvalidParameterCombination`). JSON and REST: answers of AWS (`UnknownOperationException`), as also
-    /// Smithy's server implementations give.
+    /// Smithy's server implementations give. AWS has no answer for a service that it does not have; it is that of Amazon S3 for what is not there.
     pub fn code(&self) -> &'static str {
         match (&self.reason, self.is_query()) {
+            (Reason::Elsewhere { .. }, _) => "NotImplemented",
             (Reason::Conflicting(_), true) => "InvalidParameterCombination",
             (Reason::NoOperation, true) => "MissingAction",
             (_, true) => "InvalidAction",
@@ -50,6 +64,7 @@ impl RouteError {
     /// The operation that was asked for, if the request names one.
     pub fn operation(&self) -> Option<&str> {
         match &self.reason {
+            Reason::Elsewhere { operation, .. } => operation.as_deref(),
             Reason::UnknownOperation(name)
             | Reason::WrongMethod(name)
             | Reason::WrongVersion { action: name, .. } => Some(name),
@@ -57,9 +72,11 @@ impl RouteError {
         }
     }
 
-    /// HTTP status: 400, 405 where an external key store proxy is asked by another method than POST, or 404 where not even the service or path is known outside the Query protocols.
+    /// HTTP status: 400; 501 for services that are not served here; 405 where an external key store proxy is asked by another method than
+    /// POST; 404 where not even the service or path is known outside of the Query protocols.
     pub fn status(&self) -> u16 {
         match self.reason {
+            Reason::Elsewhere { .. } => 501,
             _ if self.is_query() => 400,
             Reason::WrongMethod(_) => 405,
             Reason::UnknownOperation(_) if super::is_rest(self.protocol) => 404,
@@ -77,15 +94,29 @@ impl RouteError {
             Reason::NoOperation if self.is_query() => {
                 "The request is missing an action or a required parameter.".into()
             }
-            Reason::NoOperation => "The request names no operation.".into(),
+            Reason::NoOperation => match self.service {
+                Some(service) => format!("The request names no operation of {}.", service.service_id).into(),
+                None => "The request names no operation.".into(),
+            },
             Reason::UnknownOperation(name) if self.is_query() => {
                 format!("The action {name} is not valid for this web service.").into()
             }
             Reason::UnknownOperation(name) | Reason::WrongMethod(name) => {
-                format!("The operation {name} is not known.").into()
+                let service = self.service.map_or("the service", |service| service.service_id);
+                format!("{name} is no operation of {service}.").into()
             }
-            Reason::UnknownService => "The request is for no service that is known here.".into(),
-            Reason::UnsupportedProtocol => "The service does not offer the protocol of the request.".into(),
+            Reason::UnknownService => format!(
+                "The request names no service of AWS that is known here. Fastness serves {}.",
+                self.served
+            )
+            .into(),
+            Reason::Elsewhere { meant, .. } => {
+                format!("Fastness does not serve {}. It serves {}.", atlas::names(meant), self.served).into()
+            }
+            Reason::UnsupportedProtocol => {
+                let service = self.service.map_or("The service", |service| service.service_id);
+                format!("{service} does not offer the protocol of the request.").into()
+            }
             Reason::WrongVersion { action, version } => format!(
                 "Could not find operation {action} for version {}",
                 version.as_deref().unwrap_or("NO_VERSION_SPECIFIED")
@@ -104,7 +135,8 @@ impl fmt::Debug for RouteError {
         f.debug_struct("RouteError")
             .field("service", &self.service.map(|service| service.name))
             .field("protocol", &self.protocol)
-            .field("reason", &self.reason)
+            .field("code", &self.code())
+            .field("message", &self.message())
             .finish()
     }
 }

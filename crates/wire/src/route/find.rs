@@ -1,9 +1,12 @@
 //! The search itself, protocol by protocol.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, header, request::Parts};
 
 use super::{
     OPERATION_BYTES_MAX, Route, RouteError, Router, Served,
+    atlas::{self, Spoken},
     error::Reason,
     form::{Action, Twice},
     host, is_json, is_query, is_rest, speaks, spoken, template,
@@ -29,7 +32,10 @@ impl Router {
             Ok((service, operation, protocol)) => {
                 Ok(Route { service, operation, protocol: search.answered_in(protocol) })
             }
-            Err(error) => Err(RouteError { protocol: search.answered_in(error.protocol), ..error }),
+            Err(error) => {
+                let error = search.elsewhere(error, body);
+                Err(RouteError { protocol: search.answered_in(error.protocol), ..error })
+            }
         }
     }
 }
@@ -65,6 +71,55 @@ impl<'a> Search<'a> {
                 Reason::Conflicting("X-Amz-Target and smithy-protocol headers"),
             )),
         }
+    }
+
+    /// The same refusal, unless the request means a service of AWS that is not served here: then that is the refusal.
+    fn elsewhere(&self, error: RouteError, body: &[u8]) -> RouteError {
+        match (&error.reason, error.service) {
+            (Reason::Conflicting(_), _) => return error,
+            // Services of AWS that are not one may share a signing name: IAM and IAM Toolbox.
+            (Reason::NoOperation | Reason::UnsupportedProtocol, _) | (_, None) => {}
+            (_, Some(_)) => return error,
+        }
+        let (mut parameters, text);
+        let (spoken, operation) = match (one(&self.parts.headers, &X_AMZ_TARGET), error.protocol) {
+            (One::Value(target), _) => {
+                let (prefix, name) = target.rsplit_once('.').unwrap_or((target, ""));
+                (Spoken::Json(prefix), name)
+            }
+            (_, Protocol::Cbor) => {
+                let mut segments = self.parts.uri.path().rsplit('/');
+                let (name, prefix) =
+                    (segments.next().unwrap_or_default(), segments.nth(1).unwrap_or_default());
+                (Spoken::Cbor(prefix), name)
+            }
+            _ => {
+                text = if self.is_form() { std::str::from_utf8(body).unwrap_or_default() } else { "" };
+                parameters = Action::default();
+                // Both named twice is a refusal of its own.
+                let query = self.parts.uri.query().unwrap_or_default();
+                let _twice = parameters.read(query).and_then(|()| parameters.read(text));
+                match &parameters.action {
+                    Some(action) => (Spoken::Query(parameters.version.as_deref()), action.as_ref()),
+                    None => {
+                        let (method, path) = (self.parts.method.as_str(), self.parts.uri.path());
+                        (Spoken::Rest { method, path }, "")
+                    }
+                }
+            }
+        };
+        let meant = atlas::meant(self.router, spoken, self.scope, sigv4::host(self.parts));
+        let Some(&first) = meant.first() else { return error };
+        // A service that is served here is meant by what does not say otherwise.
+        let says_nothing = matches!(spoken, Spoken::Rest { path: "/", .. }) || !speaks(first, spoken.kind());
+        if error.service.is_some() && says_nothing {
+            return error;
+        }
+        let protocol = atlas::answered_in(first, spoken, error.protocol);
+        // A parameter of a service that speaks REST may be called `Action` as well.
+        let is_named = spoken.kind()(protocol) && !operation.is_empty();
+        let operation = is_named.then(|| shortened(operation));
+        self.error(None, protocol, Reason::Elsewhere { meant, operation })
     }
 
     /// `X-Amz-Target: TrentService.Encrypt`.
@@ -128,10 +183,7 @@ impl<'a> Search<'a> {
         let candidates = self.candidates();
         let mut parameters = Action::default();
         let query = self.parts.uri.query().unwrap_or_default();
-        let is_form = self.parts.method == http::Method::POST
-            && self
-                .content_type()
-                .is_some_and(|media| media.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+        let is_form = self.is_form();
         let form = if is_form { std::str::from_utf8(body).unwrap_or_default() } else { "" };
         let read = parameters.read(query).and_then(|()| parameters.read(form));
         // A service known to speak REST only may call its own parameters so.
@@ -302,6 +354,11 @@ impl<'a> Search<'a> {
         }
     }
 
+    fn is_form(&self) -> bool {
+        let is = |media: &str| media.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        self.parts.method == http::Method::POST && self.content_type().is_some_and(is)
+    }
+
     fn json_protocol(&self) -> Option<Protocol> {
         let media = self.content_type()?;
         let is = |name: &str| media.eq_ignore_ascii_case(name);
@@ -318,7 +375,7 @@ impl<'a> Search<'a> {
         protocol: Protocol,
         reason: Reason,
     ) -> RouteError {
-        RouteError { service, protocol, reason }
+        RouteError { service, protocol, reason, served: Arc::clone(&self.router.names) }
     }
 }
 

@@ -7,12 +7,25 @@ const PREFIX_LABELS_MAX: usize = 4;
 
 /// The services whose endpoint prefix in `by_endpoint` begins `host`, which may have a port.
 pub(super) fn services<'a>(host: &str, by_endpoint: &'a HashMap<&'static str, Vec<usize>>) -> &'a [usize] {
-    let name = host.split_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
+    let name = name(host);
     let dots = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
     let prefixes = dots.take(PREFIX_LABELS_MAX).filter_map(|end| name.get(..end));
     let found = prefixes.filter_map(|prefix| by_endpoint.get(prefix.strip_suffix("-fips").unwrap_or(prefix)));
     // The longest prefix says most.
     found.last().map_or(&[], Vec::as_slice)
+}
+
+/// The length of `prefix` if it is an endpoint prefix that begins `host`, which may have a port.
+pub(super) fn prefix_length(host: &str, prefix: &str) -> Option<usize> {
+    let name = name(host);
+    let rest = name.strip_prefix(prefix)?;
+    let rest = rest.strip_prefix("-fips").unwrap_or(rest);
+    // A host that is all prefix may be anybody's.
+    rest.starts_with('.').then_some(prefix.len())
+}
+
+fn name(host: &str) -> String {
+    host.split_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase()
 }
 
 #[cfg(test)]

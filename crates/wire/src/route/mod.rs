@@ -10,13 +10,14 @@
 //!
 //! [`Presented::check_scope`]: crate::sigv4::Presented::check_scope
 
+mod atlas;
 mod error;
 mod find;
 mod form;
 mod host;
 mod template;
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 pub use error::RouteError;
 pub(crate) use template::labels;
@@ -57,6 +58,8 @@ pub struct Router {
     by_signing_name: HashMap<&'static str, Vec<usize>>,
     by_endpoint: HashMap<&'static str, Vec<usize>>,
     by_action: HashMap<&'static str, Vec<usize>>,
+    /// The names of the services, to tell callers of others.
+    names: Arc<str>,
 }
 
 struct Served {
@@ -75,6 +78,7 @@ impl Router {
             by_signing_name: HashMap::new(),
             by_endpoint: HashMap::new(),
             by_action: HashMap::new(),
+            names: names(services),
         };
         for (index, &model) in services.iter().enumerate() {
             let operations: HashMap<_, _> =
@@ -116,8 +120,26 @@ fn is_json(protocol: Protocol) -> bool {
     matches!(protocol, Protocol::Json10 | Protocol::Json11)
 }
 
+fn is_cbor(protocol: Protocol) -> bool {
+    protocol == Protocol::Cbor
+}
+
 fn is_rest(protocol: Protocol) -> bool {
     matches!(protocol, Protocol::RestJson | Protocol::RestXml | Protocol::Xks)
+}
+
+/// `CloudTrail, IAM, KMS and STS`.
+fn names(services: &[&'static ServiceModel]) -> Arc<str> {
+    let mut names: Vec<&str> = services.iter().map(|service| service.service_id).collect();
+    names.sort_unstable();
+    names.dedup();
+    match names.as_slice() {
+        [first @ .., before, last] => {
+            let first: String = first.iter().flat_map(|name| [name, ", "]).collect();
+            format!("{first}{before} and {last}").into()
+        }
+        few => few.concat().into(),
+    }
 }
 
 /// Whether `service` lists a protocol of a kind.
