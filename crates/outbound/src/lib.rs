@@ -1,4 +1,9 @@
-//! Whom Fastness trusts where it calls others over TLS: key management services that open its keyring, proxies of external key stores.
+//! Whom Fastness trusts where it calls others over TLS: key management services that open its keyring, proxies of external
+//! key stores, collectors of the trail.
+
+mod post;
+
+pub use post::{Collector, PostError};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;

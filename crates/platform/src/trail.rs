@@ -113,11 +113,24 @@ impl ServiceEvent {
         self.resource.arn.split(':').nth(3).filter(|region| !region.is_empty())
     }
 
+    /// The service; where an operator commanded it, who that was, by a name that no user of IAM has: LookupEvents finds it as `Username`.
+    fn identity(&self, source: &str) -> Value {
+        let mut identity = json!({ "accountId": self.resource.account, "invokedBy": source });
+        if let (Some(identity), Some(operator)) = (identity.as_object_mut(), self.details.get("operator"))
+            && let (Some(uid), Some(name)) =
+                (operator.get("uid"), operator.get("name").and_then(Value::as_str))
+        {
+            identity.insert("principalId".to_owned(), format!("uid:{uid}").into());
+            identity.insert("userName".to_owned(), format!("operator/{name}").into());
+        }
+        identity
+    }
+
     /// Writes the record of what service `source` did.
     pub fn write(&self, call: &Call, source: &str, event_id: &str) -> Vec<u8> {
         let record = json!({
             "eventVersion": "1.11",
-            "userIdentity": {"accountId": self.resource.account, "invokedBy": source},
+            "userIdentity": self.identity(source),
             "eventTime": seconds(call.now.0),
             "eventSource": source,
             "eventName": self.name,
