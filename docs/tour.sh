@@ -8,13 +8,16 @@ trap 'kill "${server:-}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "
 export XDG_CONFIG_HOME="$scratch/config" AWS_PAGER="" AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 data="$scratch/data"
 
-say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+# Colors are for terminals whose users want them.
+bold='' dim='' plain=''
+if [ -t 1 ] && [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' dim=$'\033[2m' plain=$'\033[0m'; fi
+say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
 # Commands are shown on standard error, so that their output can go elsewhere.
-show() { printf '\033[2m$ %s\033[0m\n' "$*" >&2; "$@"; }
+show() { printf '%s$ %s%s\n' "$dim" "$*" "$plain" >&2; "$@"; }
 as() { # as KEY SECRET TOKEN COMMAND...
   local key=$1 secret=$2 token=$3
   shift 3
-  printf '\033[2m$ %s\033[0m\n' "$*" >&2
+  printf '%s$ %s%s\n' "$dim" "$*" "$plain" >&2
   if [ -n "$token" ]; then
     AWS_ACCESS_KEY_ID=$key AWS_SECRET_ACCESS_KEY=$secret AWS_SESSION_TOKEN=$token "$@"
   else

@@ -164,7 +164,7 @@ def test_every_damage_to_a_backup_is_refused(filled, tmp_path):
         damaged.write_bytes(case)
         target = tmp_path / f"target-{number}"
         restored, done = restore(damaged, target, key=key, shreds=kept(filled.path), check=False)
-        assert done.returncode == 1 and f"fastness: {damaged}: " in done.stderr, (number, done.stderr)
+        assert done.returncode == 5 and f"fastness: {damaged}: " in done.stderr, (number, done.stderr)
         assert not restored.data.exists() and not list(target.glob("*.restoring")), number
 
 
@@ -185,13 +185,13 @@ def test_damage_is_named(filled, tmp_path):
             message = "its manifest was altered, or made by somebody else"
         damaged.write_bytes(changed)
         _, done = restore(damaged, tmp_path / "elsewhere", key=key, shreds=kept(filled.path), check=False)
-        assert done.returncode == 1 and message in done.stderr, (message, done.stderr)
+        assert done.returncode == 5 and message in done.stderr, (message, done.stderr)
 
 
 def test_foreign_backups_and_taken_places_are_refused(filled, fresh, tmp_path):
     command(fresh, "init")
     _, done = restore(filled.path, tmp_path / "elsewhere", key=key_file(fresh), check=False)
-    assert done.returncode == 1 and "its keyring does not open" in done.stderr and "does not fit" in done.stderr
+    assert done.returncode == 6 and "its keyring does not open" in done.stderr and "does not fit" in done.stderr
     into = command(fresh, "restore", "--from", str(filled.path), "--shreds", str(kept(filled.path)), check=False)
     assert into.returncode == 1 and "another deployment" in into.stderr and "and the backup is of" in into.stderr
     own = command(filled, "restore", "--from", str(filled.path), "--without-shreds", check=False)
@@ -257,7 +257,7 @@ def test_restored_by_a_passphrase(fresh, tmp_path):
     restored = Fastness(tmp_path / "elsewhere")
     restoring = ("restore", "--from", str(path), "--shreds", str(kept(path)))
     done = command(restored, *restoring, check=False)
-    assert done.returncode == 1 and "opened by a passphrase" in done.stderr
+    assert done.returncode == 6 and "opened by a passphrase" in done.stderr
     restored.environment["FASTNESS_PASSPHRASE"] = "another passphrase, as long"
     done = command(restored, *restoring, check=False)
     assert done.returncode == 1 and "its keyring does not open" in done.stderr
@@ -344,7 +344,7 @@ def test_a_sealed_server_makes_no_backup(fresh):
     command(fresh, "seal")
     for args in (["backup", "--to", str(fresh.directory / "x.backup")], ["verify"]):
         done = command(fresh, *args, check=False)
-        assert done.returncode == 1 and "it is sealed" in done.stderr
+        assert done.returncode == 4 and "it is sealed" in done.stderr
     command(fresh, "unseal")
     backup(fresh)
 
@@ -365,7 +365,7 @@ def tampered(filled, tmp_path):
 def damage(fastness, *args):
     """What `verify` says is damaged."""
     done = command(fastness, "verify", *args, check=False)
-    assert done.returncode == 1 and "NOT everything is as it was written." in done.stdout, done
+    assert done.returncode == 5 and "NOT everything is as it was written." in done.stdout, done
     return [line.removeprefix("DAMAGED   ") for line in done.stdout.splitlines() if line.startswith("DAMAGED")]
 
 
@@ -390,7 +390,7 @@ def test_of_damaged_data_no_backup_is_made(tampered):
         if not serving:
             tampered.stop()
         done = command(tampered, "backup", "--to", str(tampered.directory / "x.backup"), check=False)
-        assert done.returncode == 1 and "Backed up" not in done.stdout
+        assert done.returncode == 5 and "Backed up" not in done.stdout
         (offset,) = re.findall(rf"`{segment.name}` is damaged at byte (\d+): .*; run `fastness verify`$", done.stderr.strip())
         assert int(offset) <= at
         assert not list(tampered.directory.glob("x.backup*"))
@@ -459,7 +459,7 @@ def test_a_missing_end_is_refused(filled, tampered, gone):
     victim = journals(tampered)[-1] if gone != "head" else tampered.data / "store" / "head"
     victim.unlink()
     served = tampered.run("serve", "--data", str(tampered.data), "--listen", "127.0.0.1:0", check=False)
-    assert served.returncode == 1 and "is damaged at byte" in served.stderr, served.stderr
+    assert served.returncode == 5 and "is damaged at byte" in served.stderr, served.stderr
     found = damage(tampered, "--contains", filled.head)
     assert any("missing" in line for line in found), found
 
@@ -467,7 +467,7 @@ def test_a_missing_end_is_refused(filled, tampered, gone):
 def test_a_deployment_without_its_store_is_not_begun_anew(tampered):
     shutil.rmtree(tampered.data / "store")
     served = tampered.run("serve", "--data", str(tampered.data), "--listen", "127.0.0.1:0", check=False)
-    assert served.returncode == 1 and "`head` is damaged" in served.stderr, served.stderr
+    assert served.returncode == 5 and "`head` is damaged" in served.stderr, served.stderr
 
 
 def test_a_rolled_back_directory_is_found_by_a_head_kept_elsewhere(filled, tampered):
@@ -480,7 +480,7 @@ def test_a_rolled_back_directory_is_found_by_a_head_kept_elsewhere(filled, tampe
     (tampered.directory / "older").rename(tampered.data)
     assert "Everything is whole." in command(tampered, "verify", "--contains", filled.head).stdout
     done = command(tampered, "verify", "--contains", head, check=False)
-    assert done.returncode == 1 and f"contains  {head}: MISSING" in done.stdout
+    assert done.returncode == 7 and f"contains  {head}: MISSING" in done.stdout
 
 
 def test_the_end_of_the_journal_cannot_be_cut_off(fresh):

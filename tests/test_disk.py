@@ -93,7 +93,7 @@ def test_a_full_disk_says_so_and_heals_by_itself(small):
         fill(small)
         wait_for(lambda: said("the disk is full") == times, 30)
         told = status(small)
-        assert told.returncode == 5 and "FULL: every call is refused" in told.stdout, told.stdout
+        assert told.returncode == 8 and "FULL: every call is refused" in told.stdout, told.stdout
         for call in (root.kms.create_key, root.kms.list_keys, root.iam.list_users):
             told = refused(call)
             assert told["Status"] == 503 and "no room left on its disk" in told["Message"], told
@@ -110,7 +110,7 @@ def test_a_server_starts_on_a_full_disk_and_waits_for_room(small):
     small.stop()
     small.serve()
     root = small.root()
-    assert refused(root.kms.list_keys)["Status"] == 503 and status(small).returncode == 5
+    assert refused(root.kms.list_keys)["Status"] == 503 and status(small).returncode == 8
     small.ballast.unlink()
     wait_for(lambda: status(small).returncode == 0, 30)
     assert root.kms.list_keys()["Keys"]

@@ -75,7 +75,7 @@ def test_a_passphrase_is_waited_for(fresh):
     root = Caller(fresh, exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"])
     assert refused(root.kms.list_keys)["Status"] == 503
     without = operator(fresh, "unseal", check=False)
-    assert without.returncode == 1 and "opened by a passphrase" in without.stderr
+    assert without.returncode == 6 and "opened by a passphrase" in without.stderr
     wrong = operator(fresh, "unseal", check=False, FASTNESS_PASSPHRASE="another passphrase, as long")
     assert wrong.returncode == 1 and "does not fit" in wrong.stderr
     assert refused(root.kms.list_keys)["Status"] == 503
@@ -170,13 +170,13 @@ def test_a_long_path_has_a_channel_too(tmp_path_factory):
 def test_a_stopped_server_is_not_commanded(fresh):
     operator(fresh, "init")
     answer = operator(fresh, "seal", check=False)
-    assert answer.returncode == 1 and "no server is running here" in answer.stderr
+    assert answer.returncode == 3 and "no server is running here" in answer.stderr
 
 
 def test_where_nothing_is_nothing_is_commanded(fresh):
     for command in (["seal"], ["unseal"], ["unseal", "--shares"], ["xks", "list"]):
         answer = operator(fresh, *command, check=False)
-        assert answer.returncode == 1 and "no deployment is here" in answer.stderr, command
+        assert answer.returncode == 3 and "no deployment is here" in answer.stderr, command
 
 
 def test_calls_in_flight_end_before_the_seal(served):

@@ -151,7 +151,7 @@ def test_without_its_token_it_waits(fresh, token, change, words):
     assert is_sealed(fresh)
     assert words in fresh.log.read_text() and "not the PIN" not in fresh.log.read_text()
     again = command(fresh, "unseal", check=False)
-    assert again.returncode == 1 and words in again.stderr
+    assert again.returncode == 6 and words in again.stderr
     # What is put right is taken up without a new start.
     token.configure(fresh)
     command(fresh, "unseal")
@@ -171,7 +171,7 @@ def test_a_token_that_hangs_is_not_waited_for_for_ever(fresh, token, tmp_path):
         assert is_sealed(fresh)
         wait_for(lambda: "the token does not answer within 10 seconds" in fresh.log.read_text(), seconds=30)
         again = command(fresh, "unseal", check=False)
-        assert again.returncode == 1 and "the token does not answer within" in again.stderr
+        assert again.returncode == 6 and "the token does not answer within" in again.stderr
     # Until a call that was left behind returns, the device is not asked.
     wait_for(lambda: command(fresh, "unseal", check=False).returncode == 0)
     fresh.root().kms.list_keys()
@@ -268,7 +268,7 @@ def test_a_remote_key_that_is_disabled_keeps_it_sealed(fresh, remote):
         assert is_sealed(fresh)
         assert "DisabledException (400)" in fresh.log.read_text()
         failed = command(fresh, "unseal", check=False)
-        assert failed.returncode == 1 and "refused Decrypt: DisabledException" in failed.stderr
+        assert failed.returncode == 6 and "refused Decrypt: DisabledException" in failed.stderr
     finally:
         remote.root.kms.enable_key(KeyId=remote.arn)
     command(fresh, "unseal")
@@ -318,7 +318,7 @@ def test_what_another_key_encrypted_does_not_open(fresh, remote):
     command(fresh, "init")
     configure(fresh, remote.table(key=other))
     done = command(fresh, "serve", "--listen", "127.0.0.1:0", check=False)
-    assert done.returncode == 1 and "the kms does not fit slot 0" in done.stderr
+    assert done.returncode == 6 and "the kms does not fit slot 0" in done.stderr
 
 
 class Tls:
@@ -396,7 +396,7 @@ def test_a_systemd_credential_opens_it(fresh):
     fresh.stop()
     credential.chmod(0o444)
     done = command(fresh, "serve", "--listen", "127.0.0.1:0", check=False)
-    assert done.returncode == 1 and "has mode 0444" in done.stderr
+    assert done.returncode == 6 and "has mode 0444" in done.stderr
     del fresh.environment["CREDENTIALS_DIRECTORY"]
     fresh.serve()
     assert is_sealed(fresh)
@@ -414,7 +414,7 @@ def test_an_environment_file_opens_it(fresh, kind, line):
     assert fresh.root().kms.list_keys()["Keys"] == []
     path.chmod(0o644)
     done = command(fresh, "env", check=False)
-    assert done.returncode == 1 and "has mode 0644" in done.stderr
+    assert done.returncode == 6 and "has mode 0644" in done.stderr
 
 
 def test_a_key_in_the_data_directory_is_refused(fresh):
@@ -470,7 +470,7 @@ def test_shares_of_two_sets_do_not_mix(fresh, tmp_path_factory):
     theirs = shares_in(command(other, "init", "--shamir", "2-of-2").stdout)
     fresh.serve()
     mixed = command(fresh, "unseal", "--shares", check=False, text=f"{ours[0]}\n{theirs[1]}")
-    assert mixed.returncode == 1 and "do not open this deployment: `fastness status` tells which sets do" in mixed.stderr
+    assert mixed.returncode == 6 and "do not open this deployment: `fastness status` tells which sets do" in mixed.stderr
     command(fresh, "unseal", "--shares", text=ours[1])
     command(fresh, "seal")
     command(fresh, "unseal", "--shares", text="\n".join(ours))
@@ -479,7 +479,7 @@ def test_shares_of_two_sets_do_not_mix(fresh, tmp_path_factory):
 def test_old_shares_and_those_of_nobody_are_refused_at_once(fresh):
     old = shares_in(command(fresh, "init", "--shamir", "2-of-3").stdout)
     nobody = command(fresh, "unseal", "--shares", check=False)
-    assert nobody.returncode == 1 and "no server is running here" in nobody.stderr
+    assert nobody.returncode == 3 and "no server is running here" in nobody.stderr
     fresh.serve()
     command(fresh, "unseal", "--shares", text="\n".join(old))
     again = command(fresh, "unseal", "--shares", check=False)
@@ -488,7 +488,7 @@ def test_old_shares_and_those_of_nobody_are_refused_at_once(fresh):
     assert len(new) == 3
     command(fresh, "seal")
     refusal = command(fresh, "unseal", "--shares", check=False, text=old[0])
-    assert refusal.returncode == 1 and "do not open this deployment" in refusal.stderr
+    assert refusal.returncode == 6 and "do not open this deployment" in refusal.stderr
     # The right ones are taken all the same.
     command(fresh, "unseal", "--shares", text="\n".join(new[1:]))
     fresh.stop()
@@ -500,7 +500,7 @@ def test_shares_are_refused_where_none_open(fresh, tmp_path_factory):
     fresh.serve()
     command(fresh, "seal")
     refusal = command(fresh, "unseal", "--shares", check=False, text=share)
-    assert refusal.returncode == 1 and "it has no slot of kind shamir" in refusal.stderr
+    assert refusal.returncode == 6 and "it has no slot of kind shamir" in refusal.stderr
     command(fresh, "unseal")
 
 
@@ -535,7 +535,7 @@ def test_recovery_shares_stand_in_for_a_lost_key_file(fresh):
     fresh.stop()
     (key_file,) = (fresh.directory / "config" / "fastness").iterdir()
     key_file.unlink()
-    assert command(fresh, "slots", "verify", check=False).returncode == 1
+    assert command(fresh, "slots", "verify", check=False).returncode == 6
     fresh.serve()
     assert is_sealed(fresh) and "also opened by shares" in fresh.log.read_text()
     command(fresh, "unseal", "--shares", text="\n".join(shares[1:]))
@@ -568,7 +568,7 @@ def test_a_backup_is_restored_with_shares_alone(fresh):
     shutil.rmtree(fresh.data)
     shutil.rmtree(fresh.directory / "config")
     without = command(fresh, "restore", "--from", path, "--shreds", shreds, check=False)
-    assert without.returncode == 1 and "its keyring does not open" in without.stderr
+    assert without.returncode == 6 and "its keyring does not open" in without.stderr
     lines = "\n".join(shares[:2])
     command(fresh, "restore", "--from", path, "--shreds", shreds, "--shares", text=lines)
     assert "whole" in command(fresh, "verify", "--shares", text=lines).stdout
@@ -607,7 +607,7 @@ def test_a_configured_seal_is_given_a_slot(fresh, token):
     assert "dropped   0" in command(fresh, "rekey", "--drop", "0").stdout
     seals_and_opens(fresh)
     done = command(fresh, "slots", "verify", "--key-file", str(key_file), check=False)
-    assert done.returncode == 1 and "pkcs11     not tried" in done.stdout
+    assert done.returncode == 6 and "pkcs11     not tried" in done.stdout
 
 
 def test_rekeying_interrupts_nobody(fresh):
@@ -655,7 +655,7 @@ def test_rekeying_interrupts_nobody(fresh):
     fresh.stop()
     for stale in [old_key, *(fresh.directory / f"{number}.key" for number in range(4))]:
         done = command(fresh, "env", "--key-file", str(stale), check=False)
-        assert done.returncode == 1 and "the key-file does not fit" in done.stderr
+        assert done.returncode == 6 and "the key-file does not fit" in done.stderr
     # Whoever kept the old file and its key has an old file: the new one has nothing of it.
     stolen = json.loads((fresh.directory / "stolen.json").read_text())["keyring"]
     now = json.loads((fresh.data / "keyring.json").read_text())["keyring"]
@@ -672,14 +672,14 @@ def test_rekeying_while_nobody_serves(fresh):
     told = command(fresh, "rekey", "--shamir", "2-of-3").stdout
     new = shares_in(told)
     assert len(new) == 3 and "dropped   1" in told
-    assert command(fresh, "slots", "verify", "--shares", text="\n".join(shares), check=False).returncode == 1
+    assert command(fresh, "slots", "verify", "--shares", text="\n".join(shares), check=False).returncode == 6
     assert command(fresh, "slots", "verify", "--shares", text="\n".join(new[1:])).stdout.count("opens") == 2
     told = command(fresh, "rekey", "--drop", "0", "--shares", text="\n".join(new)).stdout
     assert "the next start will wait to be unsealed" in told
     fresh.serve()
     assert is_sealed(fresh)
     failed = command(fresh, "rekey", "--shares", check=False, text="\n".join(new))
-    assert failed.returncode == 1 and "it is sealed" in failed.stderr
+    assert failed.returncode == 4 and "it is sealed" in failed.stderr
     command(fresh, "unseal", "--shares", text="\n".join(new))
 
 

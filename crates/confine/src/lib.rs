@@ -81,6 +81,21 @@ pub fn is_root() -> bool {
     Uid::effective().is_root()
 }
 
+/// The numbers of a user and of its group.
+///
+/// # Errors
+/// There is no such user, or the system cannot tell.
+pub fn user(name: &str) -> Result<(u32, u32), ConfineError> {
+    let user = User::from_name(name).map_err(system("looking the user up"))?;
+    let user = user.ok_or_else(|| ConfineError::NoSuchUser(name.to_owned()))?;
+    Ok((user.uid.as_raw(), user.gid.as_raw()))
+}
+
+/// The name of the user of a number, if the system knows one.
+pub fn name_of(uid: u32) -> Option<String> {
+    Some(User::from_uid(Uid::from_raw(uid)).ok()??.name)
+}
+
 /// Becomes another user for good: its groups first, then its group, then it.
 ///
 /// # Errors

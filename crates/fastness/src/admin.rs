@@ -2,14 +2,17 @@
 
 use crate::changes::{self, Given, KeyText, New, Plan};
 use crate::deployment::Data;
+use crate::exit::Exit;
 use crate::opening::{Opening, Unopened};
+use crate::operators;
+use crate::progress::{Progress, store_bytes};
 use crate::refusals::Refusals;
-use crate::{Failure, backup, clock, failure, proxy_keys, root_key, verify};
+use crate::{Failure, backup, clock, failure, proxy_keys, root_key, trail, verify, why};
 use keyring::{Keyring, Kind, Passphrase};
 use seals::{Share, Shares};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use server::{Commands, Gate, Operator, SealError};
+use server::{Commands, Gate, Operator, Refusal, SealError};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -51,6 +54,10 @@ pub(crate) enum Command {
     AccessKeyState { id: String },
     /// Tells what is known of a request.
     Why { request_id: String },
+    /// Tells what is known of the newest denial that is wanted.
+    WhyLast { user: Option<String>, action: Option<String> },
+    /// Lists the newest denials that are wanted.
+    Denials { user: Option<String>, action: Option<String>, limit: u16 },
     /// Opens the keyring with a key file.
     UnsealWithKey { key: KeyText },
     /// Opens the keyring with a share and those given before, once they are enough.
@@ -65,6 +72,10 @@ pub(crate) enum Command {
     Backup { to: PathBuf },
     /// Walks everything that is stored.
     Verify { contains: Vec<String> },
+    /// Begins an export of the trail.
+    ExportTrail { from: u64, to: String },
+    /// Tells a part of the trail, to an export that has begun.
+    TrailPage { session: String, from: u64 },
     /// Makes a key by which an external key store calls this deployment as its proxy.
     CreateProxyKey { user: String },
     /// Lists such keys.
@@ -103,8 +114,12 @@ pub(crate) fn ask_with(data: &Data, command: &Command, file: Option<&File>) -> R
     let absent = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
             let nothing = matches!(data.describe(), Ok(None));
-            let what = if nothing { "no deployment is here" } else { "no server is running here" };
-            failure(data.path().display(), what)
+            let what = if nothing {
+                data.absent()
+            } else {
+                "no server is running here: start `fastness serve`".to_owned()
+            };
+            failure(data.path().display(), what).with(Exit::Absent)
         }
         _ => failure(path.display(), error),
     };
@@ -122,7 +137,10 @@ pub(crate) fn ask_with(data: &Data, command: &Command, file: Option<&File>) -> R
     let mut answer: Value =
         serde_json::from_str(&answer).map_err(|_| Failure("the server ended before it answered".into()))?;
     match answer.get("error").and_then(Value::as_str) {
-        Some(error) => Err(Failure(error.to_owned())),
+        Some(error) => {
+            let exit = answer.get("exit").and_then(Value::as_u64).unwrap_or_default();
+            Err(Failure(error.to_owned()).with(Exit::numbered(exit)))
+        }
         None => Ok(answer.get_mut("ok").map(Value::take).unwrap_or_default()),
     }
 }
@@ -136,21 +154,26 @@ pub(crate) struct Commanded {
     /// Told when the deployment was sealed.
     pub(crate) sealed: Notify,
     /// Whether that has been told: then this process is about to start anew, and takes no more commands.
-    ending: AtomicBool,
+    pub(crate) ending: AtomicBool,
     refusals: Refusals,
+    /// The exports of the trail that have begun.
+    pub(crate) exports: trail::Sessions,
 }
 
 impl Commands for Commanded {
-    async fn run(&self, command: &[u8], file: Option<File>, by: Operator) -> Result<Value, String> {
+    async fn run(&self, command: &[u8], file: Option<File>, by: Operator) -> Result<Value, Refusal> {
         if self.ending.load(Ordering::Relaxed) {
-            return Err("the server is starting anew".to_owned());
+            return Err(Refusal::from("the server is starting anew".to_owned()));
         }
         match serde_json::from_slice(command) {
-            Ok(command) => self.obey(&command, file, by).await.map_err(|Failure(message)| message),
+            Ok(command) => {
+                let done = self.obey(&command, file, by).await;
+                done.map_err(|Failure { message, exit }| Refusal { message, exit: exit as u8 })
+            }
             Err(error) => {
                 // The error may repeat what came, which may be a secret.
                 self.refused("it is not a command", by).await;
-                Err(format!("not a command: {error}"))
+                Err(Refusal::from(format!("not a command: {error}")))
             }
         }
     }
@@ -173,7 +196,8 @@ impl Command {
             Self::Clock { .. } => "clock",
             Self::NewRootKey { .. } => "root-access-key",
             Self::AccessKeyState { .. } => "env",
-            Self::Why { .. } => "why",
+            Self::Why { .. } | Self::WhyLast { .. } | Self::Denials { .. } => "why",
+            Self::ExportTrail { .. } | Self::TrailPage { .. } => "trail export",
             Self::AddSlots { .. } => "slots add",
             Self::RemoveSlot { .. } => "slots remove",
             Self::Rekey { .. } => "rekey",
@@ -192,7 +216,8 @@ impl Commanded {
     /// The server behind a gate.
     pub(crate) fn new(gate: Arc<Gate>, opening: Opening) -> Self {
         let (sealing, sealed, ending) = (Mutex::default(), Notify::new(), AtomicBool::new(false));
-        Self { gate, opening, sealing, sealed, ending, refusals: Refusals::default() }
+        let (refusals, exports) = (Refusals::default(), trail::Sessions::default());
+        Self { gate, opening, sealing, sealed, ending, refusals, exports }
     }
 
     /// Does what a command asks. A refusal, or failure, is recorded.
@@ -203,7 +228,7 @@ impl Commanded {
         by: Operator,
     ) -> Result<Value, Failure> {
         let done = self.carry_out(command, file, by).await;
-        if let Err(Failure(cause)) = &done {
+        if let Err(Failure { message: cause, .. }) = &done {
             self.refusals.record(self.gate.deployment().as_deref(), by, command.name(), cause).await;
         }
         done
@@ -220,8 +245,20 @@ impl Commanded {
             Command::Clock { confirm } => clock::tell(&*self.opened()?, *confirm, said_by(by)).await,
             Command::Seal {} => self.seal(by).await,
             Command::Backup { to } => self.backup(by, to, file).await,
-            Command::Verify { contains } => self.verify(by, contains).await,
+            Command::Verify { contains } => self.verify(by, contains, file).await,
             Command::Why { request_id } => explain(&*self.opened()?, request_id, Some(by)).await,
+            Command::WhyLast { user, action } => {
+                why::last(&*self.opened()?, user.as_ref(), action.as_ref(), said_by(by)).await
+            }
+            Command::Denials { user, action, limit } => {
+                why::denials(&*self.opened()?, user.as_ref(), action.as_ref(), *limit, said_by(by)).await
+            }
+            Command::ExportTrail { from, to } => {
+                trail::begin(&*self.opened()?, &self.exports, *from, to, said_by(by)).await
+            }
+            Command::TrailPage { session, from } => {
+                trail::page(&*self.opened()?, &self.exports, session, *from).await
+            }
             Command::CreateProxyKey { user } => {
                 proxy_keys::create(&*self.opened()?, &self.opening.description.account, user, said_by(by))
                     .await
@@ -315,7 +352,8 @@ impl Commanded {
         let none = slots.iter().all(|slot| slot.kind() != Kind::Shamir);
         let why =
             if none { "it has no slot of kind shamir" } else { "`fastness status` tells which sets do" };
-        Err(Failure(format!("shares of set {} do not open this deployment: {why}", share.set())))
+        let why = format!("shares of set {} do not open this deployment: {why}", share.set());
+        Err(Failure(why).with(Exit::Locked))
     }
 
     fn opened(&self) -> Result<Arc<server::Deployment>, Failure> {
@@ -344,16 +382,17 @@ impl Commanded {
         Ok(json!({ "head": head }))
     }
 
-    async fn verify(&self, by: Operator, contains: &[String]) -> Result<Value, Failure> {
+    async fn verify(&self, by: Operator, contains: &[String], pipe: Option<File>) -> Result<Value, Failure> {
         let deployment = self.opened()?;
         deployment
             .record_operator("Verify", said_by(by))
             .await
             .map_err(|fault| Failure(fault.for_operator()))?;
         let stop = || self.gate.deployment().is_none();
-        Ok(serde_json::to_value(
-            verify::verify_running(&deployment, &self.opening.data, contains, &stop).await?,
-        )?)
+        let progress = Progress::piped(pipe, store_bytes(&self.opening.data.store()));
+        let verified =
+            verify::verify_running(&deployment, &self.opening.data, contains, &progress, &stop).await?;
+        Ok(serde_json::to_value(verified)?)
     }
 
     async fn seal(&self, by: Operator) -> Result<Value, Failure> {
@@ -385,8 +424,8 @@ impl Commanded {
             return Err(Failure("it is not sealed".to_owned()));
         }
         // Argon2id, or a device, takes its time.
-        let deployment = tokio::task::block_in_place(|| open(&self.opening, &mut shares))
-            .map_err(|unopened| Failure(unopened.to_string()))?;
+        let deployment =
+            tokio::task::block_in_place(|| open(&self.opening, &mut shares)).map_err(Failure::from)?;
         self.refusals.record_waiting(&deployment).await;
         let recorded = deployment.record_operator("Unseal", said_by(by)).await;
         recorded.map_err(|fault| Failure(fault.for_operator()))?;
@@ -424,12 +463,12 @@ pub(crate) fn words(fault: platform::Fault) -> Failure {
 }
 
 pub(crate) fn sealed() -> Failure {
-    Failure("it is sealed: unseal it first".to_owned())
+    Failure("it is sealed: unseal it first, with `fastness unseal`".to_owned()).with(Exit::Sealed)
 }
 
 /// Who gave a command, for its record.
-fn said_by(by: Operator) -> Value {
-    json!({ "operator": { "uid": by.uid, "pid": by.pid } })
+pub(crate) fn said_by(by: Operator) -> Value {
+    json!({ "operator": { "uid": by.uid, "pid": by.pid, "name": operators::name(by.uid) } })
 }
 
 /// Adds the members of an object to another's.

@@ -19,10 +19,14 @@ use std::path::PathBuf;
 ///   eval "$(fastness env)"
 ///   aws kms create-key
 #[derive(Debug, Parser)]
-#[command(name = "fastness", version, verbatim_doc_comment, max_term_width = 100)]
+#[command(name = "fastness", version, verbatim_doc_comment, max_term_width = 100, after_help = crate::exit::HELP)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    /// Print facts as JSON, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
 }
 
 /// What to do.
@@ -37,7 +41,7 @@ pub(crate) enum Command {
     /// Make a new access key of the root user for `env` to print, while serving or not; for whoever can open the keyring
     RootAccessKey(RootAccessKeyArgs),
     /// Tell what a data directory holds and whether it is being served; exits with 3 if it is not, with 4 if it is sealed,
-    /// with 5 if its disk is full or has failed
+    /// with 8 if its disk is full or has failed
     Status(StatusArgs),
     /// Seal the running server: it lets go of all keys, closes the store and refuses every call
     Seal(SealArgs),
@@ -51,7 +55,8 @@ pub(crate) enum Command {
     Policy(PolicyArgs),
     /// List, add, remove and try the slots of the keyring: what opens it
     Slots(SlotsArgs),
-    /// Give the keyring a new root key, while the server serves or not: old copies of its file and what opened them are worth nothing
+    /// Give the keyring a new root key: the one that its seals open, and that wraps all other keys. It is no KMS key, and no access key
+    /// of the root user; those stay as they are. Old copies of the keyring file, with what opened them, do not open the new one
     Rekey(RekeyArgs),
     /// Write a backup to one file, while serving or not
     Backup(BackupArgs),
@@ -65,6 +70,8 @@ pub(crate) enum Command {
     Quotas(QuotasArgs),
     /// Manage the keys by which external key stores, of AWS or of another Fastness, call this deployment as their proxy
     Xks(XksArgs),
+    /// Send the audit trail elsewhere
+    Trail(crate::trail::TrailArgs),
 }
 
 /// Where the deployment is, and how its keyring is opened.
@@ -94,7 +101,7 @@ pub(crate) struct ServeArgs {
     pub(crate) place: Place,
 
     /// Address and port to listen on [default: 127.0.0.1:4566]
-    #[arg(long, value_name = "ADDR", env = "FASTNESS_LISTEN")]
+    #[arg(long, value_name = "ADDR", env = "FASTNESS_LISTEN", value_parser = crate::config::address)]
     pub(crate) listen: Option<SocketAddr>,
 
     /// Start sealed, and wait for `fastness unseal`
@@ -115,7 +122,7 @@ pub(crate) struct ServeArgs {
     pub(crate) plain_http_beyond_loopback: bool,
 
     /// Address and port for /metrics, /healthz and /readyz [default: none]
-    #[arg(long, value_name = "ADDR", env = "FASTNESS_MONITOR")]
+    #[arg(long, value_name = "ADDR", env = "FASTNESS_MONITOR", value_parser = crate::config::address)]
     pub(crate) monitor: Option<SocketAddr>,
 
     /// Allow monitoring on an address that is not a loopback address: whoever reaches it can read the metrics
@@ -305,12 +312,30 @@ pub(crate) struct WhyArgs {
     #[command(flatten)]
     pub(crate) place: Place,
 
-    /// The request's id, as the answer's x-amzn-RequestId header, the client's error and the trail have it
-    pub(crate) request_id: String,
+    /// The request's id, as the answer's x-amzn-RequestId header, the client's error and the trail have it; or `-`, to read what a
+    /// client printed from standard input [default: the newest denial]
+    #[arg(value_name = "REQUEST_ID|-")]
+    pub(crate) request_id: Option<String>,
 
-    /// Print all that is known as JSON
-    #[arg(long, conflicts_with = "encoded")]
-    pub(crate) json: bool,
+    /// Tell of the newest denial, of those that --user and --action leave
+    #[arg(long, conflicts_with_all = ["request_id", "list"])]
+    pub(crate) last: bool,
+
+    /// List the newest denials, one a line
+    #[arg(long, conflicts_with_all = ["request_id", "encoded"])]
+    pub(crate) list: bool,
+
+    /// How many denials to list
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, requires = "list", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+
+    /// Only denials of this caller: an ARN, a unique id, or the name of a user, a role or a session
+    #[arg(long, value_name = "NAME", conflicts_with = "request_id")]
+    pub(crate) user: Option<String>,
+
+    /// Only denials of this action: kms:Decrypt, Decrypt or kms:*
+    #[arg(long, value_name = "ACTION", conflicts_with = "request_id")]
+    pub(crate) action: Option<String>,
 
     /// Print the message that `aws sts decode-authorization-message` decodes
     #[arg(long)]
@@ -334,17 +359,13 @@ pub(crate) enum PolicyCommand {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LintArgs {
-    /// Policy documents (JSON)
+    /// Policy documents (JSON); - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
     /// What the documents are for [default: told from their looks]
     #[arg(long, value_enum)]
     pub(crate) kind: Option<Kind>,
-
-    /// Print the findings as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// What a policy document is for.
@@ -419,6 +440,10 @@ pub(crate) struct RestoreArgs {
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) place: Place,
+
+    /// A backup to verify instead, without restoring it; with no seal at hand it is compared with itself alone
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup: Option<PathBuf>,
 
     /// Open the keyring with shares, which are read from standard input, one a line
     #[arg(long)]

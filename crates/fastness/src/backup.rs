@@ -4,11 +4,15 @@ pub(crate) mod container;
 mod digest;
 mod make;
 mod restore;
+mod verify;
 
+pub(crate) use self::digest::Sha256;
 pub(crate) use self::make::{make, run};
 pub(crate) use self::restore::run as restore;
+pub(crate) use self::verify::run as verify;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// The newest form of a backup that this program writes and reads.
 const FORMAT: u32 = 1;
@@ -45,6 +49,14 @@ pub(crate) struct Part {
 }
 
 impl Manifest {
+    /// What it says, for programs; its parts are counted.
+    fn facts(&self) -> Value {
+        json!({
+            "deployment": self.deployment, "account": self.account, "made": self.made, "head": self.head, "shreds": self.shreds,
+            "parts": self.parts.len(), "bytes": self.parts.iter().map(|part| part.bytes).sum::<u64>(),
+        })
+    }
+
     /// What is attested of it.
     fn statement(json: &[u8]) -> Vec<u8> {
         let mut hash = digest::Sha256::default();

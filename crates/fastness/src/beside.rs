@@ -13,7 +13,7 @@ pub(crate) fn check(data: &Data, keyring: &Keyring) -> Result<Vec<String>, Failu
     let description = || {
         let path = data.description();
         let found = data.describe()?.ok_or_else(|| failure(path.display(), "it is missing"))?;
-        found.confirm(keyring).map_err(|Failure(why)| failure(path.display(), why))
+        found.confirm(keyring).map_err(|Failure { message: why, .. }| failure(path.display(), why))
     };
     let found = [
         keyring.check().map_err(Failure::from),
@@ -21,7 +21,7 @@ pub(crate) fn check(data: &Data, keyring: &Keyring) -> Result<Vec<String>, Failu
         RootKey::read(data, keyring).map(drop),
         tls::check(data, keyring),
     ];
-    Ok(found.into_iter().filter_map(Result::err).map(|Failure(what)| what).collect())
+    Ok(found.into_iter().filter_map(Result::err).map(|Failure { message: what, .. }| what).collect())
 }
 
 #[cfg(test)]
@@ -140,10 +140,10 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         let account = Opening::locate(&one).unwrap().description.account;
         fs::write(&path, text.replace(&account, "999999999999")).unwrap();
-        let Failure(why) = examine(&one).unwrap_err();
+        let Failure { message: why, .. } = examine(&one).unwrap_err();
         assert!(why.contains("deployment.json") && why.contains("its proof does not fit"), "{why}");
         fs::write(&path, text.replace("\"format\": 2", "\"format\": 1")).unwrap();
-        let Failure(why) = examine(&one).unwrap_err();
+        let Failure { message: why, .. } = examine(&one).unwrap_err();
         assert!(why.ends_with("it has format 1, but this program reads format 2 only"), "{why}");
     }
 }

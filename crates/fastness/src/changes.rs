@@ -5,7 +5,7 @@ use crate::args::{NewSeals, Place};
 use crate::deployment::SealPlace;
 use crate::opening::{Opening, services};
 use crate::sealing::is_sealed;
-use crate::{Failure, failure, seal, shares};
+use crate::{Failure, failure, seal, shares, trail};
 use keyring::{Access, KeyFile, Keyring, KeyringError, Passphrase, Seal, SlotInfo, SystemRandom, Trial};
 use seals::{Share, Source};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 /// A key file, as it goes over the operator's channel: the server cannot read every file that its operator can.
@@ -140,7 +141,7 @@ pub(crate) fn run(place: &Place, command: &Command) -> Result<Value, Failure> {
 
 /// The same for a deployment that was located, with an open file if the command takes one.
 pub(crate) fn run_with(opening: Opening, command: &Command, file: Option<File>) -> Result<Value, Failure> {
-    let Some(_claim) = opening.data.claim_unless_served()? else {
+    let Some(claim) = opening.data.claim_unless_served()? else {
         return ask_with(&opening.data, command, file.as_ref());
     };
     let given = match command {
@@ -150,18 +151,42 @@ pub(crate) fn run_with(opening: Opening, command: &Command, file: Option<File>) 
         _ => Vec::new(),
     };
     let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();
-    let deployment = opening.also_with(&given)?;
-    let gate = Arc::new(Gate::sealed(&services(Arc::default()), String::new));
-    drop(gate.open(deployment));
-    let commanded = Commanded::new(Arc::clone(&gate), opening);
-    let by =
-        Operator { uid: std::fs::metadata("/proc/self")?.uid(), pid: i32::try_from(std::process::id()).ok() };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(async {
-        let result = commanded.obey(command, file, by).await;
-        gate.seal().await?;
-        result
-    })
+    let here = Here::open(opening, &given, claim)?;
+    let result = here.obey(command, file);
+    here.close()?;
+    result
+}
+
+/// A deployment that nobody serves, opened to do what is asked of it here.
+pub(crate) struct Here {
+    _claim: File,
+    commanded: Commanded,
+    by: Operator,
+    runtime: Runtime,
+}
+
+impl Here {
+    /// Opens a deployment that was claimed, with the seals that are given or those at hand.
+    pub(crate) fn open(opening: Opening, given: &[&dyn Seal], claim: File) -> Result<Self, Failure> {
+        let deployment = opening.also_with(given)?;
+        let gate = Arc::new(Gate::sealed(&services(Arc::default()), String::new));
+        drop(gate.open(deployment));
+        let commanded = Commanded::new(gate, opening);
+        let uid = std::fs::metadata("/proc/self")?.uid();
+        let by = Operator { uid, pid: i32::try_from(std::process::id()).ok() };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        Ok(Self { _claim: claim, commanded, by, runtime })
+    }
+
+    /// Does what a command asks, recorded as a server would record it.
+    pub(crate) fn obey(&self, command: &Command, file: Option<File>) -> Result<Value, Failure> {
+        self.runtime.block_on(self.commanded.obey(command, file, self.by))
+    }
+
+    /// Closes the deployment.
+    pub(crate) fn close(self) -> Result<(), Failure> {
+        Ok(self.runtime.block_on(self.commanded.gate.seal())?)
+    }
 }
 
 /// Adds a slot for each new seal, or for each seal at hand that opens none.
@@ -174,7 +199,7 @@ pub(crate) fn add(keyring: &Keyring, opening: &Opening, new: &New) -> Result<Val
     }
     if seals.is_empty() {
         let at_hand = opening.at_hand()?;
-        if let Some(Failure(fault)) = at_hand.faults.first() {
+        if let Some(Failure { message: fault, .. }) = at_hand.faults.first() {
             return Err(Failure(fault.clone()));
         }
         for seal in at_hand.seals {
@@ -218,10 +243,11 @@ impl Plan {
             drop.contains(&slot.number) || new_seals.iter().any(|seal| seal.kind() == slot.kind())
         };
         let at_hand = opening.at_hand()?;
-        let mut faults: Vec<String> = at_hand.faults.into_iter().map(|Failure(fault)| fault).collect();
+        let mut faults: Vec<String> =
+            at_hand.faults.into_iter().map(|Failure { message: fault, .. }| fault).collect();
         let mut kept: Vec<(u32, Box<dyn Seal>)> = Vec::new();
         for seal in at_hand.seals.into_iter().chain(given.seals()?) {
-            let opened = opened_by(opening, &*seal).unwrap_or_else(|Failure(fault)| {
+            let opened = opened_by(opening, &*seal).unwrap_or_else(|Failure { message: fault, .. }| {
                 faults.push(fault);
                 Vec::new()
             });
@@ -271,7 +297,7 @@ impl Plan {
         }
         let rekeyed = keyring.rekey(&seals)?;
         if let Some((_, path)) = moved
-            && let Err(Failure(error)) =
+            && let Err(Failure { message: error, .. }) =
                 opening.data.write_seal(SealPlace::KeyFile { path, successor: None }, keyring)
         {
             // Both files stay written down, and one of them opens the keyring.

@@ -1,9 +1,9 @@
 //! `fastness clock`: what the clock is held to be, and the operator's word that it is right.
 
-use crate::Failure;
 use crate::admin::{Command, ask_or_open, words};
 use crate::args::ClockArgs;
 use crate::opening::Opening;
+use crate::{Failure, output};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use server::{Deployment, Moment};
@@ -53,10 +53,14 @@ pub(crate) fn run(args: &ClockArgs) -> Result<ExitCode, Failure> {
         tell(deployment, confirm, Value::Object(serde_json::Map::new())).await
     })?;
     let told = Told::deserialize(&answer)?;
-    let mut out = crate::output::output();
-    writeln!(out, "clock     {}", told.clock)?;
-    writeln!(out, "known     {}", told.known)?;
-    writeln!(out, "state     {}", told.words())?;
+    output::print(
+        || answer.clone(),
+        |out| {
+            writeln!(out, "clock     {}", told.clock)?;
+            writeln!(out, "known     {}", told.known)?;
+            Ok(writeln!(out, "state     {}", told.words())?)
+        },
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,7 @@
 //! The configuration file. A key that is not known, or a value of the wrong kind, is an error: a mistyped setting of a key server
 //! must not go unnoticed.
 
+mod address;
 mod attestation;
 mod bounds;
 mod limits;
@@ -9,6 +10,7 @@ mod quotas;
 mod seal;
 mod tls;
 
+pub(crate) use address::address;
 pub(crate) use attestation::Attestation;
 pub(crate) use limits::Limits;
 pub(crate) use quotas::{Load, QuotaSettings};
@@ -36,6 +38,7 @@ pub(crate) struct Config {
     /// The data directory.
     pub(crate) data: Option<PathBuf>,
     /// Address and port to listen on.
+    #[serde(default, deserialize_with = "address::optional")]
     pub(crate) listen: Option<SocketAddr>,
     /// The Regions that are served, instead of those of the partition `aws`.
     #[serde(default)]
@@ -55,6 +58,7 @@ pub(crate) struct Config {
     /// TLS on `listen`.
     pub(crate) tls: Option<Tls>,
     /// Another address and port, on which plain HTTP is spoken where TLS is spoken on `listen`.
+    #[serde(default, deserialize_with = "address::optional")]
     pub(crate) listen_plain: Option<SocketAddr>,
     /// Proxies whose headers are believed.
     #[serde(default)]
@@ -172,7 +176,8 @@ impl Config {
     /// Reads a file, if there is one.
     pub(crate) fn read_file(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self::default()) };
-        let text = std::fs::read_to_string(path).map_err(|error| crate::failure(path.display(), error))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| Failure::from(error).during(path.display()))?;
         Self::parse(&text, path)
     }
 
@@ -207,7 +212,7 @@ mod tests {
         let cases = [
             ("listen = \"127.0.0.1:1\"\nlisten_on = 1\n", "f.toml:2: unknown field `listen_on`"),
             ("data = 3\n", "f.toml:1: invalid type: integer `3`"),
-            ("\n\nlisten = \"localhost\"\n", "f.toml:3: invalid socket address"),
+            ("\n\nlisten = \"localhost\"\n", "f.toml:3: `localhost` is not an address with a port"),
             ("[log]\nlevel = \"loud\"\n", "f.toml:2: unknown variant `loud`"),
             ("[seal]\nkind = \"key-file\"\npath = \"k\"\nmode = 1\n", "f.toml:1: unknown field `mode`"),
             ("[[seal]]\nkind = \"tpm\"\n", "f.toml:2: unknown variant `tpm`"),
@@ -239,7 +244,7 @@ mod tests {
             ("[telemetry]\nsampling-ratio = 1.5\n", "f.toml:2: not a number from 0 to 1"),
         ];
         for (text, expected) in cases {
-            let Failure(message) = Config::parse(text, Path::new("f.toml")).unwrap_err();
+            let Failure { message, .. } = Config::parse(text, Path::new("f.toml")).unwrap_err();
             assert!(message.starts_with(expected), "{message}");
         }
     }

@@ -2,28 +2,46 @@
 
 use crate::args::CoverageArgs;
 use crate::opening::services;
-use crate::{Failure, failure};
+use crate::{Failure, failure, output};
+use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(crate) fn run(args: &CoverageArgs) -> Result<ExitCode, Failure> {
-    let mut out = crate::output::output();
     let services = services(Arc::default());
     if let Some(wanted) = &args.service {
         let service = services.iter().find(|service| service.model().name == wanted);
         let service = service.ok_or_else(|| failure("no such service", wanted))?;
         let done = Arc::clone(service).operations();
-        for operation in service.model().operations {
-            let is_done = done.iter().any(|done| done.model().name == operation.name);
-            writeln!(out, "{} {}", if is_done { "yes" } else { "no " }, operation.name)?;
-        }
+        let operations = service.model().operations.iter().map(|operation| operation.name);
+        let all: Vec<_> =
+            operations.map(|name| (name, done.iter().any(|done| done.model().name == name))).collect();
+        let facts = || all.iter().map(|(name, is_done)| ((*name).to_owned(), json!(is_done))).collect();
+        output::print(facts, |out| {
+            for (name, is_done) in &all {
+                writeln!(out, "{} {name}", if *is_done { "yes" } else { "no " })?;
+            }
+            Ok(())
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
-    writeln!(out, "{:<16} {:>11} {:>5}", "service", "implemented", "of")?;
-    for service in &services {
+    let counted = services.iter().map(|service| {
         let (done, all) = (Arc::clone(service).operations().len(), service.model().operations.len());
-        writeln!(out, "{:<16} {done:>11} {all:>5}", service.model().name)?;
-    }
+        (service.model().name, done, all)
+    });
+    let counted: Vec<_> = counted.collect();
+    let fact =
+        |(name, done, all): &(&str, usize, usize)| json!({ "service": name, "implemented": done, "of": all });
+    output::print(
+        || counted.iter().map(fact).collect(),
+        |out| {
+            writeln!(out, "{:<16} {:>11} {:>5}", "service", "implemented", "of")?;
+            for (name, done, all) in &counted {
+                writeln!(out, "{name:<16} {done:>11} {all:>5}")?;
+            }
+            Ok(())
+        },
+    )?;
     Ok(ExitCode::SUCCESS)
 }

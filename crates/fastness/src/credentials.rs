@@ -1,6 +1,7 @@
 //! A root access key, the first or one that took its place, kept sealed beside the data so that whoever can open the keyring can use the deployment.
 
 use crate::deployment::{Data, write_private};
+use crate::exit::Exit;
 use crate::{Failure, failure};
 use keyring::{Keyring, Random};
 use platform::ids;
@@ -87,7 +88,8 @@ impl RootKey {
     pub(crate) fn read(data: &Data, keyring: &Keyring) -> Result<Self, Failure> {
         let path = data.root_credentials();
         let sealed = std::fs::read(&path).map_err(|error| failure(path.display(), error))?;
-        let json = keyring.token_open(PURPOSE, &sealed).map_err(|error| failure(path.display(), error))?;
+        let damaged = |error| failure(path.display(), error).with(Exit::Damaged);
+        let json = keyring.token_open(PURPOSE, &sealed).map_err(damaged)?;
         Ok(serde_json::from_slice(&json)?)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::args::Place;
 use crate::config::Config;
+use crate::exit::Exit;
 use crate::{Failure, failure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -137,7 +138,7 @@ impl Data {
             Ok(found) if found.mode() & WRITABLE_BY_OTHERS != 0 => {
                 let mode = found.mode() & 0o7777;
                 Err(Failure(format!(
-                    "{}: others than its owner may write into this directory (mode {mode:04o}): chmod 700",
+                    "{}: others than its owner may write into this data directory (mode {mode:04o}): chmod 700, or name another with --data",
                     path.display()
                 )))
             }
@@ -206,7 +207,7 @@ impl Data {
         let lock = self.keyring().with_extension("json.lock");
         if entries.any(|entry| entry.map_or(true, |entry| entry.path() != lock)) {
             return Err(Failure(format!(
-                "{} is not empty: it holds a deployment already, or another's files",
+                "{} is not empty: it holds a deployment already, or another's files; serve it, or name another directory with --data",
                 self.0.display()
             )));
         }
@@ -262,7 +263,7 @@ impl Data {
             match self.claim_unless_served()? {
                 Some(claim) => return Ok(claim),
                 None if Instant::now() < end => std::thread::sleep(CLAIM_LOOK),
-                None => return Err(failure(self.0.display(), "another process serves this deployment")),
+                None => return Err(failure(self.0.display(), "another process serves this deployment: stop it first, or name another with --data")),
             }
         }
     }
@@ -350,15 +351,19 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write().map_err(|error: std::io::Error| failure(path.display(), error))
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+/// Writes a private file of JSON, so that it is there wholly or not at all.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
     let mut json = serde_json::to_vec_pretty(value)?;
     json.push(b'\n');
     write_private(path, &json)
 }
 
-fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, Failure> {
+/// Reads a file of JSON; none if it is not there.
+pub(crate) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, Failure> {
     match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| failure(path.display(), error)),
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| failure(path.display(), error).with(Exit::Damaged)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failure(path.display(), error)),
     }

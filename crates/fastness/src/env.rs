@@ -6,7 +6,8 @@ use crate::credentials::RootKey;
 use crate::deployment::{Data, Description};
 use crate::opening::Opening;
 use crate::tls::Setup;
-use crate::{Failure, root_key};
+use crate::{Failure, output, root_key};
+use serde_json::json;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,12 +35,15 @@ pub(crate) fn run(args: &EnvArgs) -> Result<ExitCode, Failure> {
         // Node.js has a variable of its own.
         exports.extend([("AWS_CA_BUNDLE", path.as_str()), ("NODE_EXTRA_CA_CERTS", path.as_str())]);
     }
-    let mut out = crate::output::output();
-    writeln!(out, "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE")?;
-    for (name, value) in exports {
-        // Within single quotes a shell changes nothing; a single quote itself ends them and is put between double ones.
-        writeln!(out, "export {name}='{}'", value.replace('\'', "'\"'\"'"))?;
-    }
+    let facts = || exports.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    output::print(facts, |out| {
+        writeln!(out, "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE")?;
+        for (name, value) in &exports {
+            // Within single quotes a shell changes nothing; a single quote itself ends them and is put between double ones.
+            writeln!(out, "export {name}='{}'", value.replace('\'', "'\"'\"'"))?;
+        }
+        Ok(())
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

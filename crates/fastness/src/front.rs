@@ -4,7 +4,7 @@ use crate::args::ServeArgs;
 use crate::config::{self, Config, LISTEN_DEFAULT};
 use crate::deployment::{Data, Serving};
 use crate::tls::{self, Keeper};
-use crate::{Failure, failure, process};
+use crate::{Failure, process};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::{Limits, Port, Proxies};
 use std::net::{SocketAddr, TcpListener};
@@ -25,6 +25,7 @@ pub(crate) struct Front {
 impl Front {
     /// Binds what is configured, before root is given up, as low ports are root's.
     pub(crate) fn bind(args: &ServeArgs, config: &Config, data: &Data) -> Result<Self, Failure> {
+        require_apart(args, config)?;
         let address = args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
         let secure = tls::is_wanted(args.tls, config, data);
         if !secure && config.listen_plain.is_some() {
@@ -37,7 +38,7 @@ impl Front {
         if let Some(address) = spoken.filter(|address| !address.ip().is_loopback()) {
             if !beyond {
                 return Err(Failure(format!(
-                    "{address} is not a loopback address, and over plain HTTP everything can be read on the way: speak TLS (--tls), \
+                    "{address}, which listen (--listen) or listen-plain names, is not a loopback address, and over plain HTTP everything can be read on the way: speak TLS (--tls), \
                      or else add --plain-http-beyond-loopback"
                 )));
             }
@@ -48,7 +49,7 @@ impl Front {
         let listener = if args.resealed { process::inherited_listener()? } else { bind(address)? };
         let plain = match config.listen_plain.map(bind).transpose() {
             // The listener for others than this host is there: better than no server.
-            Err(Failure(why)) if args.resealed => {
+            Err(Failure { message: why, .. }) if args.resealed => {
                 tracing::error!("no plain HTTP beside TLS until the server is started again: {why}");
                 None
             }
@@ -111,8 +112,41 @@ impl Front {
     }
 }
 
+/// Refuses two listeners on one address, which the system would do without naming the settings.
+fn require_apart(args: &ServeArgs, config: &Config) -> Result<(), Failure> {
+    let listen = args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
+    let all = [
+        ("listen", Some(listen)),
+        ("listen-plain", config.listen_plain),
+        ("monitor.listen", args.monitor.or(config.monitor.listen)),
+    ];
+    let all: Vec<_> = all.iter().filter_map(|(name, address)| Some((name, (*address)?))).collect();
+    for (index, (name, address)) in all.iter().enumerate() {
+        // Port 0 is a free one each time.
+        let other = all.iter().skip(index + 1).find(|(_, other)| other == address && address.port() != 0);
+        if let Some((other, _)) = other {
+            return Err(Failure(format!(
+                "`{name}` and `{other}` are both {address}: give one of them another port"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What keeps an address from being listened on, with the setting that names it and the next step.
+pub(crate) fn unbound(setting: &str, address: SocketAddr, error: &std::io::Error) -> Failure {
+    let step = match error.kind() {
+        std::io::ErrorKind::AddrInUse => ": stop what listens there, or name another port",
+        std::io::ErrorKind::AddrNotAvailable => ": name an address of this host",
+        std::io::ErrorKind::PermissionDenied => ": ports below 1024 take root, or CAP_NET_BIND_SERVICE",
+        _ => "",
+    };
+    Failure(format!("{address}, which {setting} names: {error}{step}"))
+}
+
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(address).map_err(|error| failure(address, error))?;
+    let listener = TcpListener::bind(address)
+        .map_err(|error| unbound("listen (--listen), or listen-plain", address, &error))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -141,4 +175,40 @@ fn fitting(configured: &config::Limits) -> Result<Limits, Failure> {
         limits.connections = room;
     }
     Ok(limits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Args, Command};
+    use clap::Parser as _;
+    use std::path::Path;
+
+    #[test]
+    fn the_example_configuration_has_no_settings_that_collide() {
+        let page = include_str!("../../../docs/configuration.md");
+        let Command::Serve(args) = Args::parse_from(["fastness", "serve"]).command else {
+            panic!("not serve")
+        };
+        let examples: Vec<&str> =
+            page.split("```toml\n").skip(1).filter_map(|block| block.split("```").next()).collect();
+        assert_eq!(examples.len(), 2);
+        for example in examples {
+            let config = Config::parse(example, Path::new("configuration.md")).unwrap();
+            require_apart(&args, &config).unwrap();
+            let nowhere = Data::at("/nonexistent".into());
+            tls::Setup::choose(false, &config, &nowhere, "id", LISTEN_DEFAULT).unwrap();
+        }
+    }
+
+    #[test]
+    fn listeners_on_one_address_are_refused_by_their_settings() {
+        let Command::Serve(args) =
+            Args::parse_from(["fastness", "serve", "--monitor", "localhost:4566"]).command
+        else {
+            panic!("not serve")
+        };
+        let Failure { message, .. } = require_apart(&args, &Config::default()).unwrap_err();
+        assert!(message.starts_with("`listen` and `monitor.listen` are both 127.0.0.1:4566"), "{message}");
+    }
 }

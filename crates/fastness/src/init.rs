@@ -5,11 +5,13 @@ use crate::config::{Config, LISTEN_DEFAULT};
 use crate::credentials::RootKey;
 use crate::deployment::{Data, Description, SealPlace};
 use crate::tls::Setup;
-use crate::{Failure, failure, seal, shares};
+use crate::{Failure, failure, output, ownership, seal, shares};
 use keyring::{Keyring, Random, Seal, SlotInfo, SystemRandom, Wrapping};
 use platform::{Tx, Vouching, ids};
+use serde_json::json;
 use server::{Clock as _, SystemClock};
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use store::{Embedded, Store};
@@ -31,7 +33,23 @@ pub(crate) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     let shamir = args.shamir.map(shares::split);
     let seal = shamir.as_ref().map(|(seal, _)| seal as &dyn Seal);
     let (account, region) = (args.account_id.clone(), args.region.as_deref());
+    let made_by_root = require_place(&args.place, &config, &data)?;
     let made = create(&args.place, &config, &data, seal, account, region, args.tls)?;
+    ownership::hand_over(&config, &data, &made_by_root)?;
+    if output::wants_json() {
+        let slot = |slot: &SlotInfo| json!({ "slot": slot.number, "kind": slot.kind().name(), "about": seal::about(slot, &made.seal) });
+        let shares: Option<Vec<String>> = shamir
+            .as_ref()
+            .map(|(_, shares)| shares.iter().map(|share| share.to_text().to_string()).collect());
+        let facts = || {
+            json!({
+                "data": data.path(), "account": made.account, "slots": made.slots.iter().map(slot).collect::<Vec<_>>(), "shares": shares,
+                "caBundle": made.tls.as_ref().and_then(|setup| setup.ca_bundle(&data)),
+            })
+        };
+        output::print(facts, |_| Ok(()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut out = std::io::stdout();
     writeln!(out, "Created a deployment in {}", data.path().display())?;
     writeln!(out, "  account   {}", made.account)?;
@@ -51,8 +69,29 @@ pub(crate) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     if let Some(bundle) = made.tls.as_ref().and_then(|setup| setup.ca_bundle(&data)) {
         writeln!(out, "  TLS       AWS_CA_BUNDLE={}  (what clients have to trust)", bundle.display())?;
     }
-    writeln!(out, "Serve it with `fastness serve`, and use it with `eval \"$(fastness env)\"`.")?;
+    let place = Place { key_file: None, ..args.place.clone() };
+    writeln!(out, "Serve it:  {}", place.hint("serve"))?;
+    if args.shamir.is_some() && made.slots.len() == 1 {
+        writeln!(out, "Unseal it: {}", place.hint("unseal --shares"))?;
+    }
+    let shares = if args.shamir.is_some() && made.slots.len() == 1 { " --shares" } else { "" };
+    writeln!(out, "Use it:    eval \"$({})\"", place.hint(&format!("env{shares}")))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses places that the user who is to serve cannot reach; tells what there is to hand over to that user once it is made.
+pub(crate) fn require_place(place: &Place, config: &Config, data: &Data) -> Result<Vec<PathBuf>, Failure> {
+    let key_file = seal::key_file_to_make(place, config)?;
+    let made_file = config.tls.as_ref().and_then(|tls| tls.made_file.clone());
+    let mut wanted = vec![("--data", data.path())];
+    wanted.extend(key_file.as_deref().map(|path| ("--key-file", path)));
+    wanted.extend(made_file.as_deref().map(|path| ("tls.made-file", path)));
+    ownership::require_reachable(config, &wanted)?;
+    Ok([key_file.as_deref(), made_file.as_deref()]
+        .into_iter()
+        .flatten()
+        .flat_map(ownership::absent)
+        .collect())
 }
 
 /// Makes a deployment in an empty directory, with a slot for each seal that flags, environment and configuration name, and for the one
@@ -69,7 +108,9 @@ pub(crate) fn create(
     let random = SystemRandom;
     let account = account.unwrap_or_else(|| ids::account(&random));
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Failure(format!("the account id `{account}` does not have 12 digits")));
+        return Err(Failure(format!(
+            "the account id `{account}` of --account-id or FASTNESS_ACCOUNT_ID does not have 12 digits"
+        )));
     }
     let region = region.unwrap_or(REGION_DEFAULT);
     config.require_served(region)?;

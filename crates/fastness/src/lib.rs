@@ -11,13 +11,18 @@ mod coverage;
 mod credentials;
 mod deployment;
 mod env;
+mod exit;
 mod front;
+mod hints;
 mod init;
 mod log;
 mod opening;
+mod operators;
 mod output;
+mod ownership;
 mod policies;
 mod process;
+mod progress;
 mod proxy_keys;
 mod quotas;
 pub mod reading;
@@ -33,32 +38,21 @@ mod shares;
 mod slots;
 mod status;
 mod tls;
+mod trail;
 mod verify;
 mod watched;
 mod why;
+
+use exit::{Failure, failure};
 
 use clap::Parser as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Why a command failed, in words for the operator.
-#[derive(Debug)]
-struct Failure(String);
-
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self(error.to_string())
-    }
-}
-
-/// A failure with what was being done.
-fn failure(doing: impl std::fmt::Display, error: impl std::fmt::Display) -> Failure {
-    Failure(format!("{doing}: {error}"))
-}
-
 /// Does what the command line says, and tells what the process is to exit with.
 pub fn run() -> ExitCode {
     let args = args::Args::parse();
+    output::choose(args.json);
     let result = confine::keep_memory_private().map_err(Failure::from).and_then(|()| match args.command {
         args::Command::Serve(args) => serve::run(&args),
         args::Command::Init(args) => init::run(&args),
@@ -78,13 +72,14 @@ pub fn run() -> ExitCode {
         args::Command::Coverage(args) => coverage::run(&args),
         args::Command::Quotas(args) => quotas::run(&args),
         args::Command::Xks(args) => proxy_keys::run(&args),
+        args::Command::Trail(args) => trail::run(&args),
     });
     match result {
         Ok(code) => code,
-        Err(Failure(message)) => {
+        Err(Failure { message, exit }) => {
             // Nothing is left to be done if standard error is closed.
             let _closed = writeln!(std::io::stderr(), "fastness: {message}");
-            ExitCode::FAILURE
+            exit.into()
         }
     }
 }

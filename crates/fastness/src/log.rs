@@ -53,10 +53,15 @@ pub(crate) fn start(log: &Log) {
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_targets(OWN.map(|target| (target, level)));
-    let output = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let output = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colors());
     let output = if json { output.json().flatten_event(true).boxed() } else { output.boxed() };
     tracing_subscriber::registry().with(output.with_filter(targets)).init();
     std::panic::set_hook(Box::new(panicked));
+}
+
+/// Whether colors go to standard error: to a terminal, unless its user wants none (<https://no-color.org>).
+fn colors() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Logs where a panic happened. Its message is told only if it is a literal: one that was put together may hold data.

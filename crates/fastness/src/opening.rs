@@ -4,6 +4,7 @@ use crate::args::Place;
 use crate::config::Config;
 use crate::credentials::RootKey;
 use crate::deployment::{Data, Description};
+use crate::exit::Exit;
 use crate::seal::AtHand;
 use crate::{Failure, failure, shares};
 use attestation::Roots;
@@ -83,8 +84,9 @@ impl Opening {
     pub(crate) fn locate(place: &Place) -> Result<Self, Failure> {
         let config = Config::read(place)?;
         let data = Data::locate(place, &config)?;
-        let description =
-            data.describe()?.ok_or_else(|| failure(data.path().display(), "no deployment is here"))?;
+        let description = data
+            .describe()?
+            .ok_or_else(|| failure(data.path().display(), data.absent()).with(Exit::Absent))?;
         let roots = Roots::default();
         Ok(Self { place: place.clone(), config, data, description, roots, beyond: None })
     }
@@ -131,9 +133,10 @@ impl Opening {
 
     /// As [`keyring`](Self::keyring), with these shreds.
     pub(crate) fn keyring_with(&self, given: &[&dyn Seal], shreds: Shreds) -> Result<Keyring, Unopened> {
-        let at_hand = self.at_hand().map_err(|Failure(message)| Unopened::Seal(message))?;
+        let at_hand = self.at_hand().map_err(|Failure { message, .. }| Unopened::Seal(message))?;
         let seals = [given, &at_hand.refs()].concat();
-        let faults: Vec<_> = at_hand.faults.iter().map(|Failure(fault)| fault.as_str()).collect();
+        let faults: Vec<_> =
+            at_hand.faults.iter().map(|Failure { message: fault, .. }| fault.as_str()).collect();
         let faults = faults.join("; ");
         match (seals.is_empty(), faults.is_empty()) {
             (true, true) => Err(Unopened::Waits(match self.ways(&[])? {
@@ -166,7 +169,7 @@ impl Opening {
             },
             other => other.into(),
         })?;
-        self.description.confirm(&keyring).map_err(|Failure(why)| {
+        self.description.confirm(&keyring).map_err(|Failure { message: why, .. }| {
             Unopened::Altered(format!("{}: {why}", self.data.description().display()))
         })?;
         Ok(keyring)
@@ -203,7 +206,7 @@ impl Opening {
     pub(crate) fn opened_with(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
         // A deployment that was made for this host alone may have a secret that is good enough there only.
         if let (Some(address), Ok(root)) = (self.beyond, RootKey::read(&self.data, &keyring)) {
-            root.require_strength(address).map_err(|Failure(why)| Unopened::Guessable(why))?;
+            root.require_strength(address).map_err(|Failure { message: why, .. }| Unopened::Guessable(why))?;
         }
         let memory = memory::state();
         if memory.locked_bytes < memory.bytes {
@@ -220,7 +223,7 @@ impl Opening {
         let key_stores = KeyStores { clusters: Arc::clone(&cloudhsm) as _, ..self.key_stores()? };
         let regions = self.config.regions.0.clone();
         let Description { account, region, .. } = &self.description;
-        self.config.require_served(region).map_err(|Failure(why)| Unopened::Regions(why))?;
+        self.config.require_served(region).map_err(|Failure { message: why, .. }| Unopened::Regions(why))?;
         let env = Env { keyring, random: Arc::new(SystemRandom), directory, key_stores, regions, aside };
         let clock = Arc::new(SystemClock);
         let services = services_with(iam, Kms::new(self.roots.clone()), cloudhsm);

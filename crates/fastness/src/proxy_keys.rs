@@ -5,7 +5,8 @@ use crate::admin::{self, Command, merge, words};
 use crate::args::{Place, XksArgs, XksCommand};
 use crate::config::Config;
 use crate::deployment::Data;
-use crate::{Failure, failure};
+use crate::exit::Exit;
+use crate::{Failure, failure, output};
 use serde_json::{Value, json};
 use server::Deployment;
 use std::io::Write as _;
@@ -20,11 +21,17 @@ pub(crate) fn run(args: &XksArgs) -> Result<ExitCode, Failure> {
         }
         XksCommand::List(args) => {
             let keys = ask(&args.place, &Command::ProxyKeys {})?;
-            for key in keys.as_array().into_iter().flatten() {
-                let text = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or("-");
-                let (id, status) = (text("AccessKeyId"), text("Status"));
-                writeln!(out, "{id} {status:<8} {} {}", text("CreateDate"), text("User"))?;
-            }
+            output::print(
+                || keys.clone(),
+                |out| {
+                    for key in keys.as_array().into_iter().flatten() {
+                        let text = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or("-");
+                        let (id, status) = (text("AccessKeyId"), text("Status"));
+                        writeln!(out, "{id} {status:<8} {} {}", text("CreateDate"), text("User"))?;
+                    }
+                    Ok(())
+                },
+            )?;
         }
         XksCommand::Disable(args) => {
             ask(&args.place, &Command::SetProxyKeyActive { id: args.id.clone(), active: false })?;
@@ -107,7 +114,7 @@ pub(crate) async fn delete(deployment: &Deployment, id: &str, by: Value) -> Resu
 }
 
 fn found(there: bool, id: &str) -> Result<Value, Failure> {
-    if there { Ok(json!({})) } else { Err(failure("no such key", id)) }
+    if there { Ok(json!({})) } else { Err(failure("no such key", id).with(Exit::Absent)) }
 }
 
 fn details(by: &Value, more: Value) -> Value {

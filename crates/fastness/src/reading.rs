@@ -11,7 +11,7 @@ use std::path::Path;
 /// # Errors
 /// What an operator is told.
 pub fn configuration(text: &str) -> Result<(), String> {
-    let config = Config::parse(text, Path::new("f.toml")).map_err(|Failure(message)| message)?;
+    let config = Config::parse(text, Path::new("f.toml")).map_err(|Failure { message, .. }| message)?;
     for seal in &config.seal {
         let _files = seal.paths();
         // Whoever seals or unseals is told.
@@ -27,7 +27,7 @@ pub fn configuration(text: &str) -> Result<(), String> {
 /// What whoever runs the tests is told.
 pub fn policy_tests(text: &str, json: bool) -> Result<(), String> {
     policies::check(text, Path::new(if json { "f.json" } else { "f.yaml" }))
-        .map_err(|Failure(message)| message)
+        .map_err(|Failure { message, .. }| message)
 }
 
 /// Reads a backup, and gives the file that has the same parts, manifest and proof.

@@ -1,10 +1,10 @@
-//! `fastness rekey`: a new root key.
+//! `fastness rekey`: a new root key of the keyring, which wraps all keys below it. It has nothing to do with the root user.
 
-use crate::Failure;
-use crate::admin::Command;
+use crate::admin::{Command, merge};
 use crate::args::RekeyArgs;
 use crate::changes::{self, Given, New};
-use serde_json::Value;
+use crate::{Failure, output};
+use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -16,18 +16,31 @@ pub(crate) fn run(args: &RekeyArgs) -> Result<ExitCode, Failure> {
     };
     let answer = changes::run(&args.place, &command)?;
     let part = |name: &str| answer.get(name).cloned().unwrap_or_default();
-    let mut out = std::io::stdout();
-    writeln!(out, "Rekeyed: generation {}, epoch {}.", part("generation"), part("epoch"))?;
-    writeln!(out, "  slots     {}", list(&part("slots")))?;
-    if part("dropped").as_array().is_some_and(|dropped| !dropped.is_empty()) {
-        writeln!(out, "  dropped   {}", list(&part("dropped")))?;
-    }
-    if !changes::opens_by_itself(&args.place)? {
+    let by_itself = changes::opens_by_itself(&args.place)?;
+    let facts = || {
+        let mut facts = answer.clone();
+        merge(&mut facts, json!({ "opensByItself": by_itself }));
+        facts
+    };
+    output::print(facts, |out| {
         writeln!(
             out,
-            "Nothing that flags, environment or configuration name opens it: the next start will wait to be unsealed."
+            "Gave the keyring a new root key: generation {}, epoch {}. KMS keys, the root user and its access key are what they were.",
+            part("generation"),
+            part("epoch")
         )?;
-    }
+        writeln!(out, "  slots     {}", list(&part("slots")))?;
+        if part("dropped").as_array().is_some_and(|dropped| !dropped.is_empty()) {
+            writeln!(out, "  dropped   {}", list(&part("dropped")))?;
+        }
+        if !by_itself {
+            writeln!(
+                out,
+                "Nothing that flags, environment or configuration name opens it: the next start will wait to be unsealed."
+            )?;
+        }
+        Ok(())
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

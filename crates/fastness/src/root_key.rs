@@ -76,7 +76,7 @@ pub(crate) async fn make(
         .await
         .map_err(words)?;
     tracing::warn!(access_key_id = id, "a new access key of the root user was made");
-    key.write(&opening.data, keyring).map_err(|Failure(why)| {
+    key.write(&opening.data, keyring).map_err(|Failure { message: why, .. }| {
         failure(format!("the key {id} was made but could not be kept; make another with --replace {id}"), why)
     })?;
     Ok(json!({}))

@@ -49,6 +49,18 @@ impl AtHand {
     }
 }
 
+/// The key file that [`new`] makes or uses, where it is known before.
+pub(crate) fn key_file_to_make(place: &Place, config: &Config) -> Result<Option<PathBuf>, Failure> {
+    Ok(match named(place, config).as_slice() {
+        // Its name is the deployment's.
+        [] => Some(default_key_file("new")?),
+        seals => seals.iter().find_map(|seal| match seal {
+            Configured::KeyFile(Source::Path(path)) => Some(path.clone()),
+            _ => None,
+        }),
+    })
+}
+
 /// The seals for a new keyring, and what to write down of them. A key file that does not exist is made; one that exists is used. If
 /// nothing is named, a key file is made at its default place, unless there will be shares.
 pub(crate) fn new(

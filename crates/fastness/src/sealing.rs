@@ -5,14 +5,12 @@ use crate::args::{SealArgs, UnsealArgs};
 use crate::changes::KeyText;
 use crate::config::Config;
 use crate::deployment::Data;
-use crate::{Failure, seal, shares};
-use serde_json::Value;
+use crate::exit::Exit;
+use crate::{Failure, output, seal, shares};
+use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-
-/// What a command exits with if the server is sealed.
-pub(crate) const SEALED: u8 = 4;
 
 /// How long a sealed server may take to start anew.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,7 +31,9 @@ pub(crate) fn seal(args: &SealArgs) -> Result<ExitCode, Failure> {
         }
         std::thread::sleep(LOOK);
     }
-    writeln!(std::io::stdout(), "Sealed: every call is refused until `fastness unseal`.")?;
+    let text = "Sealed: every call is refused until it is unsealed:";
+    let facts = || json!({ "sealed": true, "amiss": answer.get("amiss") });
+    output::print(facts, |out| Ok(writeln!(out, "{text} {}", args.place.hint("unseal"))?))?;
     let amiss = answer.get("amiss").and_then(Value::as_array).into_iter().flatten();
     for amiss in amiss.filter_map(Value::as_str) {
         writeln!(std::io::stderr(), "fastness: sealed, but {amiss}")?;
@@ -66,12 +66,9 @@ pub(crate) fn unseal(args: &UnsealArgs) -> Result<ExitCode, Failure> {
         };
         is_sealed(&ask(&data, &command)?)
     };
-    if sealed {
-        writeln!(std::io::stdout(), "Still sealed: more shares are needed.")?;
-        return Ok(ExitCode::from(SEALED));
-    }
-    writeln!(std::io::stdout(), "Unsealed: calls are served.")?;
-    Ok(ExitCode::SUCCESS)
+    let text = if sealed { "Still sealed: more shares are needed." } else { "Unsealed: calls are served." };
+    output::print(|| json!({ "sealed": sealed }), |out| Ok(writeln!(out, "{text}")?))?;
+    Ok(if sealed { Exit::Sealed.into() } else { ExitCode::SUCCESS })
 }
 
 /// Whether an answer says that the server is sealed.

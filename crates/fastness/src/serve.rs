@@ -1,14 +1,14 @@
 //! `fastness serve`: the server.
 
 use crate::admin::Commanded;
-use crate::args::ServeArgs;
+use crate::args::{Place, ServeArgs};
 use crate::config::Config;
 use crate::deployment::{Data, Serving};
 use crate::front::Front;
 use crate::opening::{Opening, Unopened, services};
 use crate::tls::{Keeper, Setup};
 use crate::watched::Watched;
-use crate::{Failure, failure, init, log, process};
+use crate::{Failure, failure, init, log, operators, ownership, process, trail};
 use iam::Iam;
 use keyring::SystemRandom;
 use platform::ids;
@@ -29,17 +29,22 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let front = Front::bind(args, &config, &data)?;
     let watched = Watched::new(args, &config)?;
     let roots = config.attestation.read()?;
-    process::give_up_root(&config.process)?;
     let description = match data.describe()? {
         Some(description) => description,
         None => {
+            let made_by_root = init::require_place(&args.place, &config, &data)?;
             let account = std::env::var("FASTNESS_ACCOUNT_ID").ok();
             init::create(&args.place, &config, &data, None, account, None, args.tls)?;
+            ownership::hand_over(&config, &data, &made_by_root)?;
             data.describe()?.ok_or_else(|| failure(data.path().display(), "the new deployment is gone"))?
         }
     };
+    ownership::hand_over(&config, &data, &[])?;
+    process::give_up_root(&config.process)?;
     let _claim = data.claim()?;
     let tls = Setup::choose(args.tls, &config, &data, &description.id, front.address()?)?;
+    // Where users are listed is soon out of reach.
+    operators::look_up();
     let mut ports = front.numbers()?;
     ports.extend(watched.port());
     process::restrict(
@@ -123,7 +128,7 @@ async fn serve(
     let endpoint = serving.endpoint;
     tracing::info!(endpoint, account = opening.description.account, data = %data.path().display(), "serving");
     if first {
-        greet(&endpoint, &data);
+        greet(&endpoint, &opening.place);
     }
 
     let timers = tokio::spawn(run_timers(Arc::clone(&gate), stopping.clone()));
@@ -171,11 +176,8 @@ async fn serve(
 }
 
 /// Tells a person where the server is and how to use it. Whether anybody reads it makes no difference.
-fn greet(endpoint: &str, data: &Data) {
-    let text = format!(
-        "Fastness serves {endpoint}\nUse it with: eval \"$(fastness env --data {})\"\n",
-        data.path().display()
-    );
+fn greet(endpoint: &str, place: &Place) {
+    let text = format!("Fastness serves {endpoint}\nUse it with: eval \"$({})\"\n", place.hint("env"));
     let mut out = std::io::stdout();
     let _unread = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -1,5 +1,6 @@
 //! Shares: shown once, and typed in again.
 
+use crate::exit::Exit;
 use crate::{Failure, failure};
 use keyring::{Seal, SystemRandom};
 use seals::{Shamir, Share, Shares, Split};
@@ -50,22 +51,33 @@ pub(crate) fn each(
     mut take: impl FnMut(Zeroizing<String>) -> Result<bool, Failure>,
 ) -> Result<bool, Failure> {
     let terminal = std::io::stdin().is_terminal();
+    let mut read_any = false;
     let mut input = std::io::stdin().lock();
     loop {
         if terminal {
             write!(std::io::stderr(), "Share: ")?;
+        } else if !read_any {
+            // Whoever sees nothing happen waits for it, while it waits for them.
+            writeln!(std::io::stderr(), "fastness: reading shares from standard input, one a line")?;
         }
         let mut line = Zeroizing::new(String::with_capacity(LINE_BYTES_MAX));
         let mut limited = (&mut input).take(LINE_BYTES_MAX as u64);
         if limited.read_line(&mut line).map_err(|error| failure("standard input", error))? == 0 {
+            if !read_any {
+                return Err(Failure(
+                    "standard input ended without a share: pass shares on, one a line, as `cat SHARES | fastness … --shares` does, or type them".to_owned(),
+                )
+                .with(Exit::Locked));
+            }
             return Ok(true);
         }
         if line.trim().is_empty() {
             continue;
         }
+        read_any = true;
         match take(Zeroizing::new(line.trim().to_owned())) {
             Ok(true) => {}
-            Err(Failure(why)) if terminal => writeln!(std::io::stderr(), "{why}")?,
+            Err(Failure { message: why, .. }) if terminal => writeln!(std::io::stderr(), "{why}")?,
             done => return done,
         }
     }

@@ -1,10 +1,12 @@
 //! `fastness verify`: proves a deployment's data and trail whole, or names what is not.
 
-use crate::admin::{Command, ask};
+use crate::admin::{Command, ask_with};
 use crate::args::VerifyArgs;
 use crate::deployment::Data;
+use crate::exit::Exit;
 use crate::opening::Opening;
-use crate::{Failure, beside, failure, shares};
+use crate::progress::{Progress, Watching, store_bytes};
+use crate::{Failure, beside, failure, output, shares};
 use keyring::{Keyring, Seal};
 use platform::{Opener, Vouching};
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use store::{Containment, Directory, Head, Image, Report};
 use wire::Timestamp;
+
+/// The word for a head that this history continues.
+const CONTAINED: &str = "contained";
 
 /// What was found, as it goes over the operator's channel.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,11 +38,17 @@ pub(crate) struct Verified {
 }
 
 pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    if let Some(file) = &args.backup {
+        return crate::backup::verify(args, file);
+    }
     let opening = Opening::locate(&args.place)?;
     let data = &opening.data;
     let command = Command::Verify { contains: args.contains.iter().map(ToString::to_string).collect() };
     let verified: Verified = match data.claim_unless_served()? {
-        None => serde_json::from_value(ask(data, &command)?)?,
+        None => {
+            let (_watching, pipe) = Watching::pipe("verifying")?;
+            serde_json::from_value(ask_with(data, &command, Some(&pipe))?)?
+        }
         Some(_claim) => {
             // The keyring's own checksum and authentication code are checked as it is opened, and then the description's proof.
             let given: Vec<Box<dyn Seal>> = if args.shares {
@@ -61,7 +72,11 @@ pub(crate) fn verify_stopped(data: &Data, keyring: &Keyring, contains: &[Head]) 
     }
     let disk = Arc::new(Directory::open(&data.store())?);
     let (image, found) = Image::stopped(disk, Arc::new(Vouching::new(keyring)))?;
-    Ok(image.verify(&mut Opener::new(keyring, &|| false), contains, found)?)
+    let progress = Progress::begin("verifying", store_bytes(&data.store()));
+    let mut opener = progress.inspecting(Opener::new(keyring, &|| false));
+    let report = image.verify(&mut opener, contains, found);
+    progress.end();
+    Ok(report?)
 }
 
 /// Verifies the store of a running deployment, as it is now.
@@ -69,11 +84,12 @@ pub(crate) async fn verify_running(
     deployment: &Deployment,
     data: &Data,
     contains: &[String],
+    progress: &Progress,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Verified, Failure> {
     let contains = contains.iter().map(|head| head.parse()).collect::<Result<Vec<Head>, _>>()?;
     let image = deployment.image().await?;
-    let mut opener = Opener::new(&deployment.env().keyring, stop);
+    let mut opener = progress.inspecting(Opener::new(&deployment.env().keyring, stop));
     let verify = || image.verify(&mut opener, &contains, Vec::new());
     let report = tokio::task::block_in_place(verify).map_err(|error| match stop() {
         true => Failure("the deployment was sealed meanwhile".into()),
@@ -98,7 +114,7 @@ impl Verified {
 impl From<Report> for Verified {
     fn from(report: Report) -> Self {
         let word = |containment| match containment {
-            Containment::Contained => "contained",
+            Containment::Contained => CONTAINED,
             Containment::Missing => "MISSING: this store has another history",
             Containment::TooOld => "UNKNOWN: the journal no longer goes back so far",
         };
@@ -124,34 +140,50 @@ impl From<Report> for Verified {
 }
 
 fn print(verified: &Verified) -> Result<ExitCode, Failure> {
-    let mut out = crate::output::output();
     let time = |time: Option<u64>| {
         let time = time.and_then(|time| i64::try_from(time).ok());
         time.map_or_else(|| "-".to_owned(), |time| Timestamp(time).rfc3339())
     };
-    writeln!(
-        out,
-        "journal   {} bytes in {} segments, {} groups",
-        verified.journal_bytes, verified.segments, verified.groups
-    )?;
-    writeln!(out, "from      {} to {}", time(verified.since), time(verified.until))?;
-    writeln!(out, "records   {}", verified.records)?;
-    writeln!(out, "rows      {}", verified.rows)?;
-    if !verified.first.starts_with("0:") {
-        writeln!(out, "begins    {}", verified.first)?;
-    }
-    writeln!(out, "head      {}", verified.head)?;
-    let mut whole = verified.findings.is_empty();
-    for (head, found) in &verified.contained {
-        writeln!(out, "contains  {head}: {found}")?;
-        whole &= found == "contained";
-    }
-    for finding in &verified.findings {
-        writeln!(out, "DAMAGED   {finding}")?;
-    }
-    if verified.findings_left_out > 0 {
-        writeln!(out, "DAMAGED   and {} more", verified.findings_left_out)?;
-    }
-    writeln!(out, "{}", if whole { "Everything is whole." } else { "NOT everything is as it was written." })?;
-    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let contained = verified.contained.iter().all(|(_, found)| found == CONTAINED);
+    let undamaged = verified.findings.is_empty();
+    let whole = undamaged && contained;
+    let facts = || {
+        let mut facts = serde_json::to_value(verified).unwrap_or_default();
+        crate::admin::merge(&mut facts, serde_json::json!({ "whole": whole }));
+        facts
+    };
+    output::print(facts, |out| {
+        writeln!(
+            out,
+            "journal   {} bytes in {} segments, {} groups",
+            verified.journal_bytes, verified.segments, verified.groups
+        )?;
+        writeln!(out, "from      {} to {}", time(verified.since), time(verified.until))?;
+        writeln!(out, "records   {}", verified.records)?;
+        writeln!(out, "rows      {}", verified.rows)?;
+        if !verified.first.starts_with("0:") {
+            writeln!(out, "begins    {}", verified.first)?;
+        }
+        writeln!(out, "head      {}", verified.head)?;
+        for (head, found) in &verified.contained {
+            writeln!(out, "contains  {head}: {found}")?;
+        }
+        for finding in &verified.findings {
+            writeln!(out, "DAMAGED   {finding}")?;
+        }
+        if verified.findings_left_out > 0 {
+            writeln!(out, "DAMAGED   and {} more", verified.findings_left_out)?;
+        }
+        writeln!(
+            out,
+            "{}",
+            if whole { "Everything is whole." } else { "NOT everything is as it was written." }
+        )?;
+        Ok(())
+    })?;
+    Ok(match (undamaged, contained) {
+        (true, true) => ExitCode::SUCCESS,
+        (false, _) => Exit::Damaged.into(),
+        (true, false) => Exit::OtherHistory.into(),
+    })
 }

@@ -1,9 +1,10 @@
 //! What can be seen of a server from outside: sets up counts, traces and the monitoring listener.
 
+use crate::Failure;
 use crate::args::ServeArgs;
 use crate::config::Config;
+use crate::front::unbound;
 use crate::opening::services;
-use crate::{Failure, failure};
 use server::{Gate, monitor};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ impl Watched {
         let beyond = args.monitor_beyond_loopback || config.monitor.beyond_loopback;
         if let Some(address) = address.filter(|address| !address.ip().is_loopback() && !beyond) {
             return Err(Failure(format!(
-                "{address} is not a loopback address, and the monitoring listener lets everybody read who reaches it; to do it all \
+                "{address}, which monitor.listen (--monitor) names, is not a loopback address, and the monitoring listener lets everybody read who reaches it; to do it all \
                  the same, add --monitor-beyond-loopback"
             )));
         }
@@ -50,10 +51,11 @@ impl Watched {
                     .to_owned(),
             ));
         }
-        let listener = match address.map(|address| listener(address).map_err(|error| failure(address, error)))
-        {
+        let listener = match address.map(|address| {
+            listener(address).map_err(|error| unbound("monitor.listen (--monitor)", address, &error))
+        }) {
             // A server that was sealed must come back to wait for its operator, watched or not.
-            Some(Err(Failure(error))) if args.resealed => {
+            Some(Err(Failure { message: error, .. })) if args.resealed => {
                 tracing::error!(error, "no monitoring: the address could not be had back");
                 None
             }

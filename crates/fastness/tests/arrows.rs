@@ -41,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keyring",
             "kms",
             "memory",
+            "outbound",
             "platform",
             "policy",
             "seals",

@@ -3,6 +3,10 @@
 //! The explanation is made when the call is denied, from the policies as they are then, and written with the call's audit record
 //! in one transaction. Denials lie in a ring of [`DENIALS_MAX`] slots, where a new one takes the place of the oldest.
 
+mod recent;
+
+pub use recent::Wanted;
+
 use crate::{Call, Caller, Fault, Table, Tx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

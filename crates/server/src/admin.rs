@@ -1,6 +1,6 @@
 //! The operator's channel: a Unix socket in the data directory, over which commands reach the running server.
 //!
-//! One connection carries one command, a line of JSON, and its answer, a line of JSON: `{"ok": …}` or `{"error": "…"}`. With a
+//! One connection carries one command, a line of JSON, and its answer, a line of JSON: `{"ok": …}` or `{"error": "…", "exit": 1}`. With a
 //! command can come an open file (unix(7), `SCM_RIGHTS`), which the server could not open itself: it is kept to its own. Who may
 //! open the socket (mode 0600) and is the server's own user or root is the operator; the kernel tells who it is.
 
@@ -47,6 +47,22 @@ pub struct Operator {
     pub pid: Option<i32>,
 }
 
+/// Why a command was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason, for the operator to read.
+    pub message: String,
+    /// What the operator's command exits with.
+    pub exit: u8,
+}
+
+/// A reason that has no code of its own.
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self { message, exit: 1 }
+    }
+}
+
 /// What serves commands.
 pub trait Commands: Send + Sync + 'static {
     /// Does what a command asks, with the open file that came with it; the error is for the operator to read.
@@ -55,7 +71,7 @@ pub trait Commands: Send + Sync + 'static {
         command: &[u8],
         file: Option<File>,
         by: Operator,
-    ) -> impl Future<Output = Result<Value, String>> + Send;
+    ) -> impl Future<Output = Result<Value, Refusal>> + Send;
     /// Notes that something was refused that is no command, or comes from somebody who may give none.
     fn refused(&self, why: &'static str, by: Operator) -> impl Future<Output = ()> + Send;
 }
@@ -126,15 +142,15 @@ async fn serve(commands: &impl Commands, mut stream: UnixStream, owner: u32) -> 
             commands.run(&command, file, by).await
         } else {
             commands.refused("it is not a line", by).await;
-            Err("a command is a line".into())
+            Err(Refusal::from("a command is a line".to_owned()))
         }
     } else {
         commands.refused("the user is not the operator", by).await;
-        Err("only the user who runs the server, and root, may command it".to_owned())
+        Err(Refusal::from("only the user who runs the server, and root, may command it".to_owned()))
     };
     let answer = match answer {
         Ok(value) => json!({ "ok": value }),
-        Err(message) => json!({ "error": message }),
+        Err(Refusal { message, exit }) => json!({ "error": message, "exit": exit }),
     };
     stream.write_all(format!("{answer}\n").as_bytes()).await?;
     stream.shutdown().await

@@ -3,6 +3,7 @@
 use crate::Deployment;
 use crate::pipeline::append;
 use http::{HeaderName, HeaderValue};
+use platform::denial::Wanted;
 use platform::trail::Record;
 use platform::{Denial, Fault, TRAIL, Tx};
 use serde_json::{Value, json};
@@ -51,6 +52,23 @@ impl Deployment {
             None => None,
         };
         Ok(json!({ "record": record, "denial": found.map(|(_, denial)| denial), "encoded": encoded }))
+    }
+}
+
+impl Deployment {
+    /// The newest denials that are wanted, the newest first: of each who, when, what and the request's id.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub fn recent_denials(&self, wanted: &Wanted, limit: usize) -> Result<Vec<Value>, Fault> {
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        let summary = |denial: Denial| {
+            json!({
+                "requestId": denial.request_id, "time": denial.time, "principal": denial.principal,
+                "action": denial.action, "resource": denial.resource, "message": denial.message,
+            })
+        };
+        Ok(Denial::recent(&mut tx, wanted, limit)?.into_iter().map(summary).collect())
     }
 }
 

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// The digest of bytes that come in pieces.
-pub(super) struct Sha256(Context);
+pub(crate) struct Sha256(Context);
 
 impl Default for Sha256 {
     fn default() -> Self {
@@ -12,12 +12,12 @@ impl Default for Sha256 {
 }
 
 impl Sha256 {
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
     /// The digest in hexadecimal.
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         hex::encode(self.0.finish())
     }
 }

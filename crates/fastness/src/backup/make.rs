@@ -5,8 +5,10 @@ use super::{FORMAT, Manifest, STORE_PREFIX};
 use crate::admin::Command;
 use crate::args::BackupArgs;
 use crate::deployment::{Data, Description};
+use crate::exit::Exit;
 use crate::opening::Opening;
-use crate::{Failure, beside, changes, failure};
+use crate::progress::{Watching, store_bytes};
+use crate::{Failure, beside, changes, failure, output};
 use keyring::Keyring;
 use platform::{Opener, Vouching};
 use rustix::fs::OFlags;
@@ -26,17 +28,27 @@ pub(crate) fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
     let target = Target::choose(&std::path::absolute(&args.to)?, &opening.data, &opening.description, &made)?;
     let command = Command::Backup { to: target.path.clone() };
     // The server is kept to its own files: it gets this one open.
-    let answer = changes::run_with(opening, &command, Some(target.file.try_clone()?))?;
+    let written = target.file.try_clone()?;
+    let done = move || written.metadata().map_or(0, |found| found.len());
+    let watching = Watching::begin("backing up", store_bytes(&data.store()), done);
+    let answer = changes::run_with(opening, &command, Some(target.file.try_clone()?));
+    drop(watching);
+    let answer = answer?;
     let head = answer.get("head").and_then(Value::as_str).unwrap_or_default();
     let bytes = target.file.metadata()?.len();
     let path = target.keep()?;
-    let mut out = io::stdout();
-    writeln!(out, "Backed up to {}", path.display())?;
-    writeln!(out, "  bytes     {bytes}")?;
-    writeln!(out, "  head      {head}")?;
-    writeln!(out, "What opens the keyring is not in it: keep that, too, elsewhere.")?;
     let shreds = Keyring::shreds_path(&data.keyring());
-    writeln!(out, "Nor is {}: keep its newest copy, and no older one.", shreds.display())?;
+    output::print(
+        || json!({ "file": path, "bytes": bytes, "head": head, "shreds": shreds }),
+        |out| {
+            writeln!(out, "Backed up to {}", path.display())?;
+            writeln!(out, "  bytes     {bytes}")?;
+            writeln!(out, "  head      {head}")?;
+            writeln!(out, "What opens the keyring is not in it: keep that, too, elsewhere.")?;
+            writeln!(out, "Nor is {}: keep its newest copy, and no older one.", shreds.display())?;
+            Ok(())
+        },
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -169,7 +181,8 @@ fn fill(
             image.write_part(&name, &mut opener, out).map_err(|error| match error {
                 StoreError::Damaged { .. } | StoreError::Format { .. } => Failure(format!(
                     "no backup was made, since it could not be restored: {error}; run `fastness verify`"
-                )),
+                ))
+                .with(Exit::Damaged),
                 other => other.into(),
             })
         })?;
@@ -198,7 +211,7 @@ fn verify(deployment: &Deployment, mut file: &File, stop: &(dyn Fn() -> bool + S
     let contents = read::<io::Error>(BufReader::with_capacity(1 << 20, file), &mut |_, _| stopped(stop))
         .map_err(|error| again(&error))?;
     let vouching = Vouching::new(&deployment.env().keyring);
-    check(&contents, &vouching).map(drop).map_err(|Failure(error)| again(&error))
+    check(&contents, &vouching).map(drop).map_err(|error| error.during("reading the backup again"))
 }
 
 /// Compares what was read of a backup with what it says of itself, and who says it.
@@ -207,22 +220,23 @@ pub(super) fn check(contents: &Contents, vouching: &Vouching) -> Result<Manifest
     if !vouching.confirms(&Manifest::statement(&contents.manifest), &contents.proof) {
         return Err(Failure(
             "its manifest was altered, or made by somebody else: the proof does not fit".into(),
-        ));
+        )
+        .with(Exit::Damaged));
     }
     Ok(manifest)
 }
 
 /// What a backup says of itself, if its parts are as it says.
 pub(super) fn manifest(contents: &Contents) -> Result<Manifest, Failure> {
-    let manifest: Manifest =
-        serde_json::from_slice(&contents.manifest).map_err(|_| Failure("its manifest is damaged".into()))?;
+    let manifest: Manifest = serde_json::from_slice(&contents.manifest)
+        .map_err(|_| Failure("its manifest is damaged".into()).with(Exit::Damaged))?;
     for (said, found) in manifest.parts.iter().zip(&contents.parts) {
         if said != found {
-            return Err(Failure(format!("its part {} is damaged", said.name)));
+            return Err(Failure(format!("its part {} is damaged", said.name)).with(Exit::Damaged));
         }
     }
     if manifest.format != FORMAT || manifest.parts.len() != contents.parts.len() {
-        return Err(Failure("its manifest does not fit its parts".into()));
+        return Err(Failure("its manifest does not fit its parts".into()).with(Exit::Damaged));
     }
     Ok(manifest)
 }

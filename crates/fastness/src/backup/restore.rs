@@ -3,16 +3,20 @@
 use super::container::read;
 use super::make::{check, manifest};
 use super::{Manifest, STORE_PREFIX};
+use crate::admin::{merge, said_by};
 use crate::args::{Place, RestoreArgs};
 use crate::config::Config;
 use crate::deployment::{Data, write_private};
+use crate::exit::Exit;
 use crate::opening::{Opening, Shreds, Unopened};
+use crate::progress::Progress;
 use crate::verify::{findings_text, verify_stopped};
-use crate::{Failure, failure, shares};
+use crate::{Failure, failure, output, shares};
 use attestation::Roots;
 use keyring::{Keyring, KeyringError, Seal};
 use platform::Vouching;
 use serde_json::{Value, json};
+use server::Operator;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -31,7 +35,7 @@ const STEP_BYTES: usize = 4 << 20;
 pub(crate) fn run(args: &RestoreArgs) -> Result<ExitCode, Failure> {
     let config = Config::read(&args.place)?;
     let data = Data::locate(&args.place, &config)?;
-    let from = |error: Failure| failure(args.from.display(), error.0);
+    let from = |error: Failure| error.during(args.from.display());
     let stated = stated(&args.from).map_err(from)?;
     require_empty(&data, &stated)?;
     let moment = args.at.as_deref().map(moment).transpose()?;
@@ -58,15 +62,24 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<ExitCode, Failure> {
         let _gone = fs::remove_dir_all(&building);
     }
     let done = result?;
-    let mut out = io::stdout();
-    writeln!(out, "Restored to {}", target.display())?;
-    writeln!(out, "  deployment {} of account {}", done.manifest.deployment, done.manifest.account)?;
-    writeln!(out, "  backed up  {}", done.manifest.made)?;
-    writeln!(out, "  head       {}", done.manifest.head)?;
-    if let Some(past) = &done.past {
-        let (time, version) = (time_text(past.time), past.head.version);
-        writeln!(out, "  rows as of {time} (version {version}), {} put back", past.rows.len())?;
-    }
+    let Done { manifest, past } = &done;
+    let facts = || {
+        let past = past.as_ref().map(|past| {
+            json!({ "time": time_text(past.time), "version": past.head.version, "rowsPutBack": past.rows.len() })
+        });
+        json!({ "data": target, "backup": manifest.facts(), "rowsAsOf": past })
+    };
+    output::print(facts, |out| {
+        writeln!(out, "Restored to {}", target.display())?;
+        writeln!(out, "  deployment {} of account {}", manifest.deployment, manifest.account)?;
+        writeln!(out, "  backed up  {}", manifest.made)?;
+        writeln!(out, "  head       {}", manifest.head)?;
+        if let Some(past) = past {
+            let (time, version) = (time_text(past.time), past.head.version);
+            writeln!(out, "  rows as of {time} (version {version}), {} put back", past.rows.len())?;
+        }
+        Ok(())
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -114,19 +127,16 @@ fn build(
     given: &[Box<dyn Seal>],
     moment: Option<Moment>,
 ) -> Result<Done, Failure> {
-    let from = |error: Failure| failure(args.from.display(), error.0);
-    let open = || Ok::<_, Failure>(BufReader::with_capacity(1 << 20, File::open(&args.from)?));
+    let from = |error: Failure| error.during(args.from.display());
+    let progress = Progress::begin("restoring", File::open(&args.from)?.metadata()?.len().saturating_mul(2));
+    let open =
+        || Ok::<_, Failure>(BufReader::with_capacity(1 << 20, progress.reading(File::open(&args.from)?)));
     // The files beside the store come first; what opens the keyring tells whether the backup is to be believed.
     let contents = read::<Failure>(open()?, &mut |name, part| {
         let Some(path) = data.backed_up().into_iter().find(|path| path.ends_with(name)) else {
             return Ok(());
         };
-        let mut bytes = Vec::new();
-        part.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(Failure(format!("its part {name} is too large")));
-        }
-        write_private(&path, &bytes)
+        write_part(&path, name, part)
     })
     .map_err(from)?;
     let description = data
@@ -137,7 +147,7 @@ fn build(
     let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();
     let shreds = match &args.shreds {
         Some(path) => {
-            let bytes = fs::read(path).map_err(|error| failure(path.display(), error))?;
+            let bytes = fs::read(path).map_err(|error| Failure::from(error).during(path.display()))?;
             write_private(&Keyring::shreds_path(&opening.data.keyring()), &bytes)?;
             Shreds::There
         }
@@ -156,8 +166,9 @@ fn build(
             "its description of the deployment was altered: the proof does not fit",
         ),
         (error, _) => {
+            let exit = Exit::of(&error);
             let why = format!("its keyring does not open, so it is not known to be genuine: {error}");
-            failure(args.from.display(), why)
+            failure(args.from.display(), why).with(exit)
         }
     })?;
     let data = &opening.data;
@@ -181,12 +192,14 @@ fn build(
         return Err(failure(args.from.display(), "it changed while it was read"));
     }
     restoration.finish(&head)?;
+    progress.end();
     let report = verify_stopped(data, &keyring, &[head])?;
     if !report.findings.is_empty() {
         return Err(failure(
             args.from.display(),
             format!("the store in it is damaged:\n{}", findings_text(&report)),
-        ));
+        )
+        .with(Exit::Damaged));
     }
     let past = match moment {
         Some(moment) => Some(go_back(data, vouching, moment)?),
@@ -195,6 +208,16 @@ fn build(
     drop(keyring);
     record(args, &opening, &given, &manifest, past.as_ref())?;
     Ok(Done { manifest, past })
+}
+
+/// Writes a part that is not of the store to its file.
+pub(super) fn write_part(path: &Path, name: &str, part: &mut dyn io::Read) -> Result<(), Failure> {
+    let mut bytes = Vec::new();
+    part.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(Failure(format!("its part {name} is too large")));
+    }
+    write_private(path, &bytes)
 }
 
 /// Puts every row back to what it was at a moment. The trail stays whole: what happened since is history, and so is this.
@@ -238,12 +261,14 @@ fn record(
     past: Option<&Past>,
 ) -> Result<(), Failure> {
     let deployment = opening.also_with(given)?;
-    let details = json!({
-        "operator": { "uid": fs::metadata("/proc/self")?.uid(), "pid": std::process::id() },
+    let uid = fs::metadata("/proc/self")?.uid();
+    let mut details = said_by(Operator { uid, pid: i32::try_from(std::process::id()).ok() });
+    let more = json!({
         "from": args.from,
         "backup": { "made": manifest.made, "head": manifest.head },
         "rowsAsOf": past.map_or(Value::Null, |past| json!({ "head": past.head.to_string(), "time": time_text(past.time) })),
     });
+    merge(&mut details, more);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let recorded = runtime.block_on(deployment.record_operator("Restore", details));
     match Arc::try_unwrap(deployment) {

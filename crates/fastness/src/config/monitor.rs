@@ -9,6 +9,7 @@ use telemetry::Endpoint;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Monitor {
     /// Address and port; none: nobody listens.
+    #[serde(default, deserialize_with = "super::address::optional")]
     pub(crate) listen: Option<SocketAddr>,
     /// Listen elsewhere than on loopback: whoever reaches the address can read the metrics.
     #[serde(default)]

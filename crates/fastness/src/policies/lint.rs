@@ -2,11 +2,12 @@
 
 use crate::args::LintArgs;
 use crate::opening::services;
+use crate::output::wants_json;
 use crate::{Failure, failure};
 use policy::lint::{Finding, Level, Vocabulary, guess_kind, lint};
 use policy::{DOCUMENT_BYTES_MAX, PolicyKind};
 use serde_json::json;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub(crate) fn run(args: &LintArgs) -> Result<ExitCode, Failure> {
     for path in &args.files {
         let text = match read(path) {
             Ok(text) => text,
-            Err(Failure(message)) => {
+            Err(Failure { message, .. }) => {
                 unread = true;
                 writeln!(std::io::stderr(), "fastness: {message}")?;
                 continue;
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &LintArgs) -> Result<ExitCode, Failure> {
         let kind = args.kind.map_or_else(|| guess_kind(&text), PolicyKind::from);
         let found = lint(&text, kind, &vocabulary);
         worst = found.iter().map(|finding| finding.level).chain(worst).min();
-        if args.json {
+        if wants_json() {
             all.push(json!({ "file": path, "kind": kind, "findings": found }));
             continue;
         }
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &LintArgs) -> Result<ExitCode, Failure> {
             writeln!(out, "{}:{line}:{column}: {level} {code}: {message}", path.display())?;
         }
     }
-    if args.json {
+    if wants_json() {
         writeln!(out, "{:#}", json!(all))?;
     }
     Ok(ExitCode::from(match worst {
@@ -55,14 +56,23 @@ pub(crate) fn run(args: &LintArgs) -> Result<ExitCode, Failure> {
 
 /// Reads a document. One that is too long to be any policy is not read.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin()
+            .take(DOCUMENT_BYTES_MAX as u64 + 1)
+            .read_to_string(&mut text)
+            .map_err(|error| failure("standard input", error))?;
+        return if text.len() > DOCUMENT_BYTES_MAX { Err(too_long(path)) } else { Ok(text) };
+    }
     let size = std::fs::metadata(path).map_err(|error| failure(path.display(), error))?.len();
     if size > DOCUMENT_BYTES_MAX as u64 {
-        return Err(failure(
-            path.display(),
-            format!("larger than any policy may be ({DOCUMENT_BYTES_MAX} bytes)"),
-        ));
+        return Err(too_long(path));
     }
     std::fs::read_to_string(path).map_err(|error| failure(path.display(), error))
+}
+
+fn too_long(path: &Path) -> Failure {
+    failure(path.display(), format!("larger than any policy may be ({DOCUMENT_BYTES_MAX} bytes)"))
 }
 
 /// The actions of the services that there are models of.

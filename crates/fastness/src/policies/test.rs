@@ -3,11 +3,12 @@
 use super::case::Asked;
 use super::lint::vocabulary;
 use super::suite::{Expected, Named, Read, Suite};
-use crate::Failure;
 use crate::args::PolicyTestArgs;
+use crate::{Failure, output};
 use policy::explain::Outcome;
 use policy::{Boundary, Explanation, Known, Mode, Names, Policies, Policy, PolicyKind, PolicyName, explain};
-use std::io::Write as _;
+use serde_json::json;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,7 +20,10 @@ const UNUSABLE: u8 = 2;
 
 pub(crate) fn run(args: &PolicyTestArgs) -> Result<ExitCode, Failure> {
     let vocabulary = vocabulary();
-    let mut out = crate::output::output();
+    // What is put together for people goes nowhere if programs are told instead.
+    let mut out: Box<dyn Write> =
+        if output::wants_json() { Box::new(std::io::sink()) } else { Box::new(output::output()) };
+    let mut all = Vec::new();
     let (mut passed, mut failed, mut unusable) = (0_usize, 0_usize, false);
     for path in &args.files {
         let tried = Suite::read(path).and_then(|suite| {
@@ -33,10 +37,12 @@ pub(crate) fn run(args: &PolicyTestArgs) -> Result<ExitCode, Failure> {
                 match policies.wrong(asked) {
                     None => {
                         passed += 1;
+                        all.push(json!({ "file": path, "case": name, "ok": true }));
                         writeln!(out, "ok    {name}")?;
                     }
                     Some((wrong, explanation)) => {
                         failed += 1;
+                        all.push(json!({ "file": path, "case": name, "ok": false, "wrong": wrong, "explanation": explanation }));
                         writeln!(out, "FAIL  {name}: {wrong}")?;
                         for line in explanation.to_string().lines() {
                             writeln!(out, "{}", format!("      {line}").trim_end())?;
@@ -46,12 +52,15 @@ pub(crate) fn run(args: &PolicyTestArgs) -> Result<ExitCode, Failure> {
             }
             Ok(())
         });
-        if let Err(Failure(message)) = tried {
+        if let Err(Failure { message, .. }) = tried {
             unusable = true;
             writeln!(std::io::stderr(), "fastness: {message}")?;
         }
     }
-    writeln!(out, "{passed} passed, {failed} failed")?;
+    output::print(
+        || json!({ "passed": passed, "failed": failed, "cases": all }),
+        |out| Ok(writeln!(out, "{passed} passed, {failed} failed")?),
+    )?;
     Ok(match (unusable, failed) {
         (true, _) => ExitCode::from(UNUSABLE),
         (false, 0) => ExitCode::SUCCESS,

@@ -56,7 +56,9 @@ impl Keeper {
             None => true,
         };
         match keeper.load() {
-            Err(Failure(why)) if sealed && matches!(keeper.setup.source, Source::Own { .. }) => {
+            Err(Failure { message: why, .. })
+                if sealed && matches!(keeper.setup.source, Source::Own { .. }) =>
+            {
                 tracing::warn!("no TLS until the deployment is unsealed: {why}");
                 keeper.refused = Some(why);
             }
@@ -98,7 +100,7 @@ impl Keeper {
         let before = self.refused.take();
         match self.load() {
             Ok(()) => tracing::info!("took up a certificate: new connections are shown it"),
-            Err(Failure(why)) => {
+            Err(Failure { message: why, .. }) => {
                 if awaited || before.as_ref() != Some(&why) {
                     tracing::error!("the certificate stays as it was, as the new one is no good: {why}");
                 }
@@ -126,7 +128,7 @@ impl Keeper {
             return;
         }
         let Some(deployment) = self.gate.deployment() else { return };
-        if let Err(Failure(why)) = self.setup.prepare(&self.data, &deployment.env().keyring) {
+        if let Err(Failure { message: why, .. }) = self.setup.prepare(&self.data, &deployment.env().keyring) {
             tracing::error!("could not make a server certificate, trying again: {why}");
         }
         self.not_before = Some(now + PAUSE);
