@@ -1,15 +1,16 @@
 """From nothing to a first call: each hint leads on, and each refusal names its setting and the next step."""
 
-import json
 import os
+import pathlib
 import pwd
 import re
 import shlex
 import socket
 import subprocess
+import tempfile
 
 import pytest
-from conftest import EXPORT, Caller, Fastness, binary, toml, wait_for
+from conftest import EXPORT, Caller, Fastness, binary, toml
 
 USE = re.compile(r'Use (?:it with|it): +eval "\$\((.*)\)"')
 
@@ -109,13 +110,19 @@ def test_refusals_name_the_setting_and_the_next_step(fresh):
     assert "is not empty" in text and "--data" in text, text
 
 
+@pytest.fixture
+def passable():
+    """A directory that other users can go through, which those of pytest are not."""
+    with tempfile.TemporaryDirectory(prefix="fastness-") as directory:
+        path = pathlib.Path(directory)
+        path.chmod(0o755)
+        yield path
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_one_process_user_works_for_init_and_serve_alike(tmp_path):
+def test_one_process_user_works_for_init_and_serve_alike(passable):
     nobody = pwd.getpwnam("nobody")
-    tmp_path.chmod(0o755)
-    for above in tmp_path.parents:
-        if above.stat().st_mode & 0o001 == 0:
-            pytest.skip(f"others cannot go through {above}")
+    tmp_path = passable
     place = tmp_path / "server"
     place.mkdir(mode=0o755)
     fastness = Fastness(tmp_path / "operator", config={"process": {"user": "nobody"}})
@@ -145,13 +152,9 @@ def test_a_place_that_the_process_user_cannot_reach_is_refused_before_anything_i
     assert "[process] user" in text and "--data" in text and not (closed / "data").exists(), text
 
 
-def test_the_file_of_another_cannot_be_had_by_a_link(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("only root hands files over")
-    tmp_path.chmod(0o755)
-    for above in tmp_path.parents:
-        if above.stat().st_mode & 0o001 == 0:
-            pytest.skip(f"others cannot go through {above}")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands files over")
+def test_the_file_of_another_cannot_be_had_by_a_link(passable):
+    tmp_path = passable
     fastness = Fastness(tmp_path / "operator", config={"process": {"user": "nobody"}})
     place = tmp_path / "server"
     place.mkdir(mode=0o755)
