@@ -43,7 +43,7 @@ def test_sealed_and_unsealed_while_it_runs(served):
     # Nor does anybody get shares that open nothing.
     for command in (["slots", "add"], ["rekey"]):
         told = operator(served, *command, "--shamir", "2-of-3", check=False)
-        assert (told.returncode, told.stdout, told.stderr) == (1, "", "fastness: it is sealed: unseal it first\n"), command
+        assert (told.returncode, told.stdout, told.stderr) == (4, "", "fastness: it is sealed: unseal it first, with `fastness unseal`\n"), command
     again = operator(served, "seal", check=False)
     assert again.returncode == 1 and "it is sealed already" in again.stderr
 
@@ -77,7 +77,7 @@ def test_a_passphrase_is_waited_for(fresh):
     without = operator(fresh, "unseal", check=False)
     assert without.returncode == 6 and "opened by a passphrase" in without.stderr
     wrong = operator(fresh, "unseal", check=False, FASTNESS_PASSPHRASE="another passphrase, as long")
-    assert wrong.returncode == 1 and "does not fit" in wrong.stderr
+    assert wrong.returncode == 6 and "does not fit" in wrong.stderr
     assert refused(root.kms.list_keys)["Status"] == 503
     operator(fresh, "unseal", FASTNESS_PASSPHRASE=secret)
     root.kms.list_keys()
@@ -97,7 +97,7 @@ def test_what_needs_it_open_says_that_it_is_sealed(served, tmp_path):
     operator(served, "seal")
     for command in (["why", "some-request"], ["verify"], ["backup", "--to", str(tmp_path / "b")], ["xks", "list"]):
         told = operator(served, *command, check=False)
-        assert (told.returncode, told.stderr) == (1, "fastness: it is sealed: unseal it first\n"), command
+        assert (told.returncode, told.stderr) == (4, "fastness: it is sealed: unseal it first, with `fastness unseal`\n"), command
     again = operator(served, "seal", check=False)
     assert (again.returncode, again.stderr) == (1, "fastness: it is sealed already\n")
     operator(served, "unseal")
