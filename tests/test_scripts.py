@@ -12,7 +12,7 @@ from conftest import Fastness, binary
 
 ABSENT, SEALED, DAMAGED, LOCKED, OTHER_HISTORY = 3, 4, 5, 6, 7
 # What serves, and what prints records or a program's own form.
-NO_FACTS = {"serve", "trail export", "help", "dev", "completions", "manual", "man", "clock", "root-access-key", "xks create", "xks enable", "xks disable", "xks delete"}
+NO_FACTS = {"serve", "trail export", "help", "dev", "completions", "manual", "man", "root-access-key", "xks create", "xks enable", "xks disable", "xks delete"}
 COMMANDS = re.compile(r"^  ([a-z-]+) ", re.MULTILINE)
 
 
