@@ -10,7 +10,10 @@ pub use filter::{deny_system_calls, filters_system_calls};
 pub use reach::{Reach, Restricted};
 
 use nix::unistd::{Gid, Uid, User, setgid, setgroups, setuid};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, Signal, getppid, getrlimit, set_dumpable_behavior,
+    set_parent_process_death_signal, setrlimit,
+};
 
 /// Why something could not be given up.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum ConfineError {
     /// Only root can become somebody else.
     #[error("only root can become the user `{0}`")]
     NotRoot(String),
+    /// The process that started this one has ended.
+    #[error("the process that started this one has ended")]
+    ParentEnded,
     /// The rules for files and ports could not be made.
     #[error("Landlock: {0}")]
     Landlock(#[from] landlock::RulesetError),
@@ -55,6 +61,18 @@ pub fn keep_memory_private() -> Result<(), ConfineError> {
     setrlimit(Resource::Core, none).map_err(system("turning core dumps off"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(system("turning tracing off"))?;
     rustix::thread::set_no_new_privs(true).map_err(system("renouncing new privileges"))
+}
+
+/// Has the process stopped (SIGTERM) when its parent ends (PR_SET_PDEATHSIG), which must be the process `parent` now.
+///
+/// # Errors
+/// The parent has ended already, or the system refuses.
+pub fn end_with_parent(parent: i32) -> Result<(), ConfineError> {
+    set_parent_process_death_signal(Some(Signal::TERM)).map_err(system("ending with the parent process"))?;
+    match getppid() {
+        Some(found) if found.as_raw_nonzero().get() == parent => Ok(()),
+        _ => Err(ConfineError::ParentEnded),
+    }
 }
 
 /// Raises the limit on locked memory as far as is allowed and, if there is no limit at all, locks everything that the process

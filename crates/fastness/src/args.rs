@@ -1,5 +1,7 @@
 //! The command line.
 
+use crate::dev::DevArgs;
+use crate::manual::{CompletionsArgs, ManArgs, VERSION};
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use seals::Split;
 use std::net::SocketAddr;
@@ -19,7 +21,7 @@ use std::path::PathBuf;
 ///   eval "$(fastness env)"
 ///   aws kms create-key
 #[derive(Debug, Parser)]
-#[command(name = "fastness", version, verbatim_doc_comment, max_term_width = 100, after_help = crate::exit::HELP)]
+#[command(name = "fastness", version = VERSION, verbatim_doc_comment, max_term_width = 100, after_help = crate::exit::HELP)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -34,6 +36,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Serve the APIs; on first run, create the deployment
     Serve(ServeArgs),
+    /// Serve a scratch deployment for tests, with credentials and contents of your choice; it is gone when the command ends
+    Dev(DevArgs),
     /// Create a deployment: its keyring, its account and the first root access key
     Init(InitArgs),
     /// Print shell exports for using a deployment as its root user; exits with 1 if the access key they would have was deleted
@@ -68,6 +72,11 @@ pub(crate) enum Command {
     Coverage(CoverageArgs),
     /// List how many calls a second an account may make, by quota, as the configuration has them
     Quotas(QuotasArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Write the man pages
+    #[command(hide = true)]
+    Man(ManArgs),
     /// Manage the keys by which external key stores, of AWS or of another Fastness, call this deployment as their proxy
     Xks(XksArgs),
     /// Send the audit trail elsewhere
@@ -112,6 +121,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, hide = true)]
     pub(crate) resealed: bool,
 
+    /// Stop when this parent process ends
+    #[arg(long, hide = true, value_name = "PID")]
+    pub(crate) parent: Option<i32>,
+
     /// Speak TLS, with a certificate that the deployment's own authority makes unless the configuration names one; a deployment
     /// with such an authority is always served with TLS
     #[arg(long)]
@@ -150,6 +163,10 @@ pub(crate) struct InitArgs {
     /// Region that `fastness env` exports, one of those that are served [default: us-east-1]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
+
+    /// Mark the deployment as one for tests, as `fastness dev` does
+    #[arg(long, hide = true)]
+    pub(crate) scratch: bool,
 }
 
 #[derive(Debug, ClapArgs)]

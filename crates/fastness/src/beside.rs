@@ -54,7 +54,7 @@ mod tests {
         let text = format!("[tls]\nmade-file = {:?}\n", directory.join("made.pem"));
         let config = Config::parse(&text, Path::new("f.toml")).unwrap();
         let data = Data::locate(&place, &config).unwrap();
-        init::create(&place, &config, &data, None, None, None, true).unwrap();
+        init::create(&place, &config, &data, None, init::Wanted::default(), true).unwrap();
         place
     }
 

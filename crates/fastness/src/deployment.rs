@@ -47,6 +47,9 @@ pub(crate) struct Description {
     pub(crate) created: String,
     /// The kind of seal it was made with, and its file.
     pub(crate) seal: SealPlace,
+    /// Made by `fastness dev` for tests, and gone when that ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) scratch: bool,
     /// The keyring's proof that all else was written here, in base64.
     #[serde(default)]
     proof: String,
@@ -56,7 +59,7 @@ impl Description {
     /// The description of a new deployment.
     pub(crate) fn new(id: String, account: &str, region: &str, created: String, seal: SealPlace) -> Self {
         let (account, region) = (account.to_owned(), region.to_owned());
-        Self { format: FORMAT, id, account, region, created, seal, proof: String::new() }
+        Self { format: FORMAT, id, account, region, created, seal, scratch: false, proof: String::new() }
     }
 
     /// What is attested of it: everything but the proof.

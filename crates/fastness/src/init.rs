@@ -32,9 +32,10 @@ pub(crate) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     let data = Data::locate(&args.place, &config)?;
     let shamir = args.shamir.map(shares::split);
     let seal = shamir.as_ref().map(|(seal, _)| seal as &dyn Seal);
-    let (account, region) = (args.account_id.clone(), args.region.as_deref());
+    let wanted =
+        Wanted { account: args.account_id.clone(), region: args.region.clone(), scratch: args.scratch };
     let made_by_root = require_place(&args.place, &config, &data)?;
-    let made = create(&args.place, &config, &data, seal, account, region, args.tls)?;
+    let made = create(&args.place, &config, &data, seal, wanted, args.tls)?;
     ownership::hand_over(&config, &data, &made_by_root)?;
     if output::wants_json() {
         let slot = |slot: &SlotInfo| json!({ "slot": slot.number, "kind": slot.kind().name(), "about": seal::about(slot, &made.seal) });
@@ -94,6 +95,17 @@ pub(crate) fn require_place(place: &Place, config: &Config, data: &Data) -> Resu
         .collect())
 }
 
+/// The choices of whoever makes a deployment.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Its account id; random if none.
+    pub(crate) account: Option<String>,
+    /// The Region that `fastness env` exports.
+    pub(crate) region: Option<String>,
+    /// Made for tests, by `fastness dev`.
+    pub(crate) scratch: bool,
+}
+
 /// Makes a deployment in an empty directory, with a slot for each seal that flags, environment and configuration name, and for the one
 /// that shares make, if there is one.
 pub(crate) fn create(
@@ -101,18 +113,17 @@ pub(crate) fn create(
     config: &Config,
     data: &Data,
     shares: Option<&dyn Seal>,
-    account: Option<String>,
-    region: Option<&str>,
+    wanted: Wanted,
     tls: bool,
 ) -> Result<Made, Failure> {
     let random = SystemRandom;
-    let account = account.unwrap_or_else(|| ids::account(&random));
+    let account = wanted.account.unwrap_or_else(|| ids::account(&random));
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Failure(format!(
             "the account id `{account}` of --account-id or FASTNESS_ACCOUNT_ID does not have 12 digits"
         )));
     }
-    let region = region.unwrap_or(REGION_DEFAULT);
+    let region = wanted.region.as_deref().unwrap_or(REGION_DEFAULT);
     config.require_served(region)?;
     let root = RootKey::choose(&random)?;
     root.require_strength(config.listen.unwrap_or(LISTEN_DEFAULT))?;
@@ -142,6 +153,7 @@ pub(crate) fn create(
         setup.prepare(data, &keyring)?;
     }
     let description = Description::new(id, &account, region, now.rfc3339(), seal_place.clone());
+    let description = Description { scratch: wanted.scratch, ..description };
     data.write_description(description, &keyring)?;
     Ok(Made { account, seal: seal_place, slots: keyring.slots(), tls })
 }

@@ -23,6 +23,9 @@ use tokio::sync::{Notify, watch};
 const STORE_FAILED: u8 = 74;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    if let Some(parent) = args.parent {
+        confine::end_with_parent(parent)?;
+    }
     let config = Config::read(&args.place)?;
     log::start(&config.log);
     let data = Data::locate(&args.place, &config)?;
@@ -34,7 +37,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         None => {
             let made_by_root = init::require_place(&args.place, &config, &data)?;
             let account = std::env::var("FASTNESS_ACCOUNT_ID").ok();
-            init::create(&args.place, &config, &data, None, account, None, args.tls)?;
+            init::create(&args.place, &config, &data, None, Wanted { account, ..Wanted::default() }, args.tls)?;
             ownership::hand_over(&config, &data, &made_by_root)?;
             data.describe()?.ok_or_else(|| failure(data.path().display(), "the new deployment is gone"))?
         }
@@ -59,7 +62,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let iam = Arc::new(Iam::default());
     let telemetry = Arc::clone(&watched.telemetry);
     let gate = Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)).with_telemetry(telemetry);
-    let gate = Arc::new(gate);
+    let gate = Arc::new(gate.with_healthz(config.monitor.healthz_on_listen));
     let opening = Opening {
         place: args.place.clone(),
         config,

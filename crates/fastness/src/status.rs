@@ -67,6 +67,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
         };
         json!({
             "data": data.path(), "account": description.account, "region": description.region, "created": description.created,
+            "scratch": description.scratch,
             "keyring": keyring, "serving": serving, "sealed": sealed, "clock": state.get("clock"), "disk": state.get("disk"),
         })
     };
@@ -74,6 +75,9 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
         writeln!(out, "data      {}", data.path().display())?;
         writeln!(out, "account   {}", description.account)?;
         writeln!(out, "region    {}", description.region)?;
+        if description.scratch {
+            writeln!(out, "purpose   tests: made by `fastness dev`, and gone when that ends")?;
+        }
         writeln!(out, "created   {}", description.created)?;
         match &keyring {
             Ok(keyring) => {

@@ -25,6 +25,8 @@ pub struct Gate {
     deployment: ArcSwapOption<Deployment>,
     router: Router,
     pub(crate) telemetry: Arc<Telemetry>,
+    /// Answer `GET /healthz` beside the APIs.
+    pub(crate) healthz: bool,
     request_id: Box<dyn Fn() -> String + Send + Sync>,
 }
 
@@ -53,6 +55,7 @@ impl Gate {
             deployment: ArcSwapOption::empty(),
             router: Router::new(&models),
             telemetry: Arc::new(Telemetry::new(&models, None)),
+            healthz: false,
             request_id: Box::new(request_id),
         }
     }

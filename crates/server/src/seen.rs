@@ -75,6 +75,13 @@ impl Gate {
         self
     }
 
+    /// Answers `GET /healthz` without a signature where the APIs are served, as the monitoring listener does.
+    #[must_use]
+    pub fn with_healthz(mut self, healthz: bool) -> Self {
+        self.healthz = healthz;
+        self
+    }
+
     /// What is counted of calls and connections.
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry

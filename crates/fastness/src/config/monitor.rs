@@ -14,6 +14,9 @@ pub(crate) struct Monitor {
     /// Listen elsewhere than on loopback: whoever reaches the address can read the metrics.
     #[serde(default)]
     pub(crate) beyond_loopback: bool,
+    /// Answer `GET /healthz` on the ports of the APIs too.
+    #[serde(default)]
+    pub(crate) healthz_on_listen: bool,
 }
 
 /// Traces.

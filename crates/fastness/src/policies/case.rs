@@ -1,7 +1,8 @@
 //! The request that a test case describes.
 
-use super::suite::{Case, at};
+use super::suite::Case;
 use crate::Failure;
+use crate::yaml::at;
 use policy::lint::{Vocabulary, unknown_key};
 use policy::{Context, Principal, Request, Values, key};
 use serde_json::Value;

@@ -3,13 +3,13 @@
 use super::case::Asked;
 use super::lint::read;
 use crate::Failure;
+use crate::yaml::{self, at};
 use policy::lint::Vocabulary;
 use policy::{Policy, PolicyKind, PolicyName};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,31 +102,12 @@ pub(super) struct Read {
 impl Suite {
     /// Reads a file: JSON where its name ends in `.json`, YAML otherwise.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let told = |error: &dyn Display| Failure(format!("{}: {error}", path.display()));
-        let size = std::fs::metadata(path).map_err(|error| told(&error))?.len();
-        if size > SUITE_BYTES_MAX {
-            return Err(told(&format!("larger than {SUITE_BYTES_MAX} bytes")));
-        }
-        Self::parse(&std::fs::read_to_string(path).map_err(|error| told(&error))?, path)
+        Self::parse(&yaml::read(path, SUITE_BYTES_MAX)?, path)
     }
 
     /// Reads the text of a file.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
-        if path.extension().is_some_and(|extension| extension == "json") {
-            let suite = serde_json::from_str(text).map_err(|error| {
-                Failure(format!("{}:{}:{}: {error}", path.display(), error.line(), error.column()))
-            })?;
-            // It is YAML as well, but for tabs, and YAML is read with the places of everything.
-            return Ok(serde_saphyr::from_str(&text.replace('\t', " ")).unwrap_or(suite));
-        }
-        serde_saphyr::from_str(text).map_err(|error| match error.location() {
-            Some(at) => {
-                let message = error.without_snippet().to_string();
-                let message = message.lines().next().unwrap_or_default().to_owned();
-                Failure(format!("{}:{}:{}: {message}", path.display(), at.line(), at.column()))
-            }
-            None => at(path, Location::UNKNOWN, error.without_snippet()),
-        })
+        yaml::parse(text, path)
     }
 
     /// Reads the cases, of which there must be some.
@@ -195,14 +176,5 @@ impl Given {
             }
         })?;
         Ok((PolicyName::own(self.name.clone().unwrap_or(name)), Arc::new(policy)))
-    }
-}
-
-/// What is wrong at a place of a file of tests.
-pub(super) fn at(suite: &Path, place: Location, message: impl Display) -> Failure {
-    let suite = suite.display();
-    match place == Location::UNKNOWN {
-        true => Failure(format!("{suite}: {message}")),
-        false => Failure(format!("{suite}:{}:{}: {message}", place.line(), place.column())),
     }
 }

@@ -5,11 +5,11 @@ use super::connections::{Connections, End, Seat};
 use super::guarded::{Guarded, Place};
 use super::limits::{BODY_BYTES_FREE, HEAD_BYTES_MAX, HEADERS_MAX};
 use super::tls::{self, Tls};
-use super::{Answers, Front};
+use super::{Answers, Front, monitor};
 use crate::Peer;
 use crate::origin::Origin;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -178,6 +178,9 @@ impl Answers for Front {
         seat: &Seat,
     ) -> Option<http::Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
+        if self.gate.healthz && is_health_check(&parts) {
+            return seat.serves().then(|| monitor::health(&self.gate.state()));
+        }
         if self.proxies.trusts(peer.ip) {
             match self.proxies.client(peer, &parts.headers) {
                 Ok(client) => peer = client,
@@ -202,6 +205,12 @@ impl Answers for Front {
         };
         Some(response)
     }
+}
+
+/// A request that no client of a service makes: unsigned, for a path that is no operation's.
+fn is_health_check(parts: &http::request::Parts) -> bool {
+    let unsigned = !parts.headers.contains_key(header::AUTHORIZATION) && parts.uri.query().is_none();
+    matches!(parts.method, Method::GET | Method::HEAD) && parts.uri.path() == "/healthz" && unsigned
 }
 
 fn written(answer: Answer) -> http::Response<Full<Bytes>> {

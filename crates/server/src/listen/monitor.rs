@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use telemetry::Exposition;
+use telemetry::{Exposition, State};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -86,13 +86,20 @@ fn answer(exposition: &Exposition, method: &Method, path: &str) -> Response<Full
             Ok(text) => respond(StatusCode::OK, OPENMETRICS, text),
             Err(_) => line(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written"),
         },
-        "/healthz" if exposition.state().poisoned() => line(StatusCode::SERVICE_UNAVAILABLE, "store failed"),
-        "/healthz" => line(StatusCode::OK, "alive"),
+        "/healthz" => health(&exposition.state()),
         "/readyz" => match exposition.state().unready() {
             None => line(StatusCode::OK, "ready"),
             Some(reason) => line(StatusCode::SERVICE_UNAVAILABLE, reason),
         },
         _ => line(StatusCode::NOT_FOUND, "/metrics, /healthz and /readyz are here"),
+    }
+}
+
+/// The answer of `/healthz`: 503 once only a new start can help.
+pub(super) fn health(state: &State) -> Response<Full<Bytes>> {
+    match state.poisoned() {
+        true => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, "store failed\n".to_owned()),
+        false => respond(StatusCode::OK, TEXT, "alive\n".to_owned()),
     }
 }
 
