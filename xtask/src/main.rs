@@ -5,6 +5,7 @@ mod atlas;
 mod bench;
 mod clients;
 mod config;
+mod deb;
 mod deny;
 mod files;
 mod fuzz;
@@ -69,8 +70,11 @@ enum Command {
         #[arg(long)]
         botocore: Option<PathBuf>,
     },
-    /// Build what is handed out: binary, bill of materials, checksums, container recipe, systemd unit.
+    /// Build what is handed out: binary, Debian package, completions, man pages, bill of materials, checksums, container recipe, systemd unit.
     Package {
+        /// The build profile.
+        #[arg(long, default_value = "dist")]
+        profile: String,
         /// Build a second time elsewhere and fail unless the same bytes come out.
         #[arg(long)]
         check_reproducible: bool,
@@ -94,7 +98,7 @@ fn main() -> ExitCode {
         Command::Fuzz { targets, seconds, keep } => fuzz::fuzz(&targets, seconds, keep),
         Command::Generate { check } => generate::run(check).map_err(Into::into),
         Command::Models { botocore } => models::run(botocore).map_err(Into::into),
-        Command::Package { check_reproducible } => package::package(check_reproducible),
+        Command::Package { profile, check_reproducible } => package::package(&profile, check_reproducible),
         Command::Soak { minutes } => soak::soak(minutes),
         Command::Test => test::test(),
         Command::Tour => tour::tour(),

@@ -2,7 +2,7 @@
 
 use crate::files::root;
 use crate::run::{Failure, cargo, run, target};
-use crate::sbom;
+use crate::{deb, sbom};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,51 +15,107 @@ const REMAPPED: [&str; 3] = ["/fastness", "/cargo", "/build"];
 /// for another.
 const BUILD_TIME: &str = "1";
 
-/// Builds the binary, with its bill of materials, its checksums, a container recipe and a systemd unit, into `package` in the target
-/// folder. `check` builds a second time elsewhere, and fails unless the same bytes come out.
-pub(crate) fn package(check: bool) -> Result<(), Failure> {
+/// Builds the binary, with a Debian package, its bill of materials, completions, man pages, checksums, a container recipe and a systemd unit, into
+/// `package` in the target folder. `check` builds a second time elsewhere, and fails unless the same bytes come out.
+pub(crate) fn package(profile: &str, check: bool) -> Result<(), Failure> {
     let target = target()?;
     let place = target.join("package");
     if place.exists() {
         fs::remove_dir_all(&place)?;
     }
     fs::create_dir_all(&place)?;
-    let binary = build(root(), &target.join("package-build"))?;
-    fs::copy(&binary, place.join("fastness"))?;
+    let commit = Commit::checked_out();
+    let built = build(profile, root(), &target.join("package-build"), &commit)?;
+    let binary = place.join("fastness");
+    fs::copy(&built, &binary)?;
     fs::write(place.join("fastness.cdx.json"), sbom::of_release()?)?;
     for entry in fs::read_dir(root().join("packaging"))? {
         let path = entry?.path();
         fs::copy(&path, place.join(path.file_name().ok_or("a file without a name")?))?;
     }
-    let names: Vec<_> =
-        fs::read_dir(&place)?.map(|entry| Ok(entry?.file_name())).collect::<Result<_, Failure>>()?;
+    texts(&binary, &place)?;
+    deb::build(&place, &commit)?;
+    let mut names = Vec::new();
+    walk(&place, &place, &mut names)?;
+    names.sort();
     let sums = Command::new("sha256sum").arg("--").args(&names).current_dir(&place).output()?;
     if !sums.status.success() {
         return Err("sha256sum failed".into());
     }
     fs::write(place.join("SHA256SUMS"), sums.stdout)?;
     eprintln!("packaged in {}", place.display());
-    if check { check_reproducible(&binary, &target.join("package-check")) } else { Ok(()) }
+    if check { check_reproducible(profile, &commit, &built, &target.join("package-check")) } else { Ok(()) }
 }
 
-/// Builds the release binary from a source folder, in a target folder of its own.
-fn build(source: &Path, target: &Path) -> Result<PathBuf, Failure> {
+/// Has the binary write its completions and man pages.
+fn texts(binary: &Path, place: &Path) -> Result<(), Failure> {
+    let completions = place.join("completions");
+    fs::create_dir_all(&completions)?;
+    for shell in ["bash", "zsh", "fish"] {
+        let script = Command::new(binary).args(["completions", shell]).output()?;
+        if !script.status.success() {
+            return Err(format!("`fastness completions {shell}` failed").into());
+        }
+        fs::write(completions.join(format!("fastness.{shell}")), script.stdout)?;
+    }
+    run(Command::new(binary).args(["man", "--to"]).arg(place.join("man")))
+}
+
+/// The files below a folder, by their paths from `base`.
+fn walk(base: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            walk(base, &path, found)?;
+        } else {
+            found.push(path.strip_prefix(base)?.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The commit that is packaged; nothing is known of it outside of a checkout.
+#[derive(Default)]
+pub(crate) struct Commit {
+    /// Its abbreviated name and date, as the binary's version tells them.
+    pub(crate) name: String,
+    /// When it was made, in seconds since the epoch.
+    pub(crate) seconds: String,
+}
+
+impl Commit {
+    fn checked_out() -> Self {
+        let told = |format: &str| {
+            let log = ["log", "-1", "--abbrev=12", format];
+            let output = Command::new("git").args(log).current_dir(root()).output().ok()?;
+            let text = output.status.success().then(|| String::from_utf8(output.stdout).ok())??;
+            Some(text.trim().to_owned())
+        };
+        let (name, seconds) = (told("--format=%h %cs"), told("--format=%ct"));
+        Self { name: name.unwrap_or_default(), seconds: seconds.unwrap_or_else(|| BUILD_TIME.to_owned()) }
+    }
+}
+
+/// Builds the binary from a source folder with a profile, in a target folder of its own.
+fn build(profile: &str, source: &Path, target: &Path, commit: &Commit) -> Result<PathBuf, Failure> {
     let cargo_home = cargo_home()?;
     let places = [source, &cargo_home, target];
     // The last that fits counts: the target folder may lie in the source.
     let rust: Vec<String> = remaps("--remap-path-prefix", &places);
     let c = remaps("-ffile-prefix-map", &places).join(" ");
     run(cargo()
-        .args(["build", "--release", "--locked", "--package", "fastness"])
+        .args(["build", "--locked", "--package", "fastness", "--profile", profile])
         .current_dir(source)
         .env_remove("RUSTFLAGS")
         .env("CARGO_ENCODED_RUSTFLAGS", rust.join("\x1f"))
         .env("CFLAGS", c)
         .env("CARGO_TARGET_DIR", target)
         // Line tables name files; the names of functions, which backtraces need, stay.
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
+        .env(format!("CARGO_PROFILE_{}_DEBUG", profile.to_uppercase()), "false")
+        .env("FASTNESS_COMMIT", &commit.name)
         .env("SOURCE_DATE_EPOCH", BUILD_TIME))?;
-    let binary = target.join("release/fastness");
+    let folder = if profile == "dev" { "debug" } else { profile };
+    let binary = target.join(folder).join("fastness");
     let bytes = fs::read(&binary)?;
     for place in places {
         let told = place.as_os_str().as_encoded_bytes();
@@ -76,7 +132,7 @@ fn remaps(option: &str, places: &[&Path; 3]) -> Vec<String> {
 }
 
 /// Builds what is checked out from a copy in another folder and compares.
-fn check_reproducible(binary: &Path, scratch: &Path) -> Result<(), Failure> {
+fn check_reproducible(profile: &str, commit: &Commit, binary: &Path, scratch: &Path) -> Result<(), Failure> {
     if scratch.exists() {
         fs::remove_dir_all(scratch)?;
     }
@@ -86,7 +142,7 @@ fn check_reproducible(binary: &Path, scratch: &Path) -> Result<(), Failure> {
         fs::create_dir_all(copy.parent().ok_or("a file without a folder")?)?;
         fs::copy(root().join(&file), copy)?;
     }
-    let again = build(&source, &scratch.join("another-target"))?;
+    let again = build(profile, &source, &scratch.join("another-target"), commit)?;
     let same = fs::read(binary)? == fs::read(&again)?;
     if !same {
         return Err(format!("not reproducible: {} and {} differ", binary.display(), again.display()).into());
