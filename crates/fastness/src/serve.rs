@@ -37,7 +37,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         None => {
             let made_by_root = init::require_place(&args.place, &config, &data)?;
             let account = std::env::var("FASTNESS_ACCOUNT_ID").ok();
-            init::create(&args.place, &config, &data, None, Wanted { account, ..Wanted::default() }, args.tls)?;
+            init::create(&args.place, &config, &data, None, init::Wanted { account, ..init::Wanted::default() }, args.tls)?;
             ownership::hand_over(&config, &data, &made_by_root)?;
             data.describe()?.ok_or_else(|| failure(data.path().display(), "the new deployment is gone"))?
         }
