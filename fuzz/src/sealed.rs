@@ -118,6 +118,7 @@ static SEALED: LazyLock<Sealed> = LazyLock::new(|| {
         directory: Arc::new(Nobody),
         key_stores: platform::KeyStores::none(),
         aside: |work| work(),
+        turns: Arc::default(),
     };
     let store = Store::open(Memory::new()).unwrap();
     let value = keyring.seal(b"place", b"value").unwrap();

@@ -13,6 +13,19 @@ const OVERRIDES_FILE: &str = "models/overrides.toml";
 pub(crate) struct Config {
     implemented: BTreeMap<String, Vec<String>>,
     patterns: Vec<PatternOverride>,
+    bounds: Vec<Bound>,
+}
+
+/// The most items of lists and maps for which a model names none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bound {
+    service: String,
+    shapes: Vec<String>,
+    max: i64,
+    /// Why, for readers of the file.
+    #[serde(rename = "because")]
+    _because: String,
 }
 
 /// A pattern that the `regex` crate cannot compile, or would read differently than AWS does.
@@ -36,21 +49,24 @@ pub(crate) struct PatternOverride {
 struct Overrides {
     #[serde(default, rename = "pattern")]
     patterns: Vec<PatternOverride>,
+    #[serde(default, rename = "bound")]
+    bounds: Vec<Bound>,
 }
 
 impl Config {
     /// Reads the files.
     pub(crate) fn read() -> Result<Self> {
         let implemented = read(IMPLEMENTED_FILE)?;
-        let Overrides { patterns } = read(OVERRIDES_FILE)?;
-        Ok(Self { implemented, patterns })
+        let Overrides { patterns, bounds } = read(OVERRIDES_FILE)?;
+        Ok(Self { implemented, patterns, bounds })
     }
 
     /// One service, without overrides.
     #[cfg(test)]
     pub(crate) fn of(service: &str, operations: &[&str]) -> Self {
         let operations = operations.iter().map(|&name| name.to_owned()).collect();
-        Self { implemented: BTreeMap::from([(service.to_owned(), operations)]), patterns: Vec::new() }
+        let implemented = BTreeMap::from([(service.to_owned(), operations)]);
+        Self { implemented, patterns: Vec::new(), bounds: Vec::new() }
     }
 
     /// The services, by their names in botocore.
@@ -61,6 +77,12 @@ impl Config {
     /// The implemented operations of a service.
     pub(crate) fn implemented(&self, service: &str) -> &[String] {
         self.implemented.get(service).map_or(&[], Vec::as_slice)
+    }
+
+    /// The most items that a list or map of a service may have, where its model does not say.
+    pub(crate) fn bound(&self, service: &str, shape: &str) -> Option<i64> {
+        let mut bounds = self.bounds.iter().filter(|it| it.service == service);
+        bounds.find(|it| it.shapes.iter().any(|name| name == shape)).map(|it| it.max)
     }
 
     /// The departures from the patterns of a service's model.

@@ -224,7 +224,7 @@ impl Opening {
         let regions = self.config.regions.0.clone();
         let Description { account, region, .. } = &self.description;
         self.config.require_served(region).map_err(|Failure { message: why, .. }| Unopened::Regions(why))?;
-        let env = Env { keyring, random: Arc::new(SystemRandom), directory, key_stores, regions, aside };
+        let env = Env { keyring, random: Arc::new(SystemRandom), directory, key_stores, regions, aside, turns: Arc::default() };
         let clock = Arc::new(SystemClock);
         let services = services_with(iam, Kms::new(self.roots.clone()), cloudhsm);
         let deployment = Deployment::new(store, env, clock, account, region, services)
@@ -239,6 +239,8 @@ impl Opening {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+    use wire::{Kind, Schema};
 
     #[test]
     fn a_task_of_a_timer_that_nobody_has_thought_about_waits_for_the_clock() {
@@ -247,5 +249,45 @@ mod tests {
                 assert!(service.destroys(task), "{}: {task}", service.model().name);
             }
         }
+    }
+
+    /// The lists and maps that a schema holds, itself included.
+    fn containers(
+        schema: &'static Schema,
+        seen: &mut HashSet<*const Schema>,
+        found: &mut Vec<&'static Schema>,
+    ) {
+        if !seen.insert(std::ptr::from_ref(schema)) {
+            return;
+        }
+        if matches!(schema.kind, Kind::List | Kind::Map) {
+            found.push(schema);
+        }
+        let elements = [schema.element, schema.key, schema.value];
+        let parts = elements.into_iter().flatten().map(|element| element.schema);
+        for part in parts.chain(schema.members.iter().map(|member| member.schema)) {
+            containers(part, seen, found);
+        }
+    }
+
+    /// Where a model has no bound, models/overrides.toml has one.
+    #[test]
+    fn every_list_and_map_of_every_request_is_bounded() {
+        let (mut walked, mut unbounded) = (0, Vec::new());
+        for service in services(Arc::default()) {
+            let name = service.model().name;
+            for operation in service.operations() {
+                let (mut seen, mut found) = (HashSet::new(), Vec::new());
+                if let Some(input) = operation.model().input {
+                    containers(input, &mut seen, &mut found);
+                }
+                walked += found.len();
+                let without = found.iter().filter(|schema| schema.max.is_none());
+                unbounded
+                    .extend(without.map(|schema| format!("{name} {} {schema:?}", operation.model().name)));
+            }
+        }
+        assert!(walked > 60, "{walked}");
+        assert_eq!(unbounded, Vec::<String>::new());
     }
 }

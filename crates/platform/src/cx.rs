@@ -5,7 +5,7 @@ use crate::forward::Via;
 use crate::quota::{Counted, Meter, ServiceQuotas, Whose};
 use crate::regions::Regions;
 use crate::trail::{Resource, ServiceEvent};
-use crate::{Access, Call, Caller, Denial, Fault, KeyStores, Principal, Tx};
+use crate::{Access, Call, Caller, Denial, Fault, KeyStores, Principal, Turns, Tx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyring::{Keyring, Random};
@@ -31,6 +31,23 @@ pub struct Env {
     pub regions: Regions,
     /// How work that takes long, or waits for a device or the network, is kept out of the way of other calls.
     pub aside: Aside,
+    /// How much of it keeps processors busy at a time.
+    pub turns: Arc<Turns>,
+}
+
+impl Env {
+    fn aside<T>(&self, work: impl FnOnce() -> T) -> Result<T, Fault> {
+        let (mut work, mut result) = (Some(work), None);
+        (self.aside)(&mut || result = work.take().map(|work| work()));
+        result.ok_or_else(|| Fault::bug("work set aside was not done"))
+    }
+
+    fn aside_in_turn<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, Fault> {
+        self.aside(|| {
+            let _turn = self.turns.take()?;
+            Some(work())
+        })
+    }
 }
 
 /// Runs a piece of work to its end, where it holds nobody up.
@@ -392,9 +409,13 @@ impl<'a> Cx<'a> {
     /// Does work that takes milliseconds or waits for a device or the network. An operation calls it for just that part, not for all
     /// it does.
     pub fn aside<T>(&self, work: impl FnOnce() -> T) -> Result<T, Fault> {
-        let (mut work, mut result) = (Some(work), None);
-        (self.env.aside)(&mut || result = work.take().map(|work| work()));
-        result.ok_or_else(|| Fault::bug("work set aside was not done"))
+        self.env.aside(work)
+    }
+
+    /// Does work that keeps a processor busy for long. Few such pieces are done at a time, those that wait in the order in which they
+    /// came: so an operation that does much of it does it piece by piece. None if too many wait already.
+    pub fn aside_in_turn<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, Fault> {
+        self.env.aside_in_turn(work)
     }
 
     /// Writes what is to be there even if the call fails or its process ends: what has to be undone then. It is durable when this returns,
@@ -467,7 +488,11 @@ impl<'a> Cx<'a> {
             };
             if let Some(grants) = grants {
                 let denial = self.explain(access, &message, grants)?;
-                return Err(Fault::denied(message).explained(denial));
+                let fault = Fault::denied(message);
+                return Err(match denial {
+                    Some(denial) => fault.explained(denial),
+                    None => fault,
+                });
             }
         }
         self.authorized = true;
@@ -491,8 +516,13 @@ impl<'a> Cx<'a> {
         })
     }
 
-    /// Why policies deny an access: the slow way round, for denials only.
-    fn explain(&mut self, access: &Access<'_>, message: &str, grants: Grants) -> Result<Denial, Fault> {
+    /// Why policies deny an access: the slow way round, for denials only. None if more are waiting for that than are worth it.
+    fn explain(
+        &mut self,
+        access: &Access<'_>,
+        message: &str,
+        grants: Grants,
+    ) -> Result<Option<Denial>, Fault> {
         let mut names = self.env.directory.policy_names(&mut self.tx, self.caller)?;
         names.resource = access.policy.map(|_| {
             let kind = match access.mode {
@@ -508,11 +538,14 @@ impl<'a> Cx<'a> {
             resource: resource.clone().into_owned(),
         });
         let known = Known { names, resource: access.pattern.clone(), grants, further: further.collect() };
-        let (call, caller) = (self.call, self.caller);
+        let (call, caller, env) = (self.call, self.caller, self.env);
         self.asking(access, false, |request, policies, facts| {
-            let explanation = policy::explain(request, policies, access.mode, &known);
-            Denial::new(call, caller, request, facts.all(), message, explanation)
-        })
+            // Candidates for a change are many, and each is evaluated.
+            env.aside_in_turn(|| {
+                let explanation = policy::explain(request, policies, access.mode, &known);
+                Denial::new(call, caller, request, facts.all(), message, explanation)
+            })
+        })?
     }
 
     /// Puts an access into the terms of the policy engine.

@@ -22,8 +22,14 @@ pub const DENIALS_MAX: u64 = 10_000;
 /// The most that one of them takes, in bytes of JSON.
 pub const DENIAL_BYTES_MAX: usize = 16 * 1024;
 
-/// The longest value of a condition key that is kept, in bytes.
+/// The longest value of a condition key that is kept, in bytes; a longer name of one is not kept at all.
 const VALUE_BYTES_MAX: usize = 512;
+
+/// The longest ARN and the longest sentence that are kept, in bytes.
+const TEXT_BYTES_MAX: usize = 2048;
+
+/// Room for what is told of what was left out, in bytes of JSON.
+const LEFT_OUT_BYTES_MAX: usize = 256;
 
 /// The most values of a condition key that are kept.
 const VALUES_MAX: usize = 20;
@@ -77,15 +83,16 @@ impl Denial {
         message: &str,
         explanation: Explanation,
     ) -> Self {
+        conditions.retain(|key, _| key.len() <= VALUE_BYTES_MAX);
         for values in conditions.values_mut() {
             values.truncate(VALUES_MAX);
             for value in values {
-                if value.len() > VALUE_BYTES_MAX {
-                    value.truncate(value.floor_char_boundary(VALUE_BYTES_MAX));
-                    value.push('…');
-                }
+                cut(value, VALUE_BYTES_MAX);
             }
         }
+        let (mut resource, mut message) = (request.resource.to_owned(), message.to_owned());
+        cut(&mut resource, TEXT_BYTES_MAX);
+        cut(&mut message, TEXT_BYTES_MAX);
         let mut denial = Self {
             request_id: call.request_id.clone(),
             time: call.now.rfc3339(),
@@ -94,38 +101,55 @@ impl Denial {
             principal: caller.principal.arn(),
             principal_id: caller.principal.user_id(),
             action: request.action.to_owned(),
-            resource: request.resource.to_owned(),
-            message: message.to_owned(),
+            resource,
+            message,
             conditions,
             explanation,
         };
-        denial.fit();
+        denial.fit(&mut Measure::default());
         denial
     }
 
-    /// Drops what decided least until the denial is small enough.
-    fn fit(&mut self) {
-        while serde_json::to_vec(self).map_or(0, |json| json.len()) > DENIAL_BYTES_MAX {
-            let explanation = &mut self.explanation;
-            if explanation.grants.len() > 1 {
-                explanation.grants.pop();
-                explanation.other_grants += 1;
-                continue;
-            }
-            if explanation.policies.pop().is_some() {
-                continue;
-            }
-            let told = explanation.statement.as_mut().filter(|told| !told.conditions.is_empty());
-            if let Some(told) = told {
-                told.conditions.pop();
+    /// Drops what decided least until the denial is small enough. Everything is measured once, and what is dropped once more.
+    fn fit(&mut self, measure: &mut Measure) {
+        let whole = measure.of(self);
+        if whole <= DENIAL_BYTES_MAX {
+            return;
+        }
+        let mut over = whole.saturating_sub(DENIAL_BYTES_MAX - LEFT_OUT_BYTES_MAX);
+        let explanation = &mut self.explanation;
+        // With the comma before it.
+        let drop_last = |over: &mut usize, dropped: usize| *over = over.saturating_sub(dropped + 1);
+        while over > 0 && explanation.grants.len() > 1 {
+            drop_last(&mut over, measure.of(&explanation.grants.pop()));
+            explanation.other_grants += 1;
+        }
+        while over > 0 && !explanation.policies.is_empty() {
+            drop_last(&mut over, measure.of(&explanation.policies.pop()));
+        }
+        if let Some(told) = &mut explanation.statement {
+            while over > 0 && !told.conditions.is_empty() {
+                drop_last(&mut over, measure.of(&told.conditions.pop()));
                 told.other_conditions += 1;
-            } else if explanation.change.take().is_some() {
-                explanation.no_change = Some("the change found is too long to be kept".to_owned());
-            } else if explanation.grants.pop().is_some() {
-                explanation.other_grants += 1;
-            } else if self.conditions.pop_last().is_none() {
-                return;
             }
+        }
+        if over > 0
+            && let Some(change) = explanation.change.take()
+        {
+            drop_last(&mut over, measure.of(&change));
+            explanation.no_change = Some("the change found is too long to be kept".to_owned());
+        }
+        while over > 0 && !explanation.grants.is_empty() {
+            drop_last(&mut over, measure.of(&explanation.grants.pop()));
+            explanation.other_grants += 1;
+        }
+        while over > 0 && !explanation.further.is_empty() {
+            drop_last(&mut over, measure.of(&explanation.further.pop()));
+        }
+        while over > 0
+            && let Some((key, values)) = self.conditions.pop_last()
+        {
+            drop_last(&mut over, measure.of(&key) + measure.of(&values) + 1);
         }
     }
 
@@ -205,6 +229,41 @@ impl Denial {
     }
 }
 
+/// Shortens a text to so many bytes and a sign that something is missing.
+fn cut(text: &mut String, bytes_max: usize) {
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
+        text.push('…');
+    }
+}
+
+/// Measures values as JSON without keeping it.
+#[derive(Debug, Default)]
+struct Measure {
+    bytes: usize,
+}
+
+impl Measure {
+    /// The length of a value's JSON, in bytes.
+    fn of(&mut self, value: &impl Serialize) -> usize {
+        let before = self.bytes;
+        // What is written is only counted, so that nothing can fail but a value that has no JSON; such are not kept either.
+        let _unwritable = serde_json::to_writer(&mut *self, value);
+        self.bytes - before
+    }
+}
+
+impl std::io::Write for Measure {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.bytes = self.bytes.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Where a denial is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(u64);
@@ -241,5 +300,48 @@ impl Denials {
         let slot = Slot(number % DENIALS_MAX);
         SLOTS.put(tx, &[&slot.name()], denial)?;
         Ok(slot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denial(conditions: usize, value: &str) -> Denial {
+        let explanation = r#"{"decision":"implicit-deny","policies":[]}"#;
+        Denial {
+            request_id: String::new(),
+            time: String::new(),
+            account: String::new(),
+            resource_account: String::new(),
+            principal: String::new(),
+            principal_id: String::new(),
+            action: String::new(),
+            resource: String::new(),
+            message: String::new(),
+            conditions: (0..conditions).map(|key| (format!("key{key}"), vec![value.to_owned()])).collect(),
+            explanation: serde_json::from_str(explanation).unwrap(),
+        }
+    }
+
+    /// The work is what is serialized: twice the denial at the most, however much of it has to go.
+    #[test]
+    fn fitting_takes_linear_work() {
+        for (conditions, value) in
+            [(10, "v"), (20_000, "v"), (20_000, "a longer value, to be kept"), (40, "\u{0}")]
+        {
+            let value = if conditions == 40 { value.repeat(VALUE_BYTES_MAX) } else { value.to_owned() };
+            let mut denial = denial(conditions, &value);
+            let whole = Measure::default().of(&denial);
+            let mut measure = Measure::default();
+            denial.fit(&mut measure);
+            assert!(measure.bytes <= 2 * whole, "{} bytes of work for {whole}", measure.bytes);
+            let kept = serde_json::to_vec(&denial).unwrap().len();
+            assert!(kept <= DENIAL_BYTES_MAX, "{kept}");
+            assert!(
+                kept + 8192 > whole.min(DENIAL_BYTES_MAX),
+                "no more is dropped than has to be: {kept} of {whole}"
+            );
+        }
     }
 }

@@ -22,6 +22,7 @@ pub mod session;
 mod table;
 mod timer;
 pub mod trail;
+mod turns;
 mod vouch;
 
 pub use access::Access;
@@ -43,4 +44,5 @@ pub use quota::{Counted, Meter, Quota, ServiceQuotas, Whose};
 pub use regions::Regions;
 pub use table::{Log, LogEntry, TRAIL, Table, Tx};
 pub use timer::{Due, Timer};
+pub use turns::Turns;
 pub use vouch::{Opener, Vouching};

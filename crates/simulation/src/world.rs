@@ -148,6 +148,7 @@ impl World {
             directory: iam,
             key_stores: platform::KeyStores::none(),
             aside: |work| work(),
+            turns: Arc::default(),
         };
         let clock = Arc::new(Hand { time: Arc::clone(&self.time), passed: Arc::clone(&self.passed) });
         // Time stands still while many calls are made.

@@ -166,7 +166,13 @@ impl<'a> Shapes<'a> {
         if let Some(min) = integer(name, shape.min.as_ref())? {
             let _ = write!(text, ".min({min})");
         }
-        if let Some(max) = integer(name, shape.max.as_ref())? {
+        let max = match (integer(name, shape.max.as_ref())?, self.config.bound(self.service, name)) {
+            (Some(_), Some(_)) => {
+                return Err(format!("{name} has a bound, and models/overrides.toml another"));
+            }
+            (model, ours) => model.or(ours),
+        };
+        if let Some(max) = max {
             let _ = write!(text, ".max({max})");
         }
         if let Some(pattern) = patterns::effective(self.config, self.service, name, shape)? {

@@ -617,7 +617,7 @@ static SECURITY_GROUP: Schema =
 static STATE_MESSAGE: Schema =
     Schema::new("StateMessage", Kind::String).max(300).pattern(wire::pattern!(".*"));
 static STRING: Schema = Schema::new("String", Kind::String);
-static STRINGS: Schema = Schema::list("Strings", &STRING);
+static STRINGS: Schema = Schema::list("Strings", &STRING).max(200);
 static SUBNET_ID: Schema =
     Schema::new("SubnetId", Kind::String).pattern(wire::pattern!("subnet-[0-9a-fA-F]{8,17}"));
 static SUBNET_IDS: Schema = Schema::list("SubnetIds", &SUBNET_ID).min(1).max(10);

@@ -1962,14 +1962,14 @@ static CUSTOM_KEY_STORE_NAME_TYPE: Schema =
 static CUSTOM_KEY_STORES_LIST: Schema = Schema::list("CustomKeyStoresList", &CUSTOM_KEY_STORES_LIST_ENTRY);
 static DATE_TYPE: Schema = Schema::new("DateType", Kind::Timestamp);
 static DESCRIPTION_TYPE: Schema = Schema::new("DescriptionType", Kind::String).min(0).max(8192);
-static DRY_RUN_MODIFIER_LIST: Schema = Schema::list("DryRunModifierList", &DRY_RUN_MODIFIER_TYPE);
+static DRY_RUN_MODIFIER_LIST: Schema = Schema::list("DryRunModifierList", &DRY_RUN_MODIFIER_TYPE).max(50);
 static ENCAPSULATION_ALGORITHM_SPEC_LIST: Schema =
     Schema::list("EncapsulationAlgorithmSpecList", &ENCAPSULATION_ALGORITHM_SPEC);
 static ENCRYPTION_ALGORITHM_SPEC_LIST: Schema =
     Schema::list("EncryptionAlgorithmSpecList", &ENCRYPTION_ALGORITHM_SPEC);
 static ENCRYPTION_CONTEXT_KEY: Schema = Schema::new("EncryptionContextKey", Kind::String);
 static ENCRYPTION_CONTEXT_TYPE: Schema =
-    Schema::map("EncryptionContextType", &ENCRYPTION_CONTEXT_KEY, &ENCRYPTION_CONTEXT_VALUE);
+    Schema::map("EncryptionContextType", &ENCRYPTION_CONTEXT_KEY, &ENCRYPTION_CONTEXT_VALUE).max(256);
 static ENCRYPTION_CONTEXT_VALUE: Schema = Schema::new("EncryptionContextValue", Kind::String);
 static GRANT_CONSTRAINT_SOURCE_ARN_TYPE: Schema = Schema::new("GrantConstraintSourceArnType", Kind::String)
     .min(20)
@@ -1979,7 +1979,7 @@ static GRANT_ID_TYPE: Schema = Schema::new("GrantIdType", Kind::String).min(1).m
 static GRANT_LIST: Schema = Schema::list("GrantList", &GRANT_LIST_ENTRY);
 static GRANT_NAME_TYPE: Schema =
     Schema::new("GrantNameType", Kind::String).min(1).max(256).pattern(wire::pattern!("^[a-zA-Z0-9:/_-]+$"));
-static GRANT_OPERATION_LIST: Schema = Schema::list("GrantOperationList", &GRANT_OPERATION);
+static GRANT_OPERATION_LIST: Schema = Schema::list("GrantOperationList", &GRANT_OPERATION).max(200);
 static GRANT_TOKEN_LIST: Schema = Schema::list("GrantTokenList", &GRANT_TOKEN_TYPE).min(0).max(10);
 static GRANT_TOKEN_TYPE: Schema = Schema::new("GrantTokenType", Kind::String).min(1).max(8192);
 static KEY_AGREEMENT_ALGORITHM_SPEC_LIST: Schema =
@@ -2025,9 +2025,9 @@ static SERVICE_PRINCIPAL_TYPE: Schema = Schema::new("ServicePrincipalType", Kind
     .pattern(wire::pattern!(r"^([A-Za-z0-9\-]+)\.([A-Za-z0-9\-]+)(\.[A-Za-z0-9\-]+)+$"));
 static SIGNING_ALGORITHM_SPEC_LIST: Schema =
     Schema::list("SigningAlgorithmSpecList", &SIGNING_ALGORITHM_SPEC);
-static TAG_KEY_LIST: Schema = Schema::list("TagKeyList", &TAG_KEY_TYPE);
+static TAG_KEY_LIST: Schema = Schema::list("TagKeyList", &TAG_KEY_TYPE).max(200);
 static TAG_KEY_TYPE: Schema = Schema::new("TagKeyType", Kind::String).min(1).max(128);
-static TAG_LIST: Schema = Schema::list("TagList", &TAG);
+static TAG_LIST: Schema = Schema::list("TagList", &TAG).max(200);
 static TAG_VALUE_TYPE: Schema = Schema::new("TagValueType", Kind::String).min(0).max(256);
 static TRUST_ANCHOR_CERTIFICATE_TYPE: Schema =
     Schema::new("TrustAnchorCertificateType", Kind::String).min(1).max(5000);

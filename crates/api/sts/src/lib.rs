@@ -227,7 +227,7 @@ static MINIMUM_SESSION_TOKEN_SIZE_TYPE: Schema =
     Schema::new("minimumSessionTokenSizeType", Kind::Integer).min(0).max(4096);
 static NON_NEGATIVE_INTEGER_TYPE: Schema = Schema::new("nonNegativeIntegerType", Kind::Integer).min(0);
 static POLICY_DESCRIPTOR_LIST_TYPE: Schema =
-    Schema::list("policyDescriptorListType", &POLICY_DESCRIPTOR_TYPE);
+    Schema::list("policyDescriptorListType", &POLICY_DESCRIPTOR_TYPE).max(50);
 static ROLE_DURATION_SECONDS_TYPE: Schema =
     Schema::new("roleDurationSecondsType", Kind::Integer).min(900).max(43200);
 static ROLE_SESSION_NAME_TYPE: Schema =

@@ -2,9 +2,11 @@
 
 use crate::tests::World;
 use platform::denial::{DENIAL_BYTES_MAX, DENIALS_MAX};
-use platform::{Access, Denial, Denials, Tx};
+use platform::{Access, Denial, Denials, Turns, Tx};
 use policy::explain::Outcome;
 use policy::{Mode, Policy, PolicyKind};
+use std::cell::Cell;
+use std::sync::Arc;
 
 fn denied(world: &World, access: &Access<'_>) -> Denial {
     world.cx().authorize(access).unwrap_err().denial().unwrap().clone()
@@ -40,6 +42,38 @@ fn a_denial_keeps_the_facts_and_what_decided() {
     // What another thing decided has none.
     let allowed = World::new(r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#);
     allowed.cx().authorize(&access).unwrap();
+}
+
+/// The threads that serve calls explain nothing; and where too many wait to be told why, a denial is a denial all the same.
+#[test]
+fn denials_are_explained_aside_and_not_beyond_a_number() {
+    thread_local! {
+        static ASIDE: Cell<u32> = const { Cell::new(0) };
+    }
+    let mut world = World::new(GUARD);
+    world.env.turns = Arc::new(Turns::new(1));
+    world.env.aside = |work| {
+        ASIDE.set(ASIDE.get() + 1);
+        work();
+    };
+    let access = Access::to("kms:Encrypt", "arn:aws:kms:r:111122223333:key/k");
+    denied(&world, &access);
+    assert_eq!(ASIDE.get(), 1);
+
+    let turns = Arc::clone(&world.env.turns);
+    std::thread::scope(|scope| {
+        let held = turns.take().unwrap();
+        let waiting: Vec<_> = (0..64).map(|_| scope.spawn(|| turns.take().is_some())).collect();
+        while turns.waiting() < waiting.len() {
+            std::thread::yield_now();
+        }
+        let fault = world.cx().authorize(&access).unwrap_err();
+        assert_eq!(fault.code(), "AccessDenied");
+        assert!(fault.denial().is_none());
+        drop(held);
+        assert!(waiting.into_iter().all(|waiting| waiting.join().unwrap()));
+    });
+    denied(&world, &access);
 }
 
 #[test]

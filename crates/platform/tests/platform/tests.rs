@@ -73,6 +73,7 @@ impl World {
                 directory: Arc::new(Everybody(Arc::new(permissions))),
                 key_stores: platform::KeyStores::none(),
                 aside: |work| work(),
+                turns: Arc::default(),
             },
             call: Call {
                 request_id: "r".to_owned(),

@@ -97,6 +97,7 @@ impl World {
             directory: iam,
             key_stores: platform::KeyStores::none(),
             aside: |work| work(),
+            turns: Arc::default(),
         };
         let time = Arc::new(AtomicI64::new(START));
         let passed = Arc::new(AtomicI64::new(0));
@@ -214,6 +215,14 @@ impl World {
         let builder = http::Request::post("/").header("host", "localhost");
         let builder = builder.header("content-type", "application/x-www-form-urlencoded");
         self.send(by, service, at, builder, form).await
+    }
+
+    /// A call of a Query service that nobody signed.
+    pub(crate) async fn unsigned(&self, host: &str, form: &str) -> (u16, String) {
+        let builder = http::Request::post("/").header("host", format!("{host}.us-east-1.amazonaws.com"));
+        let builder = builder.header("content-type", "application/x-www-form-urlencoded");
+        let (parts, ()) = builder.body(()).unwrap().into_parts();
+        self.answer(&parts, form.as_bytes()).await
     }
 
     /// A presigned GET, used now.

@@ -78,6 +78,7 @@ impl Deployment {
                 directory,
                 key_stores: platform::KeyStores::none(),
                 aside: |work| work(),
+                turns: Arc::default(),
             },
             operations: operations.collect(),
             now: AtomicI64::new(START_MS),

@@ -154,6 +154,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             directory: Arc::new(RootOnly(Arc::default())),
             key_stores: platform::KeyStores::none(),
             aside: |work| work(),
+            turns: Arc::default(),
         },
         call: Call {
             request_id: "request".to_owned(),

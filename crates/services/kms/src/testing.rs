@@ -98,6 +98,7 @@ impl World {
                 directory: Arc::clone(&people) as _,
                 key_stores: platform::KeyStores::none(),
                 aside: |work| work(),
+                turns: Arc::default(),
             },
             people,
             now: Cell::new(START),
