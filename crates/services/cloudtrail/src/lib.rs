@@ -2,6 +2,7 @@
 //!
 //! The records themselves are written by the pipeline, in the transaction of the call they are about; this service reads them.
 
+mod glance;
 mod lookup_events;
 mod quotas;
 mod record;

@@ -1,9 +1,11 @@
 //! Looking up what happened in the last 90 days.
 
 use crate::CloudTrail;
-use crate::api::{LookupAttribute, LookupEventsRequest, LookupEventsResponse, ops};
+use crate::api::{Event, LookupAttribute, LookupEventsRequest, LookupEventsResponse, ops};
+use crate::glance::{self, Glance};
+use crate::quotas::QUOTAS;
 use crate::record::Record;
-use platform::{Access, Cx, Fault, Handle, TRAIL, page};
+use platform::{Access, Cx, Fault, Handle, TRAIL, Tx, page};
 use store::Order;
 use wire::Timestamp;
 
@@ -14,9 +16,9 @@ const PAGE_MAX: i32 = 50;
 const REACH_MS: i64 = 90 * 24 * 3600 * 1000;
 
 /// How many records one call goes through; a page that is not full by then ends with a token to go on from.
-const RECORDS_MAX: usize = 50_000;
+const RECORDS_MAX: usize = 10_000;
 
-/// How many records are read at a time.
+/// How many records are read and looked at in one turn, about a millisecond: then it is the turn of other calls that take long.
 const CHUNK: usize = 500;
 
 /// How far apart a record's time, which is that of the call's arrival, and its place in the log, which is that of its commit, can
@@ -59,34 +61,73 @@ impl Handle<ops::LookupEvents> for CloudTrail {
             Some(position) => position.checked_sub(1),
             None => newest_in(cx, window, first, next)?,
         };
-        let mut events = Vec::new();
-        let mut seen = 0;
+        let glance = Glance::new(cx.account(), cx.region(), attributes.first());
+        let wants = |record: &Record<'_>| {
+            record.is_of(cx.account(), cx.region())
+                && attributes.iter().all(|attribute| record.matches(attribute))
+        };
+        let mut page = Page { window, limit, events: Vec::new(), seen: 0 };
         let mut at = newest.filter(|newest| *newest >= first);
         while let Some(from) = at {
-            let chunk = cx.tx.read_log(TRAIL, from, Order::Reverse, CHUNK)?;
-            at = chunk.last().and_then(|oldest| oldest.position.checked_sub(1)).filter(|next| *next >= first);
-            for entry in &chunk {
-                let (record, text) = read(&entry.bytes)?;
-                let time = record.time().map_or(0, |time| time.0);
-                if time < window.start - DISORDER_MS {
-                    return Ok(LookupEventsResponse { events: Some(events), next_token: None });
+            let looked = cx.aside_in_turn(|| page.look(&cx.tx, from, &glance, wants))?;
+            let looked = looked.ok_or_else(|| Fault::throttled(&QUOTAS))??;
+            let Some(oldest) = looked.filter(|oldest| *oldest > first) else { break };
+            if page.is_done() {
+                let token = page::marker(cx, &list, &oldest.to_string())?;
+                return Ok(LookupEventsResponse { events: Some(page.events), next_token: Some(token) });
+            }
+            at = oldest.checked_sub(1);
+        }
+        Ok(LookupEventsResponse { events: Some(page.events), next_token: None })
+    }
+}
+
+/// A page in the making.
+struct Page {
+    window: Window,
+    limit: usize,
+    events: Vec<Event>,
+    /// How many records it went through.
+    seen: usize,
+}
+
+impl Page {
+    fn is_done(&self) -> bool {
+        self.events.len() >= self.limit || self.seen >= RECORDS_MAX
+    }
+
+    /// Looks at the records from a position on towards older ones, until the page is done or it was enough for one turn: at the
+    /// last it came to; none if there is no older one in the window.
+    fn look(
+        &mut self,
+        tx: &Tx<'_>,
+        from: u64,
+        glance: &Glance,
+        wants: impl Fn(&Record<'_>) -> bool,
+    ) -> Result<Option<u64>, Fault> {
+        let mut oldest = None;
+        for entry in tx.read_log(TRAIL, from, Order::Reverse, CHUNK)? {
+            let passed_over = !glance.may_want(&entry.bytes);
+            let (mut found, time) = match glance::time(&entry.bytes).filter(|_| passed_over) {
+                Some(time) => (None, time.0),
+                None => {
+                    let (record, text) = read(&entry.bytes)?;
+                    let time = record.time().map_or(0, |time| time.0);
+                    (wants(&record).then(|| record.into_event(text)), time)
                 }
-                seen += 1;
-                let wanted = (window.start..=window.end).contains(&time)
-                    && record.is_of(cx.account(), cx.region())
-                    && attributes.iter().all(|attribute| record.matches(attribute));
-                if wanted {
-                    events.push(record.into_event(text));
-                }
-                if events.len() == limit || seen == RECORDS_MAX {
-                    let more = entry.position > first;
-                    let token =
-                        if more { Some(page::marker(cx, &list, &entry.position.to_string())?) } else { None };
-                    return Ok(LookupEventsResponse { events: Some(events), next_token: token });
-                }
+            };
+            if time < self.window.start - DISORDER_MS {
+                return Ok(None);
+            }
+            found = found.filter(|_| (self.window.start..=self.window.end).contains(&time));
+            self.events.extend(found);
+            self.seen += 1;
+            oldest = Some(entry.position);
+            if self.is_done() {
+                break;
             }
         }
-        Ok(LookupEventsResponse { events: Some(events), next_token: None })
+        Ok(oldest)
     }
 }
 
