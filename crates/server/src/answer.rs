@@ -57,11 +57,6 @@ pub(crate) fn unavailable_code(protocol: Protocol) -> &'static str {
     if is_query(protocol) { "ServiceUnavailable" } else { "ServiceUnavailableException" }
 }
 
-/// What a call is refused with that came too soon after others.
-pub(crate) fn throttling_code(protocol: Protocol) -> &'static str {
-    if is_query(protocol) { "Throttling" } else { "ThrottlingException" }
-}
-
 fn is_query(protocol: Protocol) -> bool {
     matches!(protocol, Protocol::Query | Protocol::QueryJson | Protocol::Ec2Query)
 }

@@ -6,11 +6,11 @@ use crate::header::{cut, escaped};
 use crate::identify::Unidentified;
 use crate::reply::{Reply, outcome};
 use crate::seen::what;
-use crate::unrecorded::Throttled;
 use platform::regions::GLOBAL;
 use platform::trail::Record;
 use platform::{
-    AnyCall, AnyOperation, Blame, Call, Caller, Counted, Cx, Fault, TRAIL, Tls, TrailFacts, Tx, ids,
+    AnyCall, AnyOperation, Blame, Call, Caller, Counted, Cx, Fault, Principal, TRAIL, Tls, TrailFacts, Tx,
+    ids,
 };
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use store::CommitError;
 use telemetry::Outcome;
 use wire::route::{Route, RouteError};
 use wire::sigv4::{self, Presented, SigError};
-use wire::{Answer, ErrorAnswer, HIDDEN, Protocol, is_access_key_id};
+use wire::{Answer, ErrorAnswer, HIDDEN, Protocol, ServiceModel, is_access_key_id};
 
 /// How often a transaction is run again after conflicts before the call is refused as unavailable.
 const ATTEMPTS_MAX: u32 = 100;
@@ -141,10 +141,7 @@ impl Deployment {
             if !std::mem::replace(&mut admitted, true) {
                 match self.admit(call, &caller, hosted, operation) {
                     Ok(at_once) => counted = at_once,
-                    Err(Throttled::Caller(fault)) => {
-                        return self.refuse_fault(record, route, call, fault).await;
-                    }
-                    Err(Throttled::Stranger) => return self.throttle(call, route.protocol, route.service),
+                    Err(fault) => return self.refuse_fault(record, route, call, fault).await,
                 }
             }
             let Some(bound) = operation.and_then(|operation| operation.bound.as_deref()) else {
@@ -275,6 +272,9 @@ impl Deployment {
         call: &Call,
         reply: Reply,
     ) -> Reply {
+        if is_stranger(record.caller) && !self.records_stranger(call) {
+            return reply;
+        }
         let (recorded, commit) = self.timed(self.record(forwarded, record)).await;
         let reply = match recorded {
             Ok(()) => reply,
@@ -298,7 +298,7 @@ impl Deployment {
         record.resources = fault.touched();
         record.additional = fault.told();
         let answer = fault_answer(route, fault, call);
-        let Some(denial) = fault.denial() else {
+        let Some(denial) = fault.denial().filter(|_| !is_stranger(record.caller)) else {
             let reply = Reply::new(answer, outcome(fault));
             return self.refuse_after(fault.forwarded(), record, route, call, reply).await;
         };
@@ -333,9 +333,6 @@ impl Deployment {
         error: &SigError,
     ) -> Reply {
         self.telemetry().calls.refused_signature(error);
-        if !self.records_stranger(call) {
-            return self.throttle(call, route.protocol, route.service);
-        }
         let (code, status, message) = error.answer(route.protocol);
         // These are found out with the secret of the access key only.
         let known = matches!(error, SigError::Mismatch | SigError::ContentDigest | SigError::ExpiredToken);
@@ -343,7 +340,12 @@ impl Deployment {
         let mut record = self.unidentified(call, route, hosted, facts, &caller);
         record.error = Some((code, &message));
         let answer = error_answer(route, call, &ErrorAnswer::new(code, &message, status));
-        self.refuse(record, route, call, Reply::new(answer, Outcome::Unauthenticated)).await
+        let reply = Reply::new(answer, Outcome::Unauthenticated);
+        // One without a key is looked at there.
+        if presented.is_some() && !self.records_stranger(call) {
+            return reply;
+        }
+        self.refuse(record, route, call, reply).await
     }
 
     /// The record of a call whose caller is not known: it lies in the trail of the deployment's first account.
@@ -381,9 +383,6 @@ impl Deployment {
             (error.protocol, error.code(), error.message(), error.status());
         let caller = unknown_caller(presented, false);
         let service = error.meant().unwrap_or(&UNKNOWN_SERVICE);
-        if !self.records_stranger(call) {
-            return self.throttle(call, protocol, service);
-        }
         let record = Record {
             call,
             caller: &caller,
@@ -397,13 +396,13 @@ impl Deployment {
             resources: &[],
             additional: None,
         };
-        let (recorded, commit) = self.timed(self.record(&[], record)).await;
-        let (error, outcome) = match recorded {
-            Ok(()) => (ErrorAnswer::new(code, &message, status), Outcome::ClientError),
-            Err(fault) => (unavailable(), outcome(&fault)),
-        };
-        let answer = wire::encode_error(protocol, service, &error, &call.request_id);
-        Reply { commit, ..Reply::new(answer, outcome) }
+        let answer = wire::encode_error(
+            protocol,
+            service,
+            &ErrorAnswer::new(code, &message, status),
+            &call.request_id,
+        );
+        self.refuse_stranger(record, protocol, service, answer).await
     }
 
     /// Refuses a request whose body is too large to be read.
@@ -429,9 +428,6 @@ impl Deployment {
         presented: Option<&Presented>,
     ) -> Reply {
         let (protocol, service) = answered_in(routed);
-        if !self.records_stranger(call) {
-            return self.throttle(call, protocol, service);
-        }
         let caller = unknown_caller(presented, false);
         let (code, message) = ("RequestEntityTooLargeException", "The request body is too large.");
         let record = Record {
@@ -450,13 +446,32 @@ impl Deployment {
             resources: &[],
             additional: None,
         };
+        let answer =
+            wire::encode_error(protocol, service, &ErrorAnswer::new(code, message, 413), &call.request_id);
+        self.refuse_stranger(record, protocol, service, answer).await
+    }
+
+    /// Refuses a call of somebody who is not known, of which no operation may be known either.
+    async fn refuse_stranger(
+        &self,
+        record: Record<'_>,
+        protocol: Protocol,
+        service: &'static ServiceModel,
+        answer: Answer,
+    ) -> Reply {
+        let call = record.call;
+        if !self.records_stranger(call) {
+            return Reply::new(answer, Outcome::ClientError);
+        }
         let (recorded, commit) = self.timed(self.record(&[], record)).await;
-        let (error, outcome) = match recorded {
-            Ok(()) => (ErrorAnswer::new(code, message, 413), Outcome::ClientError),
-            Err(fault) => (unavailable(), outcome(&fault)),
+        let reply = match recorded {
+            Ok(()) => Reply::new(answer, Outcome::ClientError),
+            Err(fault) => {
+                let answer = wire::encode_error(protocol, service, &unavailable(), &call.request_id);
+                Reply::new(answer, outcome(&fault))
+            }
         };
-        let answer = wire::encode_error(protocol, service, &error, &call.request_id);
-        Reply { commit, ..Reply::new(answer, outcome) }
+        Reply { commit, ..reply }
     }
 
     async fn record(&self, forwarded: &[Vec<u8>], record: Record<'_>) -> Result<(), Fault> {
@@ -531,6 +546,11 @@ fn unknown_caller(presented: Option<&Presented>, known: bool) -> Caller {
     let id = presented.map(|presented| presented.access_key_id.as_str());
     let id = id.map(|id| if known || is_access_key_id(id) { id } else { HIDDEN });
     Caller { access_key_id: id.map(str::to_owned), ..Caller::anonymous() }
+}
+
+/// Whether a call says nothing of who makes it: the records of its refusals are limited.
+fn is_stranger(caller: &Caller) -> bool {
+    matches!(caller.principal, Principal::Anonymous) && caller.access_key_id.is_none()
 }
 
 fn decode(

@@ -2,24 +2,15 @@
 //! are in flight.
 //!
 //! An account's refusal is recorded like any other. Of callers who are not known, only so many refusals a second get a record each,
-//! or else anybody could fill the disk; and calls that are shed are not looked at. Both are counted, and the counts are recorded.
+//! or else anybody could fill the disk: the others are answered alike, and counted. Calls that are shed are not looked at, and counted.
+//! The counts are recorded.
 
-use crate::answer::throttling_code;
 use crate::deployment::{Deployment, Hosted, HostedOperation};
 use crate::limits::Unrecorded;
-use crate::reply::Reply;
 use platform::{Call, Caller, Counted, Fault, Meter, Whose};
 use std::net::{IpAddr, Ipv4Addr};
 use telemetry::{Begun, Outcome};
-use wire::{Answer, ErrorAnswer, Protocol, ServiceModel};
-
-/// Why a call is not admitted.
-pub(crate) enum Throttled {
-    /// Its account is beyond a quota.
-    Caller(Fault),
-    /// It has no account, and too many such calls came.
-    Stranger,
-}
+use wire::{Answer, ErrorAnswer};
 
 /// Counts one call while it is served.
 #[derive(Debug)]
@@ -51,17 +42,13 @@ impl Deployment {
         caller: &Caller,
         hosted: &Hosted,
         operation: Option<&HostedOperation>,
-    ) -> Result<Counted, Throttled> {
+    ) -> Result<Counted, Fault> {
         let account = caller.principal.account();
         if account.is_empty() {
-            return if self.records_stranger(call) {
-                Ok(Counted::default())
-            } else {
-                Err(Throttled::Stranger)
-            };
+            return Ok(Counted::default());
         }
         // The router finds operations of the model only, so that each has a quota.
-        let refused = || Throttled::Caller(Fault::throttled(hosted.quotas));
+        let refused = || Fault::throttled(hosted.quotas);
         let operation = operation.ok_or_else(refused)?;
         if operation.counts_itself {
             return Ok(Counted::default());
@@ -94,13 +81,6 @@ impl Deployment {
     pub(crate) fn records_stranger(&self, call: &Call) -> bool {
         let source = call.source_ip.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         self.limits.records_stranger(source, call.now.0)
-    }
-
-    /// Refuses a caller who is not known and whose refusal is not recorded.
-    pub(crate) fn throttle(&self, call: &Call, protocol: Protocol, service: &'static ServiceModel) -> Reply {
-        let error = ErrorAnswer::new(throttling_code(protocol), "Rate exceeded", 400);
-        let answer = wire::encode_error(protocol, service, &error, &call.request_id);
-        Reply::new(answer, Outcome::Throttled)
     }
 
     /// Refuses a call for which there is no place, at as little cost as there can be: who calls is not asked.
