@@ -57,6 +57,8 @@ pub(crate) struct HostedOperation {
     pub(crate) counts_itself: bool,
     /// How its calls are recorded.
     pub(crate) facts: TrailFacts,
+    /// Held by the one of its calls that is run among those that lost to others again and again.
+    pub(crate) losers: tokio::sync::Mutex<()>,
 }
 
 impl Deployment {
@@ -187,7 +189,8 @@ impl Hosted {
             let at = quotas.index(name, facts.read_only);
             let quota_name = quotas.list.get(at).unwrap_or(&quotas.rest).name;
             let (quota, counts_itself) = (start + at, quotas.depend_on_call(name));
-            (name, HostedOperation { bound: bound.remove(name), quota, quota_name, counts_itself, facts })
+            let (bound, losers) = (bound.remove(name), tokio::sync::Mutex::default());
+            (name, HostedOperation { bound, quota, quota_name, counts_itself, facts, losers })
         });
         let operations = operations.collect();
         let places = quotas.all().enumerate().map(|(at, quota)| (quota.name, start + at)).collect();

@@ -24,6 +24,10 @@ use wire::{Answer, ErrorAnswer, HIDDEN, Protocol, ServiceModel, is_access_key_id
 /// How often a transaction is run again after conflicts before the call is refused as unavailable.
 const ATTEMPTS_MAX: u32 = 100;
 
+/// How often a call may lose before it waits for its turn: those that have lost so often are run one after the other, in the order in which
+/// they came to it, so that they do not make each other lose.
+const LOST_MAX: u32 = 3;
+
 /// The longest `User-Agent` and `Referer` kept for policies and records, in bytes (CloudTrail's own limit is 1 KB).
 const HEADER_BYTES_KEPT_MAX: usize = 1024;
 
@@ -93,7 +97,13 @@ impl Deployment {
         };
         let mut decoded: Option<Box<dyn AnyCall>> = None;
         let (mut admitted, mut counted) = (false, Counted::default());
-        for _ in 0..ATTEMPTS_MAX {
+        let mut _turn = None;
+        for lost in 0..ATTEMPTS_MAX {
+            if lost == LOST_MAX
+                && let Some(operation) = operation
+            {
+                _turn = Some(operation.losers.lock().await);
+            }
             let mut tx = Tx::begin(&self.store, &self.env.keyring);
             let caller = match &presented {
                 None if route.operation.unsigned => Caller::anonymous(),

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod denials;
 #[cfg(test)]
+mod tally;
+#[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use crate::entity::Kind;
 use crate::errors::{already_exists, no_such_entity};
 use crate::page::Pager;
 use crate::{Iam, api, api::ops, limits};
-use platform::{Cx, Fault, Handle, Table, Tx};
+use platform::{Cx, Fault, Handle, Table, Tally, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wire::Unit;
@@ -27,42 +27,30 @@ pub(crate) struct Account {
     alias: Option<String>,
     /// Ids of the root user's access keys.
     pub(crate) access_keys: Vec<String>,
-    pub(crate) counts: Counts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    counts: Option<Counts>,
 }
 
-/// How many entities of each kind there are.
+/// How many of each kind that a quota limits there are, by account and kind.
+const COUNTS: Tally = Tally::new("iam/counts");
+
+/// The kind of versions of managed policies, whose number is told but not limited.
+const VERSIONS: &str = "policy-version";
+
+/// Counts in the account's row, where they were kept before they were kept in [`COUNTS`].
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Counts {
+struct Counts {
     users: u32,
     groups: u32,
     roles: u32,
     policies: u32,
-    /// Versions of managed policies.
     versions: u32,
     instance_profiles: u32,
 }
 
-impl Counts {
-    pub(crate) fn of(&mut self, kind: Kind) -> &mut u32 {
-        match kind {
-            Kind::User => &mut self.users,
-            Kind::Group => &mut self.groups,
-            Kind::Role => &mut self.roles,
-            Kind::Policy => &mut self.policies,
-            Kind::InstanceProfile => &mut self.instance_profiles,
-        }
-    }
-}
-
 impl Account {
     pub(crate) fn new(id: &str, now: i64) -> Self {
-        Self {
-            id: id.to_owned(),
-            created: now,
-            alias: None,
-            access_keys: Vec::new(),
-            counts: Counts::default(),
-        }
+        Self { id: id.to_owned(), created: now, alias: None, access_keys: Vec::new(), counts: None }
     }
 
     /// When it was created, in milliseconds since the epoch.
@@ -89,11 +77,50 @@ impl Account {
         ACCOUNTS.put(tx, &[&self.id], self)
     }
 
-    /// Counts versions of managed policies that came or went.
-    pub(crate) fn count_versions(cx: &mut Cx<'_>, step: i32) -> Result<(), Fault> {
-        let mut account = Self::of_caller(cx)?;
-        account.counts.versions = account.counts.versions.saturating_add_signed(step);
-        account.save(&mut cx.tx)
+    /// Counts one more of a kind, if that is within its quota: whether it was.
+    pub(crate) fn add(tx: &mut Tx<'_>, account: &str, kind: Kind, id: &str) -> Result<bool, Fault> {
+        Self::settle(tx, account)?;
+        COUNTS.add(tx, &[account, kind.noun()], kind.quota().1, id)
+    }
+
+    /// Counts one less of a kind.
+    pub(crate) fn take(tx: &mut Tx<'_>, account: &str, kind: Kind, id: &str) -> Result<(), Fault> {
+        Self::settle(tx, account)?;
+        COUNTS.take(tx, &[account, kind.noun()], id)
+    }
+
+    /// Counts one more version of the managed policy with this ARN.
+    pub(crate) fn add_version(tx: &mut Tx<'_>, account: &str, arn: &str) -> Result<(), Fault> {
+        Self::settle(tx, account)?;
+        COUNTS.add(tx, &[account, VERSIONS], u32::MAX, arn).map(drop)
+    }
+
+    /// Counts one version less.
+    pub(crate) fn take_version(tx: &mut Tx<'_>, account: &str, arn: &str) -> Result<(), Fault> {
+        Self::settle(tx, account)?;
+        COUNTS.take(tx, &[account, VERSIONS], arn)
+    }
+
+    /// Counts in parts what the account's row counts, if it still does.
+    fn settle(tx: &mut Tx<'_>, account: &str) -> Result<(), Fault> {
+        let row = ACCOUNTS.get(tx, &[account])?;
+        let Some(counts) = row.as_ref().and_then(|row| row.counts) else { return Ok(()) };
+        let Counts { users, groups, roles, policies, versions, instance_profiles } = counts;
+        for (kind, count) in [
+            (Kind::User, users),
+            (Kind::Group, groups),
+            (Kind::Role, roles),
+            (Kind::Policy, policies),
+            (Kind::InstanceProfile, instance_profiles),
+        ] {
+            for number in 0..count {
+                COUNTS.add(tx, &[account, kind.noun()], kind.quota().1, &number.to_string())?;
+            }
+        }
+        for number in 0..versions {
+            COUNTS.add(tx, &[account, VERSIONS], u32::MAX, &number.to_string())?;
+        }
+        Self { counts: None, ..Self::load(tx, account)? }.save(tx)
     }
 }
 
@@ -157,7 +184,15 @@ impl Handle<ops::GetAccountSummary> for Iam {
     fn handle(&self, cx: &mut Cx<'_>, _: &Unit) -> Result<api::GetAccountSummaryResponse, Fault> {
         Ask::to("iam:GetAccountSummary").authorize(cx, "*", None)?;
         let account = Account::of_caller(cx)?;
-        let Counts { users, groups, roles, policies, versions, instance_profiles } = account.counts;
+        // Until they are counted in parts.
+        let old = account.counts.unwrap_or_default();
+        let sum = |kind: &str, old: u32| {
+            Ok::<_, Fault>(COUNTS.about(&cx.tx, &[&account.id, kind])?.saturating_add(old))
+        };
+        let [users, groups, roles] =
+            [sum("user", old.users)?, sum("group", old.groups)?, sum("role", old.roles)?];
+        let [policies, versions] = [sum("policy", old.policies)?, sum(VERSIONS, old.versions)?];
+        let instance_profiles = sum("instance-profile", old.instance_profiles)?;
         let count = |number: u32| i64::from(number);
         let size = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let entries = [

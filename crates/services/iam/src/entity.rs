@@ -76,7 +76,7 @@ impl Kind {
     }
 
     /// The quota on how many an account has: its name and value.
-    fn quota(self) -> (&'static str, u32) {
+    pub(crate) fn quota(self) -> (&'static str, u32) {
         match self {
             Self::User => ("UsersPerAccount", limits::USERS_PER_ACCOUNT),
             Self::Group => ("GroupsPerAccount", limits::GROUPS_PER_ACCOUNT),
@@ -282,13 +282,9 @@ pub(crate) fn create<T: Entity>(tx: &mut Tx<'_>, row: &T) -> Result<(), Fault> {
     let Head { account, name, .. } = row.head();
     take_name(tx, row)?;
     let (quota_name, most) = T::KIND.quota();
-    let mut account = Account::load(tx, account)?;
-    let count = account.counts.of(T::KIND);
-    if *count >= most {
+    if !Account::add(tx, account, T::KIND, &row.head().id)? {
         return Err(quota(quota_name, most).context(format!("creating {name}")));
     }
-    *count += 1;
-    account.save(tx)?;
     row.save(tx)
 }
 
@@ -297,10 +293,7 @@ pub(crate) fn remove<T: Entity>(tx: &mut Tx<'_>, row: &T) -> Result<(), Fault> {
     let Head { account, name, .. } = row.head();
     NAMES.delete(tx, &[account, T::KIND.noun(), &name.to_ascii_lowercase()]);
     T::TABLE.delete(tx, &[&row.key()]);
-    let mut account = Account::load(tx, account)?;
-    let count = account.counts.of(T::KIND);
-    *count = count.saturating_sub(1);
-    account.save(tx)
+    Account::take(tx, account, T::KIND, &row.head().id)
 }
 
 /// Gives an entity a new path, name or both. The caller has to be allowed the action on what it is and on what it becomes.

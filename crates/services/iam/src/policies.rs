@@ -262,7 +262,7 @@ impl Handle<ops::CreatePolicy> for Iam {
         let head = Head::new(cx, Kind::Policy, path, &input.policy_name, tags::of_new(input.tags.as_ref())?)?;
         let policy = ManagedPolicy::new(head, input.description.clone(), document);
         entity::create(&mut cx.tx, &policy)?;
-        Account::count_versions(cx, 1)?;
+        Account::add_version(&mut cx.tx, &policy.head.account, &policy.arn())?;
         // The answer has no description (IAM API Reference, `Policy`).
         let policy = api::Policy { description: None, ..policy.whole(Counts::default()) };
         Ok(api::CreatePolicyResponse { policy: Some(policy) })
@@ -342,7 +342,7 @@ impl Handle<ops::DeletePolicy> for Iam {
             ));
         }
         entity::remove(&mut cx.tx, &*policy)?;
-        Account::count_versions(cx, -1)?;
+        Account::take_version(&mut cx.tx, account, &input.policy_arn)?;
         Ok(Unit)
     }
 }

@@ -40,7 +40,8 @@ impl Handle<ops::CreatePolicyVersion> for Iam {
             policy.set_default(number, now);
         }
         policy.save(&mut cx.tx)?;
-        Account::count_versions(cx, 1)?;
+        let account = cx.account();
+        Account::add_version(&mut cx.tx, account, &format!("{}/{number}", input.policy_arn))?;
         let added = policy.versions().last().map(|version| policy.answer_version(version, false));
         Ok(api::CreatePolicyVersionResponse { policy_version: added })
     }
@@ -100,7 +101,8 @@ impl Handle<ops::DeletePolicyVersion> for Iam {
         let mut policy = ManagedPolicy::clone(&policy);
         policy.remove_version(number, cx.now().0);
         policy.save(&mut cx.tx)?;
-        Account::count_versions(cx, -1)?;
+        let account = cx.account();
+        Account::take_version(&mut cx.tx, account, &format!("{}/{number}", input.policy_arn))?;
         Ok(Unit)
     }
 }

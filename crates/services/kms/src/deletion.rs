@@ -7,8 +7,7 @@ use crate::api::{
     ScheduleKeyDeletionResponse, ops,
 };
 use crate::errors::validation;
-use crate::key::{KEYS, Key, State};
-use crate::key_count;
+use crate::key::{KEY_COUNTS, KEYS, Key, State};
 use crate::keys::manage;
 use crate::limits::{DAY_MILLIS, DELETION_WINDOW_DAYS, DELETION_WINDOW_DEFAULT_DAYS};
 use crate::{grants, import, last_usage, regions, rotation, shreds, state, stores};
@@ -95,7 +94,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     import::stop(cx, &key);
     stores::remove(cx, &key)?;
     KEYS.delete(&mut cx.tx, &key.path());
-    key_count::take(cx, &key)?;
+    KEY_COUNTS.take(&mut cx.tx, &[&key.account, &key.region], &key.id)?;
     last_usage::forget(cx, &key);
     shreds::schedule(cx, &key)?;
     regions::forget(cx, &key)?;

@@ -11,7 +11,7 @@ use crate::rotation::Rotation;
 use crate::stores;
 use crate::stores::{Outside, Placed};
 use crate::text::Text;
-use platform::{Cx, Fault, Table, Timer};
+use platform::{Cx, Fault, Table, Tally, Timer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ use wire::Timestamp;
 
 /// `[account, region, key id]`
 pub(crate) const KEYS: Table<Key> = Table::new("kms/keys");
+
+/// How many keys an account has in a region.
+pub(crate) const KEY_COUNTS: Tally = Tally::new("kms/key-counts");
 
 /// A KMS key.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -7,8 +7,7 @@ use crate::api::{
 };
 use crate::authorize::{Use, about_kind, access};
 use crate::errors::{limit_exceeded, validation};
-use crate::key::{KEYS, Key, State};
-use crate::key_count;
+use crate::key::{KEY_COUNTS, KEYS, Key, State};
 use crate::limits::KEYS_PER_REGION;
 use crate::material::Material;
 use crate::names::{MULTI_REGION_PREFIX, Takes, find, key_arn};
@@ -153,7 +152,7 @@ impl New<'_> {
         if self.policy.is_some() {
             keep_out_of_lockout(cx, &key, self.bypass)?;
         }
-        if !key_count::add(cx, &key)? {
+        if !KEY_COUNTS.add(&mut cx.tx, &[&key.account, &key.region], KEYS_PER_REGION, &key.id)? {
             return Err(limit_exceeded(format!(
                 "You have reached the maximum number of KMS keys of this account and Region: {KEYS_PER_REGION}."
             )));

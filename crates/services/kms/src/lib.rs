@@ -37,7 +37,6 @@ mod errors;
 mod grants;
 mod import;
 mod key;
-mod key_count;
 mod keys;
 mod kinds;
 mod last_usage;

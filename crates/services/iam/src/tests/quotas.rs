@@ -31,9 +31,12 @@ fn of_the_account() {
     ] {
         let set = |count: u32| {
             let mut tx = deployment.tx();
-            let mut account = Account::load(&mut tx, ACCOUNT).unwrap();
-            *account.counts.of(kind) = count;
-            account.save(&mut tx).unwrap();
+            for id in 0..most {
+                Account::take(&mut tx, ACCOUNT, kind, &id.to_string()).unwrap();
+            }
+            for id in 0..count {
+                assert!(Account::add(&mut tx, ACCOUNT, kind, &id.to_string()).unwrap());
+            }
             deployment.store.commit_blocking(tx.into_txn()).unwrap();
         };
         set(most);
@@ -42,6 +45,29 @@ fn of_the_account() {
         set(most - 1);
         deployment.ok(&format!("root {line}"));
     }
+}
+
+/// A deployment of before, whose counts stand in the account's row.
+#[test]
+fn what_was_counted_in_the_row_of_the_account_counts() {
+    let deployment = Deployment::new();
+    deployment.ok("other CreateUser UserName=x");
+    let mut tx = deployment.tx();
+    let mut row = serde_json::to_value(Account::load(&mut tx, ACCOUNT).unwrap()).unwrap();
+    let old = r#"{"users":4999,"groups":3,"roles":1,"policies":2,"versions":7,"instance_profiles":0}"#;
+    row["counts"] = serde_json::from_str(old).unwrap();
+    serde_json::from_value::<Account>(row).unwrap().save(&mut tx).unwrap();
+    deployment.store.commit_blocking(tx.into_txn()).unwrap();
+    let summary = |key: &str| {
+        let summary: serde_json::Value =
+            serde_json::from_str(&deployment.ok("root GetAccountSummary")).unwrap();
+        summary["summaryMap"][key].as_i64().unwrap()
+    };
+    assert_eq!((summary("Users"), summary("Groups"), summary("PolicyVersionsInUse")), (4999, 3, 7));
+    deployment.ok("root CreateUser UserName=y");
+    assert_eq!(summary("Users"), 5000);
+    let error = deployment.fails("root CreateUser UserName=z");
+    assert_eq!(error, "LimitExceededException: Cannot exceed quota for UsersPerAccount: 5000");
 }
 
 #[test]
