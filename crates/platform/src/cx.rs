@@ -35,21 +35,6 @@ pub struct Env {
     pub turns: Arc<Turns>,
 }
 
-impl Env {
-    fn aside<T>(&self, work: impl FnOnce() -> T) -> Result<T, Fault> {
-        let (mut work, mut result) = (Some(work), None);
-        (self.aside)(&mut || result = work.take().map(|work| work()));
-        result.ok_or_else(|| Fault::bug("work set aside was not done"))
-    }
-
-    fn aside_in_turn<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, Fault> {
-        self.aside(|| {
-            let _turn = self.turns.take()?;
-            Some(work())
-        })
-    }
-}
-
 /// Runs a piece of work to its end, where it holds nobody up.
 pub type Aside = fn(&mut dyn FnMut());
 

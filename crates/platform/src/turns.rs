@@ -1,5 +1,6 @@
 //! Taking turns at work that keeps a processor busy for long.
 
+use crate::{Env, Fault};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -73,6 +74,23 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.0.lock().free += 1;
         self.0.changed.notify_all();
+    }
+}
+
+impl Env {
+    /// See [`crate::Cx::aside`].
+    pub(crate) fn aside<T>(&self, work: impl FnOnce() -> T) -> Result<T, Fault> {
+        let (mut work, mut result) = (Some(work), None);
+        (self.aside)(&mut || result = work.take().map(|work| work()));
+        result.ok_or_else(|| Fault::bug("work set aside was not done"))
+    }
+
+    /// See [`crate::Cx::aside_in_turn`].
+    pub(crate) fn aside_in_turn<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, Fault> {
+        self.aside(|| {
+            let _turn = self.turns.take()?;
+            Some(work())
+        })
     }
 }
 
