@@ -5,7 +5,7 @@ use crate::args::{NewSeals, Place};
 use crate::deployment::SealPlace;
 use crate::opening::{Opening, services};
 use crate::sealing::is_sealed;
-use crate::{Failure, failure, seal, shares, trail};
+use crate::{Failure, failure, seal, shares};
 use keyring::{Access, KeyFile, Keyring, KeyringError, Passphrase, Seal, SlotInfo, SystemRandom, Trial};
 use seals::{Share, Source};
 use serde::{Deserialize, Serialize};

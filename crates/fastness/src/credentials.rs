@@ -94,6 +94,9 @@ impl RootKey {
     }
 }
 
+/// Membership in a kind of characters.
+type Kind = fn(u8) -> bool;
+
 /// An estimate of a secret's strength, in bits: its characters, without repetition of the whole, times what one of its alphabet tells.
 ///
 /// The alphabet is the smallest of hexadecimal digits, or the kinds of ASCII characters, that holds the secret; but it has no more
@@ -102,11 +105,11 @@ fn strength(secret: &str) -> f64 {
     let bytes = secret.as_bytes();
     let repeats = |&period: &usize| bytes.iter().skip(period).eq(bytes.iter().take(bytes.len() - period));
     let period = (1..bytes.len()).find(repeats).unwrap_or(bytes.len());
-    let all = |kind: fn(u8) -> bool| bytes.iter().all(|&byte| kind(byte));
-    let any = |kind: fn(u8) -> bool| bytes.iter().any(|&byte| kind(byte));
+    let all = |kind: Kind| bytes.iter().all(|&byte| kind(byte));
+    let any = |kind: Kind| bytes.iter().any(|&byte| kind(byte));
     let hexadecimal = all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         || all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte));
-    let kinds: [(fn(u8) -> bool, usize); 4] = [
+    let kinds: [(Kind, usize); 4] = [
         (|byte| byte.is_ascii_digit(), 10),
         (|byte| byte.is_ascii_lowercase(), 26),
         (|byte| byte.is_ascii_uppercase(), 26),

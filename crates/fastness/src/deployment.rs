@@ -266,7 +266,12 @@ impl Data {
             match self.claim_unless_served()? {
                 Some(claim) => return Ok(claim),
                 None if Instant::now() < end => std::thread::sleep(CLAIM_LOOK),
-                None => return Err(failure(self.0.display(), "another process serves this deployment: stop it first, or name another with --data")),
+                None => {
+                    return Err(failure(
+                        self.0.display(),
+                        "another process serves this deployment: stop it first, or name another with --data",
+                    ));
+                }
             }
         }
     }

@@ -63,7 +63,9 @@ pub(crate) fn run(args: &DevArgs) -> Result<ExitCode, Failure> {
         )));
     }
     if output::wants_json() && !args.command.is_empty() {
-        return Err(Failure("--json tells how to use a deployment, and the command that is to use it is given".to_owned()));
+        return Err(Failure(
+            "--json tells how to use a deployment, and the command that is to use it is given".to_owned(),
+        ));
     }
     let seed = args.seed.as_deref().map(Seed::read).transpose()?.unwrap_or_default();
     let account = args.account_id.clone().or_else(|| seed.account.clone());

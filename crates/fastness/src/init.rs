@@ -152,8 +152,8 @@ pub(crate) fn create(
     if let Some(setup) = &tls {
         setup.prepare(data, &keyring)?;
     }
-    let description = Description::new(id, &account, region, now.rfc3339(), seal_place.clone());
-    let description = Description { scratch: wanted.scratch, ..description };
+    let mut description = Description::new(id, &account, region, now.rfc3339(), seal_place.clone());
+    description.scratch = wanted.scratch;
     data.write_description(description, &keyring)?;
     Ok(Made { account, seal: seal_place, slots: keyring.slots(), tls })
 }

@@ -206,7 +206,8 @@ impl Opening {
     pub(crate) fn opened_with(&self, keyring: Keyring) -> Result<Arc<Deployment>, Unopened> {
         // A deployment that was made for this host alone may have a secret that is good enough there only.
         if let (Some(address), Ok(root)) = (self.beyond, RootKey::read(&self.data, &keyring)) {
-            root.require_strength(address).map_err(|Failure { message: why, .. }| Unopened::Guessable(why))?;
+            root.require_strength(address)
+                .map_err(|Failure { message: why, .. }| Unopened::Guessable(why))?;
         }
         let memory = memory::state();
         if memory.locked_bytes < memory.bytes {
@@ -224,7 +225,15 @@ impl Opening {
         let regions = self.config.regions.0.clone();
         let Description { account, region, .. } = &self.description;
         self.config.require_served(region).map_err(|Failure { message: why, .. }| Unopened::Regions(why))?;
-        let env = Env { keyring, random: Arc::new(SystemRandom), directory, key_stores, regions, aside, turns: Arc::default() };
+        let env = Env {
+            keyring,
+            random: Arc::new(SystemRandom),
+            directory,
+            key_stores,
+            regions,
+            aside,
+            turns: Arc::default(),
+        };
         let clock = Arc::new(SystemClock);
         let services = services_with(iam, Kms::new(self.roots.clone()), cloudhsm);
         let deployment = Deployment::new(store, env, clock, account, region, services)

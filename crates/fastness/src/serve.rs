@@ -8,7 +8,7 @@ use crate::front::Front;
 use crate::opening::{Opening, Unopened, services};
 use crate::tls::{Keeper, Setup};
 use crate::watched::Watched;
-use crate::{Failure, failure, init, log, operators, ownership, process, trail};
+use crate::{Failure, failure, init, log, operators, ownership, process};
 use iam::Iam;
 use keyring::SystemRandom;
 use platform::ids;
@@ -37,7 +37,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         None => {
             let made_by_root = init::require_place(&args.place, &config, &data)?;
             let account = std::env::var("FASTNESS_ACCOUNT_ID").ok();
-            init::create(&args.place, &config, &data, None, init::Wanted { account, ..init::Wanted::default() }, args.tls)?;
+            init::create(
+                &args.place,
+                &config,
+                &data,
+                None,
+                init::Wanted { account, ..init::Wanted::default() },
+                args.tls,
+            )?;
             ownership::hand_over(&config, &data, &made_by_root)?;
             data.describe()?.ok_or_else(|| failure(data.path().display(), "the new deployment is gone"))?
         }

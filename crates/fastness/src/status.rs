@@ -31,11 +31,11 @@ struct Disk {
 
 impl Disk {
     fn words(&self) -> String {
-        let room =
-            format!("{} MiB free, {} of them kept in reserve", self.free >> 20, self.reserve >> 20);
+        let room = format!("{} MiB free, {} of them kept in reserve", self.free >> 20, self.reserve >> 20);
         match (self.failed, self.full) {
             (true, _) => {
-                "FAILED: a write failed, and every call is refused until the server has started anew".to_owned()
+                "FAILED: a write failed, and every call is refused until the server has started anew"
+                    .to_owned()
             }
             (false, true) => format!("FULL: every call is refused until there is room ({room})"),
             (false, false) => room,

@@ -10,7 +10,7 @@ use crate::limits::Unrecorded;
 use platform::{Call, Caller, Counted, Fault, Meter, Whose};
 use std::net::{IpAddr, Ipv4Addr};
 use telemetry::{Begun, Outcome};
-use wire::{Answer, ErrorAnswer};
+use wire::Answer;
 
 /// Counts one call while it is served.
 #[derive(Debug)]

@@ -62,9 +62,12 @@ impl Piece {
     }
 }
 
+/// Makes a value shorter; none if it cannot.
+type Shorten = fn(&[u8]) -> Option<Vec<u8>>;
+
 /// Appends `whole` with as many of its pieces shortened as are in the way, the longest first: without white space, and then left out.
 fn fit(whole: &[u8], mut pieces: Vec<Piece>, out: &mut Vec<u8>) {
-    let steps: [fn(&[u8]) -> Option<Vec<u8>>; 2] = [compact, |value| Some(omitted(value))];
+    let steps: [Shorten; 2] = [compact, |value| Some(omitted(value))];
     let mut length = whole.len();
     for shorten in steps {
         pieces.sort_by_key(|piece| Reverse(piece.len()));

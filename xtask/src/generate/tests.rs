@@ -165,7 +165,11 @@ fn what_cannot_be_expressed_is_refused() {
 /// Rewrites what is stale before it fails, so that the remedy is to commit.
 #[test]
 fn generated_files_are_fresh() {
-    let stale = generated().unwrap().into_iter().filter(|(path, text)| files::ensure(path, text).unwrap()).map(|(path, _)| path);
+    let stale = generated()
+        .unwrap()
+        .into_iter()
+        .filter(|(path, text)| files::ensure(path, text).unwrap())
+        .map(|(path, _)| path);
     let stale: Vec<PathBuf> = stale.collect();
     assert!(stale.is_empty(), "rewritten, commit them: {stale:?}");
 }

@@ -248,7 +248,7 @@ wire::shape! { Resource: RESOURCE "Resource" {
 static DATE: Schema = Schema::new("Date", Kind::Timestamp);
 static EVENTS_LIST: Schema = Schema::list("EventsList", &EVENT);
 static LOOKUP_ATTRIBUTE_VALUE: Schema = Schema::new("LookupAttributeValue", Kind::String).min(1).max(2000);
-static LOOKUP_ATTRIBUTES_LIST: Schema = Schema::list("LookupAttributesList", &LOOKUP_ATTRIBUTE);
+static LOOKUP_ATTRIBUTES_LIST: Schema = Schema::list("LookupAttributesList", &LOOKUP_ATTRIBUTE).max(50);
 static MAX_RESULTS: Schema = Schema::new("MaxResults", Kind::Integer).min(1).max(50);
 static NEXT_TOKEN: Schema = Schema::new("NextToken", Kind::String);
 static RESOURCE_LIST: Schema = Schema::list("ResourceList", &RESOURCE);

@@ -69,7 +69,7 @@ fn keyring(args: &VerifyArgs, data: Data, stated: &Manifest) -> Result<Option<Ke
     let none = || Failure("it holds no description of a deployment".to_owned()).with(Exit::Damaged);
     let description = data.describe()?.ok_or_else(none)?;
     let place = crate::args::Place { data: Some(data.path().to_owned()), ..args.place.clone() };
-    let opening = Opening { place, config, data, description, roots: Roots::default() };
+    let opening = Opening { place, config, data, description, roots: Roots::default(), beyond: None };
     let given: Vec<Box<dyn Seal>> =
         if args.shares { shares::combine(&shares::read()?)?.into_iter().collect() } else { Vec::new() };
     let given: Vec<&dyn Seal> = given.iter().map(|seal| &**seal).collect();

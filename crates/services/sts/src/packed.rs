@@ -51,7 +51,9 @@ pub(crate) fn pack(
         })?);
     }
     if key::repeated(tags.iter().map(|tag| tag.key.as_str())).is_some() {
-        return Err(invalid_value("Duplicate tag keys found. Please note that Tag keys are case insensitive."));
+        return Err(invalid_value(
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+        ));
     }
     if tags.iter().any(|tag| inherited.keys().any(|held| key::same(held, &tag.key))) {
         return Err(invalid_value(

@@ -147,6 +147,7 @@ const fn service(
         global: false,
         validation: ValidationStyle::Json,
         query_compatible: false,
+        errors: &[],
         operations: &[],
     }
 }
@@ -192,7 +193,7 @@ mod tests {
                 Request::post(format!("/service/{}/operation/Get", model.target_prefix.unwrap()))
                     .header("smithy-protocol", "rpc-v2-cbor")
             }
-            Protocol::Query | Protocol::Ec2Query => {
+            Protocol::Query | Protocol::QueryJson | Protocol::Ec2Query => {
                 body = format!("Action=Get&Version={}", model.api_version);
                 Request::post("/").header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
             }

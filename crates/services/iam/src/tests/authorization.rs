@@ -172,7 +172,7 @@ fn a_denial_tells_neither_path_nor_existence() {
         [("user", "UpdateUser UserName=u NewUserName=x"), ("group", "UpdateGroup GroupName=g NewGroupName=x")]
     {
         let action = format!("iam:{}", call.split(' ').next().unwrap());
-        allow(&full, &action, &format!("arn:aws:iam::*:{noun}/secret/{}", &noun[..1]), "");
+        allow(&full, &action, &format!("arn:aws:iam::*:{noun}/secret/{}", noun.chars().next().unwrap()), "");
         let told = full.fails(&format!("user/eve {call}"));
         assert!(told.contains(&format!("on resource: {noun} x because")), "{told}");
     }
