@@ -73,7 +73,7 @@ def test_help(fresh):
     for flag in (*flags, "--monitor", "--monitor-beyond-loopback"):
         assert flag in serve
     assert "127.0.0.1:4566" in serve and "FASTNESS_DATA" in serve
-    assert re.fullmatch(r"fastness \d+\.\d+\.\d+\n", fresh.run("--version").stdout)
+    assert re.fullmatch(r"fastness \d+\.\d+\.\d+( \([0-9a-f]{12} \d{4}-\d\d-\d\d\))?\n", fresh.run("--version").stdout)
     assert all(len(line) <= 120 for text in (top, serve) for line in text.splitlines())
 
 

@@ -74,8 +74,8 @@ pub(crate) async fn tell(deployment: &Deployment, confirm: bool, by: Value) -> R
 fn span(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();
     match seconds {
-        0..7_200 => format!("{} minutes", seconds / 60),
-        7_200..172_800 => format!("{} hours", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
+        0..7_200 => format!("{} minutes", (seconds + 30) / 60),
+        7_200..172_800 => format!("{} hours", (seconds + 1_800) / 3_600),
+        _ => format!("{} days", seconds.saturating_add(43_200) / 86_400),
     }
 }

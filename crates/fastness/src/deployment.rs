@@ -225,15 +225,15 @@ impl Data {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failure(path.display(), error)),
         };
-        let refused = |why: &dyn std::fmt::Display| failure(path.display(), why);
-        let Format { format } = serde_json::from_slice(&bytes).map_err(|error| refused(&error))?;
+        let damaged = |why: &dyn std::fmt::Display| failure(path.display(), why).with(Exit::Damaged);
+        let Format { format } = serde_json::from_slice(&bytes).map_err(|error| damaged(&error))?;
         if format != FORMAT {
             let why = format!("it has format {format}, but this program reads format {FORMAT} only");
-            return Err(refused(&why));
+            return Err(failure(path.display(), why));
         }
-        let description: Description = serde_json::from_slice(&bytes).map_err(|error| refused(&error))?;
+        let description: Description = serde_json::from_slice(&bytes).map_err(|error| damaged(&error))?;
         if description.text()? != bytes {
-            return Err(refused(&"it is not spelled as it was written"));
+            return Err(damaged(&"it is not spelled as it was written"));
         }
         Ok(Some(description))
     }

@@ -50,6 +50,7 @@ impl Exit {
         if let Some(error) = error.downcast_ref::<Unopened>() {
             return match error {
                 Unopened::Waits(_) | Unopened::Seal(_) => Self::Locked,
+                Unopened::Altered(_) => Self::Damaged,
                 Unopened::Keyring(error) => Self::of(error),
                 Unopened::Store(error) => Self::of(error),
                 _ => Self::Failed,

@@ -20,7 +20,18 @@ mod tests {
         let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
         let members: toml::Table = toml::from_str(&workspace).unwrap();
         let members = members["workspace"]["members"].as_array().unwrap();
-        members.iter().map(|member| root().join(member.as_str().unwrap()).join("Cargo.toml")).collect()
+        members.iter().flat_map(|member| rooms(member.as_str().unwrap())).collect()
+    }
+
+    /// The manifests of a member, which may be all rooms of a folder.
+    fn rooms(member: &str) -> Vec<PathBuf> {
+        let folders = match member.strip_suffix("/*") {
+            Some(folder) => {
+                fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect()
+            }
+            None => vec![root().join(member)],
+        };
+        folders.into_iter().map(|folder| folder.join("Cargo.toml")).filter(|path| path.exists()).collect()
     }
 
     #[test]
