@@ -153,7 +153,9 @@ def test_what_is_not_implemented_says_so_and_is_recorded(fastness, root, resourc
     for service, name in every(fastness, implemented=False):
         request, status, error = call(root, resources, service, name)
         assert error is not None and (error["Code"], status) == ("NotImplemented", 501), (service, name, error)
-        assert error["Message"] == f"Fastness does not implement {service}:{name} yet."
+        assert error["Message"] == (
+            f"Fastness does not implement {service}:{name} yet. `fastness coverage {service}` lists what it does."
+        )
         expected[request] = name
     found = records(root)
     for request, name in expected.items():

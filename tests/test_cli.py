@@ -123,7 +123,7 @@ def test_lists_go_on_over_pages(shell, root):
         (
             ["cloudtrail", "list-trails"],
             "An error occurred (NotImplemented) when calling the ListTrails operation: "
-            "Fastness does not implement cloudtrail:ListTrails yet.",
+            "Fastness does not implement cloudtrail:ListTrails yet. `fastness coverage cloudtrail` lists what it does.",
         ),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",

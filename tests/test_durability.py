@@ -142,7 +142,7 @@ def test_damage_is_told_and_nothing_is_served(fresh, file, damage):
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
     done = fresh.run("serve", "--data", str(fresh.data), "--listen", "127.0.0.1:0", check=False)
-    assert done.returncode == 1 and "is damaged at byte" in done.stderr.splitlines()[-1] and done.stdout == ""
+    assert done.returncode == 5 and "is damaged at byte" in done.stderr.splitlines()[-1] and done.stdout == ""
     path.write_bytes(whole)
     assert len(fresh.serve().root().iam.list_users()["Users"]) == 60
 

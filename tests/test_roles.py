@@ -102,7 +102,7 @@ def test_commands_of_the_documentation_are_there():
     """Each `fastness COMMAND` of README and docs, with the options that it is shown with."""
     told = {}
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for command, options in re.findall(r"(?:`|^ {4}|^)fastness ([a-z-]+(?: [a-z]+)?)((?: [^`|;\n]+)?)", page.read_text(), re.MULTILINE):
+        for command, options in re.findall(r"(?:`|^ {4}|^)fastness ([a-z][a-z-]*(?: [a-z]+)?)((?: [^`|;\n]+)?)", page.read_text(), re.MULTILINE):
             words = command.split()
             told.setdefault(tuple(words), set()).update(re.findall(r"--[a-z][a-z-]+", options.split(" -- ")[0].split("#")[0]))
     assert len(told) > 15
