@@ -456,7 +456,7 @@ pub(crate) async fn explain(
     known.map_err(|fault| Failure(fault.for_operator()))
 }
 
-/// What went wrong, for an operator.
+/// A fault in words for an operator.
 pub(crate) fn words(fault: platform::Fault) -> Failure {
     let context = fault.for_operator();
     Failure(if context.is_empty() { fault.message().to_owned() } else { context })

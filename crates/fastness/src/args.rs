@@ -342,7 +342,7 @@ pub(crate) struct WhyArgs {
     #[arg(long, conflicts_with_all = ["request_id", "encoded"])]
     pub(crate) list: bool,
 
-    /// How many denials to list
+    /// Number of denials to list
     #[arg(long, value_name = "NUMBER", default_value_t = 20, requires = "list", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
 

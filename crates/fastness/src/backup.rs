@@ -49,7 +49,7 @@ pub(crate) struct Part {
 }
 
 impl Manifest {
-    /// What it says, for programs; its parts are counted.
+    /// Its facts, for programs; the parts are counted.
     fn facts(&self) -> Value {
         json!({
             "deployment": self.deployment, "account": self.account, "made": self.made, "head": self.head, "shreds": self.shreds,

@@ -8,7 +8,7 @@ use crate::deployment::Data;
 use crate::{Failure, failure, tls};
 use keyring::Keyring;
 
-/// What is not as it was written, a line each. Every byte of these files counts.
+/// Findings about what is not as it was written, a line each. Every byte of these files counts.
 pub(crate) fn check(data: &Data, keyring: &Keyring) -> Result<Vec<String>, Failure> {
     let description = || {
         let path = data.description();
@@ -39,7 +39,7 @@ mod tests {
     /// Files whose bytes say nothing.
     const IDLE: [&str; 1] = ["keyring.json.lock"];
 
-    /// What is found when the deployment is opened and checked.
+    /// Findings when the deployment is opened and checked.
     fn examine(place: &Place) -> Result<Vec<String>, Failure> {
         let opening = Opening::locate(place)?;
         let keyring = opening.keyring(&[])?;

@@ -10,7 +10,7 @@ use server::{Deployment, Moment};
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// What clock and store say, as it goes over the operator's channel.
+/// The times of clock and store, as they go over the operator's channel.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Told {
     clock: String,
@@ -31,7 +31,7 @@ impl From<Moment> for Told {
 }
 
 impl Told {
-    /// What nothing else is held up by, in a few words.
+    /// The state in a few words.
     pub(crate) fn words(&self) -> String {
         if !self.held {
             return "believed".to_owned();

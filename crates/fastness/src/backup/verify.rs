@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 /// Compares every part with the manifest and, if a seal at hand opens the keyring in the backup, proves the manifest genuine.
 ///
-/// What only a restore finds out is not asked: whether each row and record opens. What made the backup asked it.
+/// Only a restore opens each row and record; the command that made the backup opened them too.
 pub(crate) fn run(args: &VerifyArgs, file: &Path) -> Result<ExitCode, Failure> {
     let named = |error: Failure| error.during(file.display());
     let opened = File::open(file).map_err(|error| Failure::from(error).during(file.display()))?;
