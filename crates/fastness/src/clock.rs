@@ -64,7 +64,7 @@ pub(crate) fn run(args: &ClockArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What clock and store say, once they are made to agree if that is asked for.
+/// Tells what clock and store say, once they are made to agree if that is asked for.
 pub(crate) async fn tell(deployment: &Deployment, confirm: bool, by: Value) -> Result<Value, Failure> {
     let moment = if confirm { deployment.confirm_clock(by).await } else { deployment.moment() };
     Ok(serde_json::to_value(Told::from(moment.map_err(words)?))?)

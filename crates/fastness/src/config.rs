@@ -78,10 +78,10 @@ pub(crate) struct Config {
     /// How much is served at once.
     #[serde(default)]
     pub(crate) load: Load,
-    /// How far the clock is believed.
+    /// Limits within which the clock is believed.
     #[serde(default)]
     pub(crate) clock: bounds::Clock,
-    /// What is kept free of the disk.
+    /// Room that is kept free on the disk.
     #[serde(default)]
     pub(crate) disk: bounds::Disk,
     /// The monitoring listener.

@@ -23,7 +23,7 @@ const FORMAT: u32 = 2;
 /// In front of what is attested of a description.
 const STATEMENT: &[u8] = b"deployment\0";
 
-/// How long a server waits for a deployment that another process has, and how often it looks.
+/// Longest wait of a server for a deployment that another process has, and the time between two looks.
 const CLAIM_TIME: Duration = Duration::from_secs(2);
 const CLAIM_LOOK: Duration = Duration::from_millis(20);
 
@@ -62,7 +62,7 @@ impl Description {
         Self { format: FORMAT, id, account, region, created, seal, scratch: false, proof: String::new() }
     }
 
-    /// What is attested of it: everything but the proof.
+    /// The bytes that are attested: everything but the proof.
     fn statement(&self) -> Result<Vec<u8>, Failure> {
         let json = serde_json::to_vec(&Self { proof: String::new(), ..self.clone() })?;
         Ok([STATEMENT, &json].concat())

@@ -8,12 +8,12 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Clock {
-    /// How far it may leap before nothing irreversible is done any more.
+    /// The greatest leap before nothing irreversible is done any more.
     leap_hours_max: Option<NonZeroU32>,
 }
 
 impl Clock {
-    /// How far it may leap; none: as far as usual.
+    /// The greatest leap that is believed; none for the default.
     pub(crate) fn leap_max(&self) -> Option<Duration> {
         self.leap_hours_max.map(|hours| Duration::from_secs(u64::from(hours.get()) * 3600))
     }
@@ -23,7 +23,7 @@ impl Clock {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Disk {
-    /// How much of it is kept free, in MiB.
+    /// Room that is kept free, in MiB.
     reserve_mib: Option<NonZeroU32>,
 }
 
