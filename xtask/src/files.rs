@@ -44,9 +44,12 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|error| Error::File(path.into(), error))
 }
 
-/// Makes a file contain exactly this text; true if it did not before.
+/// Makes a file contain exactly this text, and its folder be there; true if it did not before.
 pub(crate) fn ensure(path: &Path, text: &str) -> Result<bool> {
     if differs(path, text)? {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| Error::File(folder.into(), error))?;
+        }
         fs::write(path, text).map_err(|error| Error::File(path.into(), error))?;
         return Ok(true);
     }
