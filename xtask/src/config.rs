@@ -14,6 +14,15 @@ pub(crate) struct Config {
     implemented: BTreeMap<String, Vec<String>>,
     patterns: Vec<PatternOverride>,
     bounds: Vec<Bound>,
+    prefixes: Vec<Prefix>,
+}
+
+/// The prefix of a service's actions, where it is not the service in the scope of a signature.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Prefix {
+    service: String,
+    prefix: String,
 }
 
 /// The most items of lists and maps for which a model names none.
@@ -51,14 +60,16 @@ struct Overrides {
     patterns: Vec<PatternOverride>,
     #[serde(default, rename = "bound")]
     bounds: Vec<Bound>,
+    #[serde(default, rename = "prefix")]
+    prefixes: Vec<Prefix>,
 }
 
 impl Config {
     /// Reads the files.
     pub(crate) fn read() -> Result<Self> {
         let implemented = read(IMPLEMENTED_FILE)?;
-        let Overrides { patterns, bounds } = read(OVERRIDES_FILE)?;
-        Ok(Self { implemented, patterns, bounds })
+        let Overrides { patterns, bounds, prefixes } = read(OVERRIDES_FILE)?;
+        Ok(Self { implemented, patterns, bounds, prefixes })
     }
 
     /// One service, without overrides.
@@ -66,7 +77,7 @@ impl Config {
     pub(crate) fn of(service: &str, operations: &[&str]) -> Self {
         let operations = operations.iter().map(|&name| name.to_owned()).collect();
         let implemented = BTreeMap::from([(service.to_owned(), operations)]);
-        Self { implemented, patterns: Vec::new(), bounds: Vec::new() }
+        Self { implemented, patterns: Vec::new(), bounds: Vec::new(), prefixes: Vec::new() }
     }
 
     /// The services, by their names in botocore.
@@ -83,6 +94,11 @@ impl Config {
     pub(crate) fn bound(&self, service: &str, shape: &str) -> Option<i64> {
         let mut bounds = self.bounds.iter().filter(|it| it.service == service);
         bounds.find(|it| it.shapes.iter().any(|name| name == shape)).map(|it| it.max)
+    }
+
+    /// The prefix of a service's actions, where it is not the service in the scope of a signature.
+    pub(crate) fn prefix(&self, service: &str) -> Option<&str> {
+        self.prefixes.iter().find(|it| it.service == service).map(|it| it.prefix.as_str())
     }
 
     /// The departures from the patterns of a service's model.

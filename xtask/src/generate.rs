@@ -1,14 +1,14 @@
 //! `cargo xtask generate`: the Rust types of the implemented operations, and the atlas of all services, from the models.
 
 mod emit;
-mod reach;
+pub(crate) mod reach;
 mod shapes;
 
 pub(crate) use emit::{optional, protocol};
 
 use crate::config::Config;
 use crate::files::{self, Error, Result};
-use crate::{atlas, models, regions};
+use crate::{atlas, authorization, models, regions};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -45,7 +45,7 @@ fn generated() -> Result<Vec<(PathBuf, String)>> {
 /// The formatted text of a service's generated file.
 fn file(config: &Config, service: &str) -> Result<String> {
     let model = models::load(service)?;
-    let raw = emit::file(config, service, &model)
+    let raw = emit::file(config, service, &model, &authorization::load(service)?)
         .map_err(|message| Error::Other(format!("{service}: {message}")))?;
     formatted(&raw)
 }

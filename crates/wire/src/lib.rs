@@ -28,8 +28,10 @@ pub mod xks;
 
 pub use codec::{Answer, ErrorAnswer, Rejection, decode, decode_into, encode, encode_error};
 pub use debug::debug;
-pub use field::{Choice, Entries, Field, Items, Malformed, Operation, Reader, Shape, Writer, read_enum};
-pub use model::{ErrorModel, OperationModel, Protocol, ServiceModel, ValidationStyle};
+pub use field::{
+    Choice, Entries, Field, In, Items, Malformed, Operation, Out, Reader, Shape, Writer, read_enum,
+};
+pub use model::{AccessLevel, ErrorModel, OperationModel, Protocol, ServiceModel, ValidationStyle};
 pub use schema::{Element, Kind, Location, Member, Pattern, Schema, TimestampFormat, XmlNamespace};
 pub use trail::{HIDDEN, TRAIL_BYTES_MAX, is_access_key_id, trail_json};
 pub use types::{Blob, Document, Timestamp, TimestampError, Unit};

@@ -240,6 +240,7 @@ macro_rules! operations {
                 impl $crate::Operation for $type {
                     type Input = $input;
                     type Output = $output;
+                    const SERVICE: &'static $crate::ServiceModel = &super::MODEL;
                     const MODEL: &'static $crate::OperationModel = &super::$model;
                 }
             )*

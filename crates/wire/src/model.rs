@@ -39,6 +39,11 @@ impl ServiceModel {
         self.operations.iter().find(|operation| operation.name == name)
     }
 
+    /// The service as a source of events and as a principal, as in `kms.amazonaws.com` (CloudTrail's `eventSource`).
+    pub fn event_source(&self) -> String {
+        format!("{}.amazonaws.com", self.signing_name)
+    }
+
     /// The error whose shape or else whose wire code is `code`. An operation may answer errors that its own list in the model leaves out.
     pub fn error(&self, code: &str) -> Option<&'static ErrorModel> {
         let by_shape = self.errors.iter().find(|error| error.shape == code);
@@ -67,6 +72,32 @@ pub struct OperationModel {
     pub errors: &'static [ErrorModel],
     /// Callers need not sign (`authtype` none).
     pub unsigned: bool,
+    /// The action that permits it, as in `kms:Encrypt`; `None` for what has no action of its own name (Service Authorization Reference).
+    pub action: Option<&'static str>,
+    /// The action's access level.
+    pub access: Option<AccessLevel>,
+}
+
+/// What an action may do (Service Authorization Reference, "Access level").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLevel {
+    /// List resources.
+    List,
+    /// Read contents and attributes of resources.
+    Read,
+    /// Create, change and delete resources.
+    Write,
+    /// Change tags of resources.
+    Tagging,
+    /// Grant or change permissions.
+    Permissions,
+}
+
+impl AccessLevel {
+    /// Whether nothing is changed.
+    pub fn reads(self) -> bool {
+        matches!(self, AccessLevel::List | AccessLevel::Read)
+    }
 }
 
 impl OperationModel {
@@ -82,6 +113,8 @@ impl OperationModel {
             result_wrapper: None,
             errors: &[],
             unsigned: false,
+            action: None,
+            access: None,
         }
     }
 
@@ -120,6 +153,13 @@ impl OperationModel {
     /// Sets [`OperationModel::unsigned`].
     pub const fn unsigned(mut self) -> Self {
         self.unsigned = true;
+        self
+    }
+
+    /// Sets [`OperationModel::action`] and [`OperationModel::access`].
+    pub const fn action(mut self, action: &'static str, access: AccessLevel) -> Self {
+        self.action = Some(action);
+        self.access = Some(access);
         self
     }
 

@@ -5,6 +5,7 @@
 
 use super::reach;
 use super::shapes::{Shapes, refuse};
+use crate::authorization::{Access, Authorization};
 use crate::config::Config;
 use crate::model::{Model, Operation, Reference, XmlNamespace};
 use crate::names;
@@ -33,12 +34,17 @@ wire.workspace = true
 }
 
 /// The unformatted text of `lib.rs` of a service's api crate.
-pub(crate) fn file(config: &Config, service: &str, model: &Model) -> Result<String, String> {
+pub(crate) fn file(
+    config: &Config,
+    service: &str,
+    model: &Model,
+    authorization: &Authorization,
+) -> Result<String, String> {
     let names = config.implemented(service).iter();
     let operation = |name| model.operations.get(name).ok_or_else(|| format!("there is no operation {name}"));
     let operations: Vec<&Operation> = names.map(operation).collect::<Result<_, _>>()?;
     let shapes = Shapes::new(config, service, model, &operations)?;
-    let emitter = Emitter { service, model, operations, shapes };
+    let emitter = Emitter { service, model, authorization, operations, shapes };
     let body =
         [emitter.service()?, emitter.operations()?, emitter.shapes.text()?, emitter.errors()?].concat();
     Ok(format!(
@@ -50,6 +56,7 @@ pub(crate) fn file(config: &Config, service: &str, model: &Model) -> Result<Stri
 struct Emitter<'a> {
     service: &'a str,
     model: &'a Model,
+    authorization: &'a Authorization,
     /// The implemented ones.
     operations: Vec<&'a Operation>,
     shapes: Shapes<'a>,
@@ -58,7 +65,7 @@ struct Emitter<'a> {
 impl Emitter<'_> {
     /// The `use` lines for what the text names.
     fn imports(&self, body: &str) -> String {
-        let functions = ["ErrorModel", "Kind", "OperationModel", "Schema", "TimestampFormat"];
+        let functions = ["AccessLevel", "ErrorModel", "Kind", "OperationModel", "Schema", "TimestampFormat"];
         let functions = functions.into_iter().filter(|name| body.contains(&format!("{name}::")));
         let mut names = self.shapes.types_of_wire();
         names.extend(functions);
@@ -81,7 +88,7 @@ impl Emitter<'_> {
             if self.operations.iter().any(|it| it.name == operation.name) {
                 let _ = writeln!(operations, "{},", names::static_name(&operation.name));
             } else {
-                let _ = writeln!(operations, "{},", operation_start(operation));
+                let _ = writeln!(operations, "{},", self.operation_start(operation));
             }
         }
         let errors = self.error_names().map(error_name).collect::<Vec<_>>().join(", ");
@@ -95,7 +102,7 @@ impl Emitter<'_> {
             self.service,
             facts.service_id,
             facts.endpoint_prefix,
-            facts.signing_name.as_deref().unwrap_or(&facts.endpoint_prefix),
+            facts.signing_name(),
             facts.api_version,
             optional(facts.target_prefix.as_deref()),
             protocols
@@ -123,7 +130,8 @@ impl Emitter<'_> {
             };
             let (input, output) = (side(&operation.input), side(&operation.output));
             let _ = writeln!(module, "    {name}: {input} => {output} = {constant};");
-            let _ = write!(constants, "const {constant}: OperationModel = {}", operation_start(operation));
+            let _ =
+                write!(constants, "const {constant}: OperationModel = {}", self.operation_start(operation));
             if let Some(input) = &operation.input {
                 refuse(&operation.name, &[("a name of its input", input.location_name.is_some())])?;
                 let _ = write!(constants, ".input(&{})", self.shapes.schema_name(&input.shape));
@@ -141,6 +149,31 @@ impl Emitter<'_> {
             constants.push_str(";\n");
         }
         Ok(format!("{module}}}\n\n{}{constants}", self.list()))
+    }
+
+    /// The model of an operation as far as it is written for all, implemented or not.
+    fn operation_start(&self, operation: &Operation) -> String {
+        let mut text = format!("OperationModel::new({:?})", operation.name);
+        let http = &operation.http;
+        let status = http.response_code.unwrap_or(200);
+        if (http.method.as_str(), http.request_uri.as_str(), status) != ("POST", "/", 200) {
+            let _ = write!(text, ".http({:?}, {:?}, {status})", http.method, http.request_uri);
+        }
+        if operation.authtype.as_deref() == Some("none") {
+            text.push_str(".unsigned()");
+        }
+        if let Some(action) = self.authorization.actions.get(&operation.name) {
+            let level = match action.access {
+                Access::List => "List",
+                Access::Read => "Read",
+                Access::Write => "Write",
+                Access::Tagging => "Tagging",
+                Access::Permissions => "Permissions",
+            };
+            let name = format!("{}:{}", self.authorization.prefix, operation.name);
+            let _ = write!(text, ".action({name:?}, AccessLevel::{level})");
+        }
+        text
     }
 
     /// The macro that hands the list of operations to another macro, so that a service need not repeat it.
@@ -197,20 +230,6 @@ impl Emitter<'_> {
         }
         Ok(text)
     }
-}
-
-/// The model of an operation as far as it is written for all, implemented or not.
-fn operation_start(operation: &Operation) -> String {
-    let mut text = format!("OperationModel::new({:?})", operation.name);
-    let http = &operation.http;
-    let status = http.response_code.unwrap_or(200);
-    if (http.method.as_str(), http.request_uri.as_str(), status) != ("POST", "/", 200) {
-        let _ = write!(text, ".http({:?}, {:?}, {status})", http.method, http.request_uri);
-    }
-    if operation.authtype.as_deref() == Some("none") {
-        text.push_str(".unsigned()");
-    }
-    text
 }
 
 /// Errors have names of their own beside the schemas, which some of them have too.

@@ -72,6 +72,8 @@ impl<'a> Suite<'a> {
             result_wrapper: self.result_wrapper(given),
             errors: errors.leak(),
             unsigned: false,
+            action: None,
+            access: None,
         }
     }
 
