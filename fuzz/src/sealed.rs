@@ -111,15 +111,7 @@ static SEALED: LazyLock<Sealed> = LazyLock::new(|| {
         id: "AIDAALICEALICEALICE1".to_owned(),
     };
     let token = session::issue(&keyring, &*random, principal, Session::default(), 0).unwrap().session_token;
-    let env = Env {
-        regions: platform::Regions::default(),
-        keyring: keyring.clone(),
-        random,
-        directory: Arc::new(Nobody),
-        key_stores: platform::KeyStores::none(),
-        aside: |work| work(),
-        turns: Arc::default(),
-    };
+    let env = Env::new(keyring.clone(), random, Arc::new(Nobody));
     let store = Store::open(Memory::new()).unwrap();
     let value = keyring.seal(b"place", b"value").unwrap();
     let marker = with_cx(&env, &store, |cx| page::marker(cx, "list", "last").unwrap());

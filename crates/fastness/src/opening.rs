@@ -225,15 +225,7 @@ impl Opening {
         let regions = self.config.regions.0.clone();
         let Description { account, region, .. } = &self.description;
         self.config.require_served(region).map_err(|Failure { message: why, .. }| Unopened::Regions(why))?;
-        let env = Env {
-            keyring,
-            random: Arc::new(SystemRandom),
-            directory,
-            key_stores,
-            regions,
-            aside,
-            turns: Arc::default(),
-        };
+        let env = Env { key_stores, regions, aside, ..Env::new(keyring, Arc::new(SystemRandom), directory) };
         let clock = Arc::new(SystemClock);
         let services = services_with(iam, Kms::new(self.roots.clone()), cloudhsm);
         let deployment = Deployment::new(store, env, clock, account, region, services)

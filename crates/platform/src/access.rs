@@ -146,7 +146,7 @@ impl<'a> Access<'a> {
 }
 
 /// The condition keys that every service has, as AWS writes them.
-const GLOBAL: [&str; 24] = [
+const GLOBAL: [&str; 26] = [
     "aws:CalledVia",
     "aws:CalledViaFirst",
     "aws:CalledViaLast",
@@ -156,6 +156,8 @@ const GLOBAL: [&str; 24] = [
     "aws:PrincipalAccount",
     "aws:PrincipalArn",
     "aws:PrincipalIsAWSService",
+    "aws:PrincipalServiceName",
+    "aws:PrincipalServiceNamesList",
     "aws:PrincipalType",
     "aws:Referer",
     "aws:RequestedRegion",
@@ -181,10 +183,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) principal_tags: &'a BTreeMap<String, String>,
     pub(crate) access: &'a Access<'a>,
-    /// The service that makes the call on the caller's behalf.
-    pub(crate) via: Option<&'a str>,
-    /// The resource on whose behalf a service calls.
-    pub(crate) source_arn: Option<&'a str>,
+    /// The services that make the call on the caller's behalf, the first one first.
+    pub(crate) via: &'a [String],
+    /// The resource on whose behalf a service calls, and its account.
+    pub(crate) source: Option<(&'a str, &'a str)>,
     made: Made,
 }
 
@@ -196,7 +198,7 @@ struct Made {
     user_id: OnceCell<String>,
     token_issue_time: OnceCell<String>,
     tag_keys: OnceCell<Vec<String>>,
-    called_via: OnceCell<Vec<String>>,
+    service_names: OnceCell<Vec<String>>,
     keys: Index,
     request_tags: Index,
 }
@@ -208,7 +210,7 @@ impl<'a> Facts<'a> {
         principal_tags: &'a BTreeMap<String, String>,
         access: &'a Access<'a>,
     ) -> Self {
-        Self { call, caller, principal_tags, access, via: None, source_arn: None, made: Made::default() }
+        Self { call, caller, principal_tags, access, via: &[], source: None, made: Made::default() }
     }
 
     fn global(&self, name: &str) -> Option<Values<'_>> {
@@ -221,20 +223,17 @@ impl<'a> Facts<'a> {
             "epochtime" => self.made.epoch_time.get_or_init(|| call.now.epoch_seconds().to_string()),
             "requestedregion" => self.access.region.unwrap_or(&call.region),
             // A service's own addresses are nobody's to know.
-            "sourceip" if self.via.is_some() => return None,
+            "sourceip" if !self.via.is_empty() => return None,
             "sourceip" => &call.source_ip,
             "securetransport" => truth(call.secure),
-            "useragent" => self.via.or(call.user_agent.as_deref())?,
-            "calledvia" => {
-                return self.via.map(|service| {
-                    Values::Owned(self.made.called_via.get_or_init(|| vec![service.to_owned()]))
-                });
-            }
-            "calledviafirst" | "calledvialast" => self.via?,
-            "sourcearn" => self.source_arn?,
-            "sourceaccount" => self.source_arn?.split(':').nth(4)?,
+            "useragent" => self.via.last().map(String::as_str).or(call.user_agent.as_deref())?,
+            "calledvia" => return (!self.via.is_empty()).then_some(Values::Owned(self.via)),
+            "calledviafirst" => self.via.first()?,
+            "calledvialast" => self.via.last()?,
+            "sourcearn" => self.source?.0,
+            "sourceaccount" => self.source?.1,
             "referer" => call.referer.as_deref()?,
-            "viaawsservice" => truth(self.via.is_some()),
+            "viaawsservice" => truth(!self.via.is_empty()),
             "resourceaccount" if self.access.resource != "*" => {
                 self.access.account.unwrap_or_else(|| principal.account())
             }
@@ -243,6 +242,16 @@ impl<'a> Facts<'a> {
             "principalarn" if signed => self.made.principal_arn.get_or_init(|| principal.principal_arn()),
             "principalaccount" if signed => principal.account(),
             "principaltype" => principal.kind(),
+            "principalservicename" => match principal {
+                Principal::Service { name } => name,
+                _ => return None,
+            },
+            "principalservicenameslist" => match principal {
+                Principal::Service { name } => {
+                    return Some(Values::Owned(self.made.service_names.get_or_init(|| vec![name.clone()])));
+                }
+                _ => return None,
+            },
             "principalisawsservice" => truth(matches!(principal, Principal::Service { .. })),
             "userid" if signed => self.made.user_id.get_or_init(|| principal.user_id()),
             "username" => match principal {

@@ -1,7 +1,7 @@
 //! All that an operation is given.
 
 use crate::access::Facts;
-use crate::forward::Via;
+use crate::calls::Services;
 use crate::quota::{Counted, Meter, ServiceQuotas, Whose};
 use crate::regions::Regions;
 use crate::trail::{Resource, ServiceEvent};
@@ -14,7 +14,7 @@ use policy::{Known, Mode, Names, Policies, Policy, PolicyName};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use wire::Timestamp;
+use wire::{ServiceModel, Timestamp};
 
 /// What every call of a deployment shares.
 #[derive(Clone)]
@@ -33,10 +33,28 @@ pub struct Env {
     pub aside: Aside,
     /// How much of it keeps processors busy at a time.
     pub turns: Arc<Turns>,
+    /// The services that call each other; a deployment fills them in.
+    pub services: Services,
 }
 
 /// Runs a piece of work to its end, where it holds nobody up.
 pub type Aside = fn(&mut dyn FnMut());
+
+impl Env {
+    /// What calls share where there are no keys outside of KMS, the published Regions are served and nothing is waited for.
+    pub fn new(keyring: Keyring, random: Arc<dyn Random>, directory: Arc<dyn Directory>) -> Self {
+        Self {
+            keyring,
+            random,
+            directory,
+            key_stores: KeyStores::none(),
+            regions: Regions::default(),
+            aside: |work| work(),
+            turns: Arc::default(),
+            services: Services::default(),
+        }
+    }
+}
 
 impl std::fmt::Debug for Env {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -206,22 +224,17 @@ pub struct Cx<'a> {
     resources: Vec<Resource>,
     events: Vec<ServiceEvent>,
     told: Option<Value>,
-    via: Option<Via>,
-    /// Records of calls that failed while they were made on the caller's behalf.
+    /// The service whose operation this is.
+    serving: Option<&'static ServiceModel>,
+    /// The services that call on the caller's behalf, the first one first.
+    called_via: &'a [String],
+    /// The resource on whose behalf a service calls for itself, and its account.
+    source: Option<(&'a str, &'a str)>,
+    /// Records of calls of other services that failed.
     pub(crate) failed: Vec<Vec<u8>>,
-    source_arn: Option<String>,
     meter: Option<&'a dyn Meter>,
     counted: Counted,
     waits_from: Timestamp,
-}
-
-/// What is kept of a call while it makes another on its caller's behalf, and what that one left.
-pub(crate) struct Scope {
-    pub(crate) authorized: bool,
-    pub(crate) resources: Vec<Resource>,
-    pub(crate) events: Vec<ServiceEvent>,
-    pub(crate) told: Option<Value>,
-    via: Option<Via>,
 }
 
 impl<'a> Cx<'a> {
@@ -237,9 +250,10 @@ impl<'a> Cx<'a> {
             resources: Vec::new(),
             events: Vec::new(),
             told: None,
-            via: None,
+            serving: None,
+            called_via: &[],
+            source: None,
             failed: Vec::new(),
-            source_arn: None,
             meter: None,
             counted: Counted::default(),
             waits_from: call.now,
@@ -286,53 +300,85 @@ impl<'a> Cx<'a> {
         Ok(())
     }
 
-    /// Begins a call on the caller's behalf.
-    pub(crate) fn enter(&mut self, via: Via) -> Scope {
-        self.swap(Scope {
-            authorized: false,
-            resources: Vec::new(),
-            events: Vec::new(),
-            told: None,
-            via: Some(via),
-        })
+    /// Names the service whose operation this is, so that it can call others.
+    #[must_use]
+    pub fn serving(self, service: &'static ServiceModel) -> Self {
+        Self { serving: Some(service), ..self }
     }
 
-    /// Ends it.
-    pub(crate) fn leave(&mut self, outer: Scope) -> Scope {
-        self.swap(outer)
+    /// Has a service call for itself, on behalf of a resource of an account: `aws:SourceArn` and `aws:SourceAccount`.
+    #[must_use]
+    pub fn on_behalf_of(self, source_arn: &'a str, source_account: &'a str) -> Self {
+        Self { source: Some((source_arn, source_account)), ..self }
     }
 
-    fn swap(&mut self, scope: Scope) -> Scope {
-        Scope {
-            authorized: std::mem::replace(&mut self.authorized, scope.authorized),
-            resources: std::mem::replace(&mut self.resources, scope.resources),
-            events: std::mem::replace(&mut self.events, scope.events),
-            told: std::mem::replace(&mut self.told, scope.told),
-            via: std::mem::replace(&mut self.via, scope.via),
+    /// Has services call on the caller's behalf, the first one first: `aws:CalledVia`.
+    #[must_use]
+    pub fn called_via(self, services: &'a [String]) -> Self {
+        Self { called_via: services, ..self }
+    }
+
+    /// Begins a call of another service inside of this one, which gets its transaction and the rest of its quotas.
+    pub(crate) fn nested<'b>(
+        &mut self,
+        call: &'b Call,
+        caller: &'b Caller,
+        service: &'static ServiceModel,
+    ) -> Cx<'b>
+    where
+        'a: 'b,
+    {
+        let same = std::ptr::eq(self.caller, caller);
+        Cx {
+            permissions: self.permissions.clone().filter(|_| same),
+            meter: self.meter,
+            counted: std::mem::take(&mut self.counted),
+            waits_from: self.waits_from,
+            serving: Some(service),
+            ..Cx::new(self.tx.take(), self.env, call, caller)
         }
     }
 
+    /// Takes back what a call inside of this one was given: what it wrote stays only if it succeeded.
+    pub(crate) fn take_back(&mut self, txn: store::Txn, counted: Counted, mut failed: Vec<Vec<u8>>) {
+        self.tx.give_back(txn);
+        self.counted = counted;
+        self.failed.append(&mut failed);
+    }
+
     /// The service that makes the call on the caller's behalf, such as `secretsmanager.amazonaws.com`; none for direct calls.
-    pub fn via(&self) -> Option<&'static str> {
-        self.via.as_ref().map(|via| via.service)
+    pub fn via(&self) -> Option<&'a str> {
+        self.called_via.last().map(String::as_str)
+    }
+
+    /// All services that the call came through, the first one first.
+    pub(crate) fn all_via(&self) -> &'a [String] {
+        self.called_via
     }
 
     /// The ids of the request and of its audit record.
     pub fn ids(&self) -> (&str, &str) {
-        match &self.via {
-            Some(via) => (&via.request_id, &via.event_id),
-            None => (&self.call.request_id, &self.call.event_id),
-        }
-    }
-
-    /// A service that calls for itself does it on behalf of this resource: `aws:SourceArn`.
-    pub fn set_source_arn(&mut self, arn: &str) {
-        self.source_arn = Some(arn.to_owned());
+        (&self.call.request_id, &self.call.event_id)
     }
 
     /// The resource on whose behalf a service calls.
-    pub fn source_arn(&self) -> Option<&str> {
-        self.source_arn.as_deref()
+    pub fn source_arn(&self) -> Option<&'a str> {
+        self.source.map(|(arn, _)| arn)
+    }
+
+    /// The service whose operation this is.
+    pub(crate) fn service(&self) -> Option<&'static ServiceModel> {
+        self.serving
+    }
+
+    /// What every call of the deployment shares.
+    pub(crate) fn env(&self) -> &'a Env {
+        self.env
+    }
+
+    /// Whether the caller was found to be allowed what it asks for.
+    pub(crate) fn is_authorized(&self) -> bool {
+        self.authorized
     }
 
     /// Who calls.
@@ -367,7 +413,7 @@ impl<'a> Cx<'a> {
     }
 
     /// The call's unchanging facts.
-    pub fn call(&self) -> &'a Call {
+    pub fn call_facts(&self) -> &'a Call {
         self.call
     }
 
@@ -435,8 +481,7 @@ impl<'a> Cx<'a> {
         self.told.take()
     }
 
-    /// Takes the audit records of calls that failed while they were made on the caller's behalf. If there are any, what the operation
-    /// wrote is not to be committed.
+    /// Takes the audit records of calls of other services that failed. They are to be written whether the operation succeeds or not.
     pub fn take_failed(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.failed)
     }
@@ -542,8 +587,8 @@ impl<'a> Cx<'a> {
     ) -> Result<T, Fault> {
         let permissions = self.permissions()?;
         let mut facts = Facts::new(self.call, self.caller, &permissions.tags, access);
-        facts.via = self.via.as_ref().map(|via| via.service);
-        facts.source_arn = self.source_arn.as_deref();
+        facts.via = self.called_via;
+        facts.source = self.source;
         let arn = self.caller.principal.arn();
         let role_arn = match &self.caller.principal {
             role @ Principal::Role { .. } => role.principal_arn(),

@@ -6,12 +6,13 @@
 
 mod access;
 mod caller;
+mod calls;
 mod cx;
 pub mod denial;
 mod document;
 mod fault;
-mod forward;
 pub mod ids;
+pub mod index;
 mod key_store;
 mod operation;
 pub mod page;
@@ -28,6 +29,7 @@ mod vouch;
 
 pub use access::Access;
 pub use caller::{Call, Caller, Principal, Session, Tls};
+pub use calls::{As, Services};
 pub use cx::{
     AccessKey, Aside, Boundary, Cx, Directory, Env, Granted, Permissions, Role, Verdict, open_secret,
     seal_secret,
@@ -35,6 +37,7 @@ pub use cx::{
 pub use denial::{Denial, Denials};
 pub use document::Document;
 pub use fault::{Blame, FULL_MESSAGE, Fault};
+pub use index::Indexed;
 pub use key_store::{
     Absent, Cluster, Clusters, DeviceError, Home, KeyDevice, KeyStores, KeyUse, Proxies, Proxy, SealedSecret,
     Trouble,

@@ -1,8 +1,11 @@
 //! What a service is: operations with behaviour, and facts about how they are recorded.
 
+use crate::calls::typed;
 use crate::{Caller, Cx, Fault, ServiceQuotas, Timer};
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use wire::{Field, Operation, OperationModel, Protocol, Rejection, Schema, ServiceModel, Shape};
+use wire::{AccessLevel, Field, Operation, OperationModel, Protocol, Rejection, Schema, ServiceModel, Shape};
 
 /// The behaviour of one operation. Everything around it (signature, decoding, constraints, the audit record, encoding) is done by
 /// the pipeline.
@@ -34,12 +37,11 @@ pub trait Service: Send + Sync + 'static {
     /// Its implemented operations.
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>>;
 
-    /// How an operation is recorded. The default follows the rule that holds for most: what is called Get, List, Describe, Lookup
-    /// … only reads, and only changes have response elements.
+    /// How an operation is recorded. By default, what has the access level of a list or a read only reads, and only changes have response
+    /// elements.
     fn trail(&self, operation: &str) -> TrailFacts {
-        let read_only = ["Get", "List", "Describe", "Lookup", "Search", "Head", "BatchGet", "Simulate"]
-            .iter()
-            .any(|verb| operation.starts_with(verb));
+        let access = self.model().operation(operation).and_then(|model| model.access);
+        let read_only = access.is_some_and(AccessLevel::reads);
         TrailFacts { read_only, response: !read_only }
     }
 
@@ -67,6 +69,22 @@ pub trait Service: Send + Sync + 'static {
         true
     }
 
+    /// Tags one of the service's resources as its own operation does, with the same permissions: what the tagging API does for callers.
+    ///
+    /// # Errors
+    /// The operation's.
+    fn tag(&self, _cx: &mut Cx<'_>, arn: &str, _tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+        Err(not_tagged(arn))
+    }
+
+    /// Takes tags of one of the service's resources away, likewise.
+    ///
+    /// # Errors
+    /// The operation's.
+    fn untag(&self, _cx: &mut Cx<'_>, arn: &str, _keys: &[String]) -> Result<(), Fault> {
+        Err(not_tagged(arn))
+    }
+
     /// Does what a timer of this service was set for. Runs with the rights of the service itself.
     ///
     /// # Errors
@@ -74,6 +92,10 @@ pub trait Service: Send + Sync + 'static {
     fn due(&self, _cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
         Err(Fault::bug(format!("{} set no timers, yet {timer:?} is due", self.model().name)))
     }
+}
+
+fn not_tagged(arn: &str) -> Fault {
+    Fault::new("InvalidParameterException", format!("{arn} is not of a kind that can be tagged."))
 }
 
 /// An operation of some service, its types erased.
@@ -92,6 +114,12 @@ pub trait AnyOperation: Send + Sync {
         parts: &http::request::Parts,
         body: &[u8],
     ) -> Result<Box<dyn AnyCall>, Rejection>;
+
+    /// Serves a call of another service: input and output are those of the operation.
+    ///
+    /// # Errors
+    /// As [`Handle::handle`].
+    fn call(&self, cx: &mut Cx<'_>, input: &dyn Any) -> Result<Box<dyn Any>, Fault>;
 }
 
 /// One decoded call of some operation.
@@ -153,6 +181,10 @@ impl<S: Handle<Op>, Op: Operation> AnyOperation for Bound<S, Op> {
     ) -> Result<Box<dyn AnyCall>, Rejection> {
         let input = wire::decode::<Op::Input>(protocol, service, Op::MODEL, parts, body)?;
         Ok(Box::new(BoundCall::<S, Op> { service: Arc::clone(&self.service), input }))
+    }
+
+    fn call(&self, cx: &mut Cx<'_>, input: &dyn Any) -> Result<Box<dyn Any>, Fault> {
+        Ok(Box::new(self.service.handle(cx, typed(input)?)?))
     }
 }
 

@@ -31,6 +31,22 @@ impl<'a> Tx<'a> {
         Self { store, txn: store.begin(), keyring, key: Vec::new() }
     }
 
+    /// Takes the transaction for a call inside of this one. What is left is empty, and is not to be committed.
+    pub(crate) fn take(&mut self) -> Self {
+        let rest = self.another();
+        std::mem::replace(self, rest)
+    }
+
+    /// Gives it back.
+    pub(crate) fn give_back(&mut self, txn: store::Txn) {
+        self.txn = txn;
+    }
+
+    /// Marks what was written so far.
+    pub(crate) fn save(&self) -> store::Savepoint {
+        self.txn.save()
+    }
+
     /// Another transaction on the same store.
     pub(crate) fn another(&self) -> Tx<'a> {
         Tx::begin(self.store, self.keyring)
@@ -106,6 +122,11 @@ pub struct Log {
 }
 
 impl Log {
+    /// The log with this number, whose entries are sealed to `place`. Both are kept for ever.
+    pub(crate) const fn new(id: u32, place: &'static [u8]) -> Self {
+        Self { id: store::LogId(id), place }
+    }
+
     pub(crate) fn id(self) -> store::LogId {
         self.id
     }
@@ -117,7 +138,7 @@ impl Log {
 }
 
 /// The audit records of every call, in AWS's CloudTrail form, oldest first.
-pub const TRAIL: Log = Log { id: store::LogId(1), place: b"log\0trail" };
+pub const TRAIL: Log = Log::new(1, b"log\0trail");
 
 /// Rows of one type, found by a path of text parts such as account, region and name.
 #[derive(Debug)]

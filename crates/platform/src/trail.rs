@@ -60,7 +60,31 @@ pub struct Record<'a> {
     pub additional: Option<&'a Value>,
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// The record of a call of which no more is known yet: `source` is a service, `name` an operation.
+    pub fn new(
+        call: &'a Call,
+        caller: &'a Caller,
+        recipient: &'a str,
+        source: &'a str,
+        name: &'a str,
+        read_only: bool,
+    ) -> Self {
+        Self {
+            call,
+            caller,
+            recipient,
+            source,
+            name,
+            read_only,
+            request: None,
+            response: None,
+            error: None,
+            resources: &[],
+            additional: None,
+        }
+    }
+
     /// Writes the record as JSON.
     pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(RECORD_BYTES_USUAL);

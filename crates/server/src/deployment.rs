@@ -6,7 +6,7 @@ use crate::known::TimeKeeper;
 use crate::limits::{Limits, Quotas};
 use crate::room::Watch;
 use platform::ids::Uuids;
-use platform::{AnyOperation, Call, Denials, Env, Fault, Service, ServiceQuotas, TrailFacts, Tx};
+use platform::{AnyOperation, Call, Denials, Env, Fault, Service, ServiceQuotas, Services, TrailFacts, Tx};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
@@ -66,12 +66,13 @@ impl Deployment {
     /// known.
     pub fn new(
         store: Store,
-        env: Env,
+        mut env: Env,
         clock: Arc<dyn Clock>,
         account: &str,
         region: &str,
         services: Vec<Arc<dyn Service>>,
     ) -> Self {
+        env.services = Services::new(&services);
         let quotas = Quotas::new(&services);
         let hosted: HashMap<_, _> =
             services.into_iter().map(|s| (s.model().name, Hosted::new(s, &quotas))).collect();
@@ -194,7 +195,7 @@ impl Hosted {
         });
         let operations = operations.collect();
         let places = quotas.all().enumerate().map(|(at, quota)| (quota.name, start + at)).collect();
-        let source = format!("{}.amazonaws.com", model.signing_name);
+        let source = model.event_source();
         Self { service, source, quotas, places, operations }
     }
 

@@ -134,19 +134,9 @@ impl Deployment {
                     }
                 }
             };
-            let mut record = Record {
-                call,
-                caller: &caller,
-                recipient: self.recipient(&caller),
-                source: &hosted.source,
-                name: route.operation.name,
-                read_only: facts.read_only,
-                request: None,
-                response: None,
-                error: None,
-                resources: &[],
-                additional: None,
-            };
+            let (recipient, source) = (self.recipient(&caller), &hosted.source);
+            let mut record =
+                Record::new(call, &caller, recipient, source, route.operation.name, facts.read_only);
             // Once a call, however often it is run; and before its input is looked at, so that mistakes count as well.
             if !std::mem::replace(&mut admitted, true) {
                 match self.admit(call, &caller, hosted, operation) {
@@ -216,6 +206,7 @@ impl Deployment {
         let (txn, output) = {
             let meter = self.meter(call, caller);
             let mut cx = Cx::new(tx, &self.env, call, caller)
+                .serving(route.service)
                 .metered(&meter, std::mem::take(counted))
                 .waiting_from(self.waits_from(call.now));
             // A defect in a handler must not end the call without an answer and a record.
@@ -225,14 +216,10 @@ impl Deployment {
             *counted = cx.take_counted();
             let (authorized, resources, events, mut tx) = cx.finish();
             let output = match result {
-                Ok(output) if authorized && failed.is_empty() => output,
+                Ok(output) if authorized => output,
                 Ok(_) => {
-                    let why = if authorized {
-                        "the operation succeeded, but a call that it made did not"
-                    } else {
-                        "the operation did not authorize its caller"
-                    };
-                    return Err(Fault::bug(why).leaving(resources, told, failed));
+                    let fault = Fault::bug("the operation did not authorize its caller");
+                    return Err(fault.leaving(resources, told, failed));
                 }
                 Err(fault) if fault.blame() == Blame::Conflict => return Err(fault),
                 Err(fault) => return Err(fault.leaving(resources, told, failed)),
@@ -245,7 +232,7 @@ impl Deployment {
             record.resources = &resources;
             record.additional = told.as_ref();
             record.response = facts.response.then_some(output.as_ref());
-            tx.append(TRAIL, &record.write())?;
+            append(&mut tx, &failed, &record)?;
             for event in &events {
                 tx.append(TRAIL, &event.write(call, record.source, &ids::uuid(&*self.env.random)))?;
             }
@@ -367,19 +354,7 @@ impl Deployment {
         facts: TrailFacts,
         caller: &'a Caller,
     ) -> Record<'a> {
-        Record {
-            call,
-            caller,
-            recipient: &self.account,
-            source: &hosted.source,
-            name: route.operation.name,
-            read_only: facts.read_only,
-            request: None,
-            response: None,
-            error: None,
-            resources: &[],
-            additional: None,
-        }
+        Record::new(call, caller, &self.account, &hosted.source, route.operation.name, facts.read_only)
     }
 
     async fn refuse_route(
@@ -393,18 +368,10 @@ impl Deployment {
             (error.protocol, error.code(), error.message(), error.status());
         let caller = unknown_caller(presented, false);
         let service = error.meant().unwrap_or(&UNKNOWN_SERVICE);
+        let (source, name) = (service.event_source(), asked_for(parts, error));
         let record = Record {
-            call,
-            caller: &caller,
-            recipient: &self.account,
-            source: &format!("{}.amazonaws.com", service.signing_name),
-            name: &asked_for(parts, error),
-            read_only: false,
-            request: None,
-            response: None,
             error: Some((code, &message)),
-            resources: &[],
-            additional: None,
+            ..Record::new(call, &caller, &self.account, &source, &name, false)
         };
         let answer = wire::encode_error(
             protocol,
@@ -440,21 +407,14 @@ impl Deployment {
         let (protocol, service) = answered_in(routed);
         let caller = unknown_caller(presented, false);
         let (code, message) = ("RequestEntityTooLargeException", "The request body is too large.");
+        let source = service.event_source();
+        let name: Cow<'_, str> = match routed {
+            Ok(route) => route.operation.name.into(),
+            Err(error) => asked_for(parts, error).into(),
+        };
         let record = Record {
-            call,
-            caller: &caller,
-            recipient: &self.account,
-            source: &format!("{}.amazonaws.com", service.signing_name),
-            name: &match routed {
-                Ok(route) => Cow::Borrowed(route.operation.name),
-                Err(error) => asked_for(parts, error).into(),
-            },
-            read_only: false,
-            request: None,
-            response: None,
             error: Some((code, message)),
-            resources: &[],
-            additional: None,
+            ..Record::new(call, &caller, &self.account, &source, &name, false)
         };
         let answer =
             wire::encode_error(protocol, service, &ErrorAnswer::new(code, message, 413), &call.request_id);

@@ -86,9 +86,15 @@ impl Deployment {
                 return Ok(());
             }
             timer.clear(&mut tx);
-            let mut cx = Cx::new(tx, &self.env, &call, &caller).waiting_from(self.waits_from(call.now));
+            let mut cx = Cx::new(tx, &self.env, &call, &caller)
+                .serving(hosted.service.model())
+                .waiting_from(self.waits_from(call.now));
             hosted.service.due(&mut cx, timer)?;
+            let failed = cx.take_failed();
             let (_, _, events, mut tx) = cx.finish();
+            for record in &failed {
+                tx.append(TRAIL, record)?;
+            }
             for event in &events {
                 tx.append(TRAIL, &event.write(&call, &hosted.source, &ids::uuid(&*self.env.random)))?;
             }

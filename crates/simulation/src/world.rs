@@ -141,15 +141,7 @@ impl World {
             Arc::new(sts::Sts),
             Arc::new(cloudtrail::CloudTrail),
         ];
-        let env = Env {
-            regions: platform::Regions::default(),
-            keyring: keyring.clone(),
-            random: Arc::clone(&self.random) as _,
-            directory: iam,
-            key_stores: platform::KeyStores::none(),
-            aside: |work| work(),
-            turns: Arc::default(),
-        };
+        let env = Env::new(keyring.clone(), Arc::clone(&self.random) as _, iam);
         let clock = Arc::new(Hand { time: Arc::clone(&self.time), passed: Arc::clone(&self.passed) });
         // Time stands still while many calls are made.
         let mut quotas = Quotas::new(&services);

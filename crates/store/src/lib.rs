@@ -56,5 +56,5 @@ pub use memory::Memory;
 pub use range::{KeyRange, Order};
 pub use stepper::Stepper;
 pub use store::{Committed, LogReader, Store};
-pub use txn::Txn;
+pub use txn::{Savepoint, Txn};
 pub use witness::{Head, InvalidHead, PROOF_BYTES_MAX, Witness};

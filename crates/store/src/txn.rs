@@ -35,9 +35,26 @@ pub struct Txn {
 }
 
 /// A row's new value; none deletes it.
+#[derive(Clone)]
 pub(crate) struct Write {
     pub(crate) value: Option<Bytes>,
     pub(crate) decoded: Option<Decoded>,
+}
+
+/// The writes of a transaction at one moment, to go back to.
+pub struct Savepoint {
+    writes: BTreeMap<Bytes, Write>,
+    records: usize,
+    retain: usize,
+    notes: usize,
+    bytes: usize,
+    refused: bool,
+}
+
+impl fmt::Debug for Savepoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Savepoint").field("writes", &self.writes.len()).finish_non_exhaustive()
+    }
 }
 
 /// What a transaction asks to be done at commit.
@@ -66,6 +83,30 @@ impl Txn {
             bytes: 0,
             refused: None,
             uses_reserve: false,
+        }
+    }
+
+    /// Marks what was written so far.
+    pub fn save(&self) -> Savepoint {
+        Savepoint {
+            writes: self.writes.clone(),
+            records: self.records.len(),
+            retain: self.retain.len(),
+            notes: self.notes.len(),
+            bytes: self.bytes,
+            refused: self.refused.is_some(),
+        }
+    }
+
+    /// Undoes what was written since. What was read stays read: it is validated at commit all the same.
+    pub fn restore(&mut self, to: Savepoint) {
+        self.writes = to.writes;
+        self.records.truncate(to.records);
+        self.retain.truncate(to.retain);
+        self.notes.truncate(to.notes);
+        self.bytes = to.bytes;
+        if !to.refused {
+            self.refused = None;
         }
     }
 

@@ -66,15 +66,7 @@ impl World {
         };
         Self {
             store: Store::open(Memory::new()).unwrap(),
-            env: Env {
-                regions: platform::Regions::default(),
-                keyring,
-                random: Arc::new(SystemRandom),
-                directory: Arc::new(Everybody(Arc::new(permissions))),
-                key_stores: platform::KeyStores::none(),
-                aside: |work| work(),
-                turns: Arc::default(),
-            },
+            env: Env::new(keyring, Arc::new(SystemRandom), Arc::new(Everybody(Arc::new(permissions)))),
             call: Call {
                 request_id: "r".to_owned(),
                 event_id: "e".to_owned(),

@@ -2,7 +2,7 @@
 //! handlers that break the rules.
 
 #[cfg(test)]
-mod forwarding;
+mod calls;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]

@@ -88,17 +88,9 @@ impl World {
             Arc::new(sts::Sts),
             Arc::new(cloudtrail::CloudTrail),
             Arc::new(crate::guard::ROGUE),
-            Arc::new(crate::forwarding::KEEPER),
+            Arc::new(crate::calls::KEEPER),
         ];
-        let env = Env {
-            regions: platform::Regions::default(),
-            keyring: keyring.clone(),
-            random: Arc::new(SystemRandom),
-            directory: iam,
-            key_stores: platform::KeyStores::none(),
-            aside: |work| work(),
-            turns: Arc::default(),
-        };
+        let env = Env::new(keyring.clone(), Arc::new(SystemRandom), iam);
         let time = Arc::new(AtomicI64::new(START));
         let passed = Arc::new(AtomicI64::new(0));
         let clock = Arc::new(Hand { time: Arc::clone(&time), passed: Arc::clone(&passed) });

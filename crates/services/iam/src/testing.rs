@@ -71,15 +71,7 @@ impl Deployment {
         let operations = iam.operations().into_iter().map(|operation| (operation.model().name, operation));
         Self {
             store,
-            env: Env {
-                regions: platform::Regions::default(),
-                keyring,
-                random: Arc::new(Counting::default()),
-                directory,
-                key_stores: platform::KeyStores::none(),
-                aside: |work| work(),
-                turns: Arc::default(),
-            },
+            env: Env::new(keyring, Arc::new(Counting::default()), directory),
             operations: operations.collect(),
             now: AtomicI64::new(START_MS),
             _dir: dir,

@@ -147,15 +147,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keyring = Keyring::create(&data.join("keyring"), &seal, Arc::clone(&random) as _)?;
     let deployment = Deployment {
         store: store::Store::open(store::Memory::new())?,
-        env: Env {
-            regions: platform::Regions::default(),
-            keyring,
-            random,
-            directory: Arc::new(RootOnly(Arc::default())),
-            key_stores: platform::KeyStores::none(),
-            aside: |work| work(),
-            turns: Arc::default(),
-        },
+        env: Env::new(keyring, random, Arc::new(RootOnly(Arc::default()))),
         call: Call {
             request_id: "request".to_owned(),
             event_id: "event".to_owned(),

@@ -53,7 +53,7 @@ impl Handle<ops::CreateKey> for Kms {
         new.authorize(cx)?;
         let id = match origin {
             // A device keeps the key that it made, even if the call is run again: so it is the same key then.
-            OriginType::AwsCloudhsm | OriginType::ExternalKeyStore => cx.call().event_id.clone(),
+            OriginType::AwsCloudhsm | OriginType::ExternalKeyStore => cx.call_facts().event_id.clone(),
             _ if multi_region.is_some() => {
                 format!("{MULTI_REGION_PREFIX}{}", ids::uuid(cx.random()).replace('-', ""))
             }

@@ -91,15 +91,7 @@ impl World {
         let people = Arc::new(People::default());
         Self {
             store: store::Store::open(store::Memory::new()).unwrap(),
-            env: Env {
-                regions: regions(),
-                keyring,
-                random,
-                directory: Arc::clone(&people) as _,
-                key_stores: platform::KeyStores::none(),
-                aside: |work| work(),
-                turns: Arc::default(),
-            },
+            env: Env { regions: regions(), ..Env::new(keyring, random, Arc::clone(&people) as _) },
             people,
             now: Cell::new(START),
             calls: Cell::default(),
@@ -207,17 +199,18 @@ impl World {
     {
         let call = self.call_facts();
         let tx = Tx::begin(&self.store, &self.env.keyring);
-        let mut cx = Cx::new(tx, &self.env, &call, caller).metered(&self.tally, Counted::default());
-        if let Some(arn) = &*self.source.borrow() {
-            cx.set_source_arn(arn);
+        let via: Vec<String> = self.via.get().map(str::to_owned).into_iter().collect();
+        let mut cx = Cx::new(tx, &self.env, &call, caller)
+            .serving(Op::SERVICE)
+            .called_via(&via)
+            .metered(&self.tally, Counted::default());
+        let source = self.source.borrow();
+        if let Some(arn) = &*source {
+            cx = cx.on_behalf_of(arn, arn.split(':').nth(4).unwrap());
         }
-        let via = self.via.get();
-        let output = match via {
-            Some(service) => cx.forward::<Op, _>(service, &Kms::default(), &input)?,
-            None => Kms::default().handle(&mut cx, &input)?,
-        };
+        let output = Kms::default().handle(&mut cx, &input)?;
         let (authorized, _, events, tx) = cx.finish();
-        assert!(authorized || via.is_some(), "{} succeeded without authorization", Op::MODEL.name);
+        assert!(authorized, "{} succeeded without authorization", Op::MODEL.name);
         self.events.borrow_mut().extend(events);
         self.store.commit_blocking(tx.into_txn()).unwrap();
         Ok(output)

@@ -169,7 +169,7 @@ fn not_found(what: &str, name: &str) -> Fault {
 
 /// What devices and proxies are told of the call.
 fn use_of<'a>(cx: &Cx<'a>, operation: &'a str, principal: &'a str, key: Option<&'a str>) -> KeyUse<'a> {
-    KeyUse { operation, request_id: &cx.call().request_id, principal, key }
+    KeyUse { operation, request_id: &cx.call_facts().request_id, principal, key }
 }
 
 /// Random bytes of a store's own device (GenerateRandom, `CustomKeyStoreId`).
