@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 REGION = "us-east-1"
-SERVICES = ("cloudhsmv2", "cloudtrail", "iam", "kms", "sts")
+SERVICES = sorted(path.name for path in (pathlib.Path(__file__).parent.parent / "crates/services").iterdir())
 # One for all, as it keeps the service models that it has read.
 SESSION = boto3.session.Session()
 # What a test server is configured with. AWS's request quotas are for people: tests that are not about them call faster.

@@ -17,12 +17,13 @@ JSON_CALLS = {
     "cloudhsmv2": ("BaldrApiService.DescribeClusters", "Clusters"),
     "cloudtrail": ("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", "Events"),
     "kms": ("TrentService.ListKeys", "Keys"),
+    "resourcegroupstaggingapi": ("ResourceGroupsTaggingAPI_20170126.GetTagKeys", "TagKeys"),
 }
 QUERY_CALLS = {
     "iam": ({"Action": "ListUsers", "PathPrefix": "/a+c*~/", "Version": "2010-05-08"}, "ListUsersResult"),
     "sts": ({"Action": "GetCallerIdentity", "Version": "2011-06-15"}, "GetCallerIdentityResult"),
 }
-SIGNED_AS = {"cloudhsmv2": "cloudhsm"}
+SIGNED_AS = {"cloudhsmv2": "cloudhsm", "resourcegroupstaggingapi": "tagging"}
 
 
 def calls():

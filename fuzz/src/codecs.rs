@@ -2,13 +2,9 @@
 
 use crate::Choices;
 use crate::heads::{self, parts};
-use cloudtrail::CloudTrail;
 use http::request::Parts;
-use iam::Iam;
-use kms::Kms;
-use platform::{AnyOperation, AnyShape, Service};
-use std::sync::{Arc, LazyLock};
-use sts::Sts;
+use platform::{AnyOperation, AnyShape};
+use std::sync::LazyLock;
 use wire::{OperationModel, Protocol, ServiceModel};
 
 /// An operation of a service that exists.
@@ -19,9 +15,7 @@ pub(crate) struct Known {
 
 /// All operations there are, in the order of service and name.
 pub(crate) static OPERATIONS: LazyLock<Vec<Known>> = LazyLock::new(|| {
-    let services: [Arc<dyn Service>; 4] =
-        [Arc::new(CloudTrail), Arc::new(Iam::default()), Arc::new(Kms::default()), Arc::new(Sts)];
-    let operations = services.into_iter().flat_map(|service| {
+    let operations = assembly::services(assembly::Parts::default()).into_iter().flat_map(|service| {
         let model = service.model();
         let mut operations = service.operations();
         operations.sort_by_key(|operation| operation.model().name);

@@ -3,9 +3,10 @@
 use crate::admin::{Command, Commanded, ask, ask_with, sealed};
 use crate::args::{NewSeals, Place};
 use crate::deployment::SealPlace;
-use crate::opening::{Opening, services};
+use crate::opening::Opening;
 use crate::sealing::is_sealed;
 use crate::{Failure, failure, seal, shares};
+use assembly::{Parts, services};
 use keyring::{Access, KeyFile, Keyring, KeyringError, Passphrase, Seal, SlotInfo, SystemRandom, Trial};
 use seals::{Share, Source};
 use serde::{Deserialize, Serialize};
@@ -169,7 +170,7 @@ impl Here {
     /// Opens a deployment that was claimed, with the seals that are given or those at hand.
     pub(crate) fn open(opening: Opening, given: &[&dyn Seal], claim: File) -> Result<Self, Failure> {
         let deployment = opening.also_with(given)?;
-        let gate = Arc::new(Gate::sealed(&services(Arc::default()), String::new));
+        let gate = Arc::new(Gate::sealed(&services(Parts::default()), String::new));
         drop(gate.open(deployment));
         let commanded = Commanded::new(gate, opening);
         let uid = std::fs::metadata("/proc/self")?.uid();

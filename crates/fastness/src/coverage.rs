@@ -1,15 +1,15 @@
 //! `fastness coverage`: what is implemented out of how much.
 
 use crate::args::CoverageArgs;
-use crate::opening::services;
 use crate::{Failure, failure, output};
+use assembly::{Parts, services};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(crate) fn run(args: &CoverageArgs) -> Result<ExitCode, Failure> {
-    let services = services(Arc::default());
+    let services = services(Parts::default());
     if let Some(wanted) = &args.service {
         let service = services.iter().find(|service| service.model().name == wanted);
         let service = service.ok_or_else(|| failure("no such service", wanted))?;

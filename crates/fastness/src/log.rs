@@ -10,18 +10,15 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// The crates of Fastness. All others are heard at `warn` and above only, whatever the level: at `trace`, some write down what goes
+/// The crates of Fastness beside its services. All others are heard at `warn` and above only, whatever the level: at `trace`, some write down what goes
 /// over the wire.
-const OWN: [&str; 21] = [
+const OWN: [&str; 17] = [
+    "assembly",
     "attestation",
-    "cloudhsmv2",
-    "cloudtrail",
     "confine",
     "fastness",
     "hsm",
-    "iam",
     "keyring",
-    "kms",
     "memory",
     "outbound",
     "platform",
@@ -30,7 +27,6 @@ const OWN: [&str; 21] = [
     "seals",
     "server",
     "store",
-    "sts",
     "telemetry",
     "wire",
     "xks",
@@ -52,7 +48,8 @@ pub(crate) fn start(log: &Log) {
     };
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        .with_targets(OWN.map(|target| (target, level)));
+        .with_targets(OWN.map(|target| (target, level)))
+        .with_targets(assembly::models().into_iter().map(|service| (service.name, level)));
     let output = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colors());
     let output = if json { output.json().flatten_event(true).boxed() } else { output.boxed() };
     tracing_subscriber::registry().with(output.with_filter(targets)).init();
@@ -91,9 +88,9 @@ mod tests {
     #[test]
     fn every_crate_is_heard() {
         let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let found: BTreeSet<String> = [crates.to_owned(), crates.join("services")]
-            .iter()
-            .flat_map(|folder| folder.read_dir().unwrap())
+        let found: BTreeSet<String> = crates
+            .read_dir()
+            .unwrap()
             .filter(|entry| entry.as_ref().unwrap().path().join("Cargo.toml").exists())
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter(|name| !PROVING_GROUND.contains(&name.as_str()))

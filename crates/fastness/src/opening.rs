@@ -7,27 +7,16 @@ use crate::deployment::{Data, Description};
 use crate::exit::Exit;
 use crate::seal::AtHand;
 use crate::{Failure, failure, shares};
+use assembly::{Parts, services};
 use attestation::Roots;
 use cloudhsmv2::CloudHsm;
-use cloudtrail::CloudTrail;
 use iam::Iam;
 use keyring::{Keyring, KeyringError, Kind, Seal, SystemRandom};
-use kms::{Kms, XksProxy};
-use platform::{Directory, Env, KeyStores, Service, Vouching};
+use platform::{Directory, Env, KeyStores, Vouching};
 use server::{Deployment, SystemClock};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use store::{Embedded, Store, StoreError};
-use sts::Sts;
-
-/// Every service there is, by name.
-pub(crate) fn services(iam: Arc<Iam>) -> Vec<Arc<dyn Service>> {
-    services_with(iam, Kms::default(), Arc::default())
-}
-
-fn services_with(iam: Arc<Iam>, kms: Kms, cloudhsm: Arc<CloudHsm>) -> Vec<Arc<dyn Service>> {
-    vec![cloudhsm, Arc::new(CloudTrail), iam, Arc::new(kms), Arc::new(XksProxy), Arc::new(Sts)]
-}
 
 /// What is known of a deployment before its keyring is open.
 pub(crate) struct Opening {
@@ -227,7 +216,7 @@ impl Opening {
         self.config.require_served(region).map_err(|Failure { message: why, .. }| Unopened::Regions(why))?;
         let env = Env { key_stores, regions, aside, ..Env::new(keyring, Arc::new(SystemRandom), directory) };
         let clock = Arc::new(SystemClock);
-        let services = services_with(iam, Kms::new(self.roots.clone()), cloudhsm);
+        let services = services(Parts { iam, cloudhsm, roots: self.roots.clone() });
         let deployment = Deployment::new(store, env, clock, account, region, services)
             .with_limits(self.config.quotas.get(), self.config.load.calls_max);
         Ok(Arc::new(match self.config.clock.leap_max() {
@@ -245,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_task_of_a_timer_that_nobody_has_thought_about_waits_for_the_clock() {
-        for service in services(Arc::default()) {
+        for service in services(Parts::default()) {
             for task in ["", "new-task", "delete-key", "expire-material", "shred-key", "delete-backup"] {
                 assert!(service.destroys(task), "{}: {task}", service.model().name);
             }
@@ -275,7 +264,7 @@ mod tests {
     #[test]
     fn every_list_and_map_of_every_request_is_bounded() {
         let (mut walked, mut unbounded) = (0, Vec::new());
-        for service in services(Arc::default()) {
+        for service in services(Parts::default()) {
             let name = service.model().name;
             for operation in service.operations() {
                 let (mut seen, mut found) = (HashSet::new(), Vec::new());

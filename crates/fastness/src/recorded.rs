@@ -1,6 +1,6 @@
 //! Every operation with its largest input: what its record keeps.
 
-use crate::opening::services;
+use assembly::{Parts, services};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ fn check(schema: &'static Schema, found: &Value, place: &str) {
 #[test]
 fn every_operation_with_its_largest_input_keeps_every_member() {
     let (mut walked, mut shortened) = (0, 0);
-    for service in services(Arc::default()) {
+    for service in services(Parts::default()) {
         let implemented = Arc::clone(&service).operations();
         for operation in implemented {
             let model = operation.model();

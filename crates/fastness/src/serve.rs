@@ -5,10 +5,11 @@ use crate::args::{Place, ServeArgs};
 use crate::config::Config;
 use crate::deployment::{Data, Serving};
 use crate::front::Front;
-use crate::opening::{Opening, Unopened, services};
+use crate::opening::{Opening, Unopened};
 use crate::tls::{Keeper, Setup};
 use crate::watched::Watched;
 use crate::{Failure, failure, init, log, operators, ownership, process};
+use assembly::{Parts, services};
 use iam::Iam;
 use keyring::SystemRandom;
 use platform::ids;
@@ -68,7 +69,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     )?;
     let iam = Arc::new(Iam::default());
     let telemetry = Arc::clone(&watched.telemetry);
-    let gate = Gate::sealed(&services(iam), || ids::uuid(&SystemRandom)).with_telemetry(telemetry);
+    let gate = Gate::sealed(&services(Parts { iam, ..Parts::default() }), || ids::uuid(&SystemRandom))
+        .with_telemetry(telemetry);
     let gate = Arc::new(gate.with_healthz(config.monitor.healthz_on_listen));
     let opening = Opening {
         place: args.place.clone(),

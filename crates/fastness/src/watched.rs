@@ -4,7 +4,6 @@ use crate::Failure;
 use crate::args::ServeArgs;
 use crate::config::Config;
 use crate::front::unbound;
-use crate::opening::services;
 use server::{Gate, monitor};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -64,7 +63,7 @@ impl Watched {
         let collector_port = endpoint.map(|endpoint| endpoint.port());
         let (traces, exporter) =
             endpoint.map(|endpoint| Traces::new(endpoint.clone(), settings.sampling_ratio.0)).unzip();
-        let models: Vec<_> = services(Arc::default()).iter().map(|service| service.model()).collect();
+        let models: Vec<_> = assembly::models();
         let telemetry = Arc::new(Telemetry::new(&models, traces));
         Ok(Self {
             telemetry,

@@ -4,19 +4,10 @@
 mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
-    use wire::ServiceModel;
 
     /// Codes that no model lists (IAM API Reference, "Common Errors", and answers of the JSON services).
     const COMMON: [&str; 4] =
         ["ValidationError", "ValidationException", "NotAuthorizedException", "ThrottlingException"];
-
-    const SERVICES: [&ServiceModel; 5] = [
-        &cloudhsmv2::api::MODEL,
-        &cloudtrail::api::MODEL,
-        &iam::api::MODEL,
-        &kms::api::MODEL,
-        &sts::api::MODEL,
-    ];
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -42,10 +33,14 @@ mod tests {
     #[test]
     fn codes_of_services_are_those_of_their_models() {
         let mut seen = 0;
-        for model in SERVICES {
+        for model in assembly::models() {
             let folder =
                 Path::new(env!("CARGO_MANIFEST_DIR")).join("../services").join(model.name).join("src");
             let mut files = Vec::new();
+            // The proxies of external key stores are a service of the crate of KMS.
+            if !folder.exists() {
+                continue;
+            }
             sources(&folder, &mut files);
             for file in files {
                 let source = fs::read_to_string(&file).unwrap();

@@ -47,9 +47,9 @@ impl Services {
         Self(Arc::new(bound.collect()))
     }
 
-    /// The service that has the ARNs of this service field, such as `kms`.
-    pub fn of_arns(&self, field: &str) -> Option<&Arc<dyn Service>> {
-        self.0.values().map(|bound| &bound.service).find(|service| service.model().signing_name == field)
+    fn of_arns(&self, field: &str) -> Option<Arc<dyn Service>> {
+        let mut services = self.0.values().map(|bound| &bound.service);
+        services.find(|service| service.model().signing_name == field).map(Arc::clone)
     }
 
     fn operation<Op: Operation>(&self) -> Option<&(TrailFacts, Box<dyn AnyOperation>)> {
@@ -64,6 +64,11 @@ impl std::fmt::Debug for Services {
 }
 
 impl Cx<'_> {
+    /// The service that has the ARNs of a service field, such as `kms`.
+    pub fn service_of_arns(&self, field: &str) -> Option<Arc<dyn Service>> {
+        self.env().services.of_arns(field)
+    }
+
     /// Calls an operation of another service, in the region of this call.
     ///
     /// The record of the call is written in this transaction. A call that fails leaves nothing else behind, so that the calling operation may

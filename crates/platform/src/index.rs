@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// Rows by account, region, service and the rest of the ARN.
 const RESOURCES: Table<Entry> = Table::new("platform/resources");
 
+/// From account, region, tag key, tag value and the resource's place to nothing: which tags there are, and on what.
+const TAGS: Table<()> = Table::new("platform/tags");
+
 /// Changes of resources, each a [`Change`] as JSON, oldest first.
 pub const CHANGES: Log = Log::new(3, b"log\0changes");
 
@@ -124,6 +127,7 @@ impl Cx<'_> {
             changed: now,
         };
         RESOURCES.put(&mut self.tx, &parts.path(), &entry)?;
+        self.index_tags(parts, held.as_ref().map(|held| &held.tags), resource.tags)?;
         let change = if held.is_some() { ChangeKind::Changed } else { ChangeKind::Created };
         self.log_change(resource.arn, resource.kind, change)
     }
@@ -136,7 +140,27 @@ impl Cx<'_> {
         let parts = parts(arn)?;
         let Some(held) = RESOURCES.get(&mut self.tx, &parts.path())? else { return Ok(()) };
         RESOURCES.delete(&mut self.tx, &parts.path());
+        self.index_tags(parts, Some(&held.tags), &BTreeMap::new())?;
         self.log_change(arn, &held.kind, ChangeKind::Deleted)
+    }
+
+    fn index_tags(
+        &mut self,
+        parts: ArnParts<'_>,
+        before: Option<&BTreeMap<String, String>>,
+        after: &BTreeMap<String, String>,
+    ) -> Result<(), Fault> {
+        let ArnParts { service, region, account, resource } = parts;
+        for (key, value) in
+            before.into_iter().flatten().filter(|(key, value)| after.get(*key) != Some(*value))
+        {
+            TAGS.delete(&mut self.tx, &[account, region, key, value, service, resource]);
+        }
+        let known = |key: &String, value: &String| before.and_then(|before| before.get(key)) == Some(value);
+        for (key, value) in after.iter().filter(|(key, value)| !known(key, value)) {
+            TAGS.put(&mut self.tx, &[account, region, key, value, service, resource], &())?;
+        }
+        Ok(())
     }
 
     fn log_change(&mut self, arn: &str, kind: &str, change: ChangeKind) -> Result<(), Fault> {
@@ -170,6 +194,55 @@ pub fn resources(
     limit: usize,
 ) -> Result<Vec<(String, Arc<Entry>)>, Fault> {
     RESOURCES.scan(tx, &[account, region], after, limit)
+}
+
+/// The first `limit` resources of an account in a region that have a tag with this key, after the one at `after`, in the order of the tag's
+/// value; each with its place there.
+///
+/// # Errors
+/// Unavailable, if the store or the keyring is.
+pub fn tagged(
+    tx: &mut Tx<'_>,
+    account: &str,
+    region: &str,
+    key: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(String, Arc<Entry>)>, Fault> {
+    let rows = TAGS.scan(tx, &[account, region, key], after, limit)?;
+    let entries = rows.into_iter().filter_map(|(place, _)| {
+        let (service, resource) = place.split_once('\0')?.1.split_once('\0')?;
+        let entry = RESOURCES.get(tx, &[account, region, service, resource]).transpose()?;
+        Some(entry.map(|entry| (place, entry)))
+    });
+    entries.collect()
+}
+
+/// The first `limit` tag keys of an account in a region, after `after`; with a key, the values of that key instead.
+///
+/// # Errors
+/// Unavailable, if the store or the keyring is.
+pub fn tag_names(
+    tx: &mut Tx<'_>,
+    account: &str,
+    region: &str,
+    key: Option<&str>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<String>, Fault> {
+    let prefix: Vec<&str> = [account, region].into_iter().chain(key).collect();
+    let mut names: Vec<String> = Vec::new();
+    let mut last = after.map(str::to_owned);
+    while names.len() < limit {
+        // Rows of one name follow each other, and tags have no control characters.
+        let passed = last.as_ref().map(|name| format!("{name}\u{1}"));
+        let rows = TAGS.scan(tx, &prefix, passed.as_deref(), 1)?;
+        let Some((place, _)) = rows.into_iter().next() else { break };
+        let name = place.split('\0').next().unwrap_or_default().to_owned();
+        names.push(name.clone());
+        last = Some(name);
+    }
+    Ok(names)
 }
 
 fn parts(arn: &str) -> Result<ArnParts<'_>, Fault> {

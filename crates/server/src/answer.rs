@@ -79,9 +79,6 @@ mod tests {
     use std::net::Ipv4Addr;
     use wire::{ErrorModel, OperationModel};
 
-    const SERVICES: [&ServiceModel; 4] =
-        [&cloudtrail::api::MODEL, &iam::api::MODEL, &kms::api::MODEL, &sts::api::MODEL];
-
     fn call() -> Call {
         Call {
             request_id: "id".to_owned(),
@@ -116,7 +113,7 @@ mod tests {
     #[test]
     fn every_operation_answers_every_error_of_its_service_by_its_code() {
         let mut seen = 0;
-        for service in SERVICES {
+        for service in assembly::models() {
             for (operation, protocol) in service
                 .operations
                 .iter()

@@ -1,7 +1,8 @@
 //! A whole server without threads, sockets, a wall clock or chance: whatever it does is decided by whoever drives it.
 
+use assembly::Parts;
 use keyring::{Access, KeyFile, Keyring, Random as _};
-use platform::{Env, LogEntry, Service, TRAIL, Tx, Vouching};
+use platform::{Env, LogEntry, TRAIL, Tx, Vouching};
 use server::{Clock, Deployment, Peer, Quotas, Uptime};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -135,12 +136,7 @@ impl World {
             let _ = poll(committed.as_mut()).unwrap();
         }
         let iam = Arc::new(iam::Iam::default());
-        let services: Vec<Arc<dyn Service>> = vec![
-            Arc::clone(&iam) as Arc<dyn Service>,
-            Arc::new(kms::Kms::default()),
-            Arc::new(sts::Sts),
-            Arc::new(cloudtrail::CloudTrail),
-        ];
+        let services = assembly::services(Parts { iam: Arc::clone(&iam), ..Parts::default() });
         let env = Env::new(keyring.clone(), Arc::clone(&self.random) as _, iam);
         let clock = Arc::new(Hand { time: Arc::clone(&self.time), passed: Arc::clone(&self.passed) });
         // Time stands still while many calls are made.

@@ -211,7 +211,8 @@ static RESOURCE_ARN_LIST_FOR_GET: Schema =
 static RESOURCE_ARN_LIST_FOR_TAG_UNTAG: Schema =
     Schema::list("ResourceARNListForTagUntag", &RESOURCE_ARN).min(1).max(20);
 static RESOURCE_TAG_MAPPING_LIST: Schema = Schema::list("ResourceTagMappingList", &RESOURCE_TAG_MAPPING);
-static RESOURCE_TYPE_FILTER_LIST: Schema = Schema::list("ResourceTypeFilterList", &AMAZON_RESOURCE_TYPE);
+static RESOURCE_TYPE_FILTER_LIST: Schema =
+    Schema::list("ResourceTypeFilterList", &AMAZON_RESOURCE_TYPE).max(100);
 static RESOURCES_PER_PAGE: Schema = Schema::new("ResourcesPerPage", Kind::Integer);
 static STATUS_CODE: Schema = Schema::new("StatusCode", Kind::Integer);
 static TAG_FILTER_LIST: Schema = Schema::list("TagFilterList", &TAG_FILTER).min(0).max(50);

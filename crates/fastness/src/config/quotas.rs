@@ -1,12 +1,11 @@
 //! `[quotas]` and `[load]`: how much may be asked of the server.
 
-use crate::opening::services;
+use assembly::{Parts, services};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use server::Quotas;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 /// AWS's quotas with an operator's values in their place: calls a second, by the name of a quota (`kms:CreateKey`) or for all of a
 /// service (`kms:*`).
@@ -70,5 +69,5 @@ impl<'de> Deserialize<'de> for PerSecond {
 }
 
 fn defaults() -> Quotas {
-    Quotas::new(&services(Arc::default()))
+    Quotas::new(&services(Parts::default()))
 }

@@ -2,14 +2,12 @@
 
 use crate::Failure;
 use crate::credentials::RootKey;
-use crate::opening::services;
 use http::header::{CONTENT_TYPE, HOST};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wire::sigv4::{Scope, Signer, SigningKey};
 use wire::{Protocol, ServiceModel, Timestamp};
@@ -37,7 +35,7 @@ pub(super) struct Answer(String);
 
 impl<'a> Client<'a> {
     pub(super) fn new(address: SocketAddr, root: &'a RootKey, region: &'a str) -> Self {
-        let models = services(Arc::default()).iter().map(|service| service.model()).collect();
+        let models = assembly::models();
         Self { address, root, region, models }
     }
 
@@ -181,9 +179,7 @@ mod tests {
             "UserName": "a b", "Tags": [{ "Key": "k", "Value": "v&w" }, { "Key": "l", "Value": "" }],
             "MaxItems": 3, "Absent": null,
         });
-        let services = services(Arc::default());
-        let model =
-            |name| services.iter().map(|service| service.model()).find(|model| model.name == name).unwrap();
+        let model = |name| assembly::models().into_iter().find(|model| model.name == name).unwrap();
         let (kind, target, body) = encode(model("iam"), "CreateUser", &input).unwrap();
         assert_eq!((kind, target), ("application/x-www-form-urlencoded", None));
         assert_eq!(

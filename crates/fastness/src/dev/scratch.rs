@@ -3,7 +3,6 @@
 use super::seed::SeededUser;
 use crate::credentials::RootKey;
 use crate::deployment::{Data, write_private};
-use crate::opening::services;
 use crate::{Failure, failure};
 use keyring::{Random as _, SystemRandom};
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,7 +13,6 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 
 /// The program that this process runs, whatever has happened to its file since.
 const SELF: &str = "/proc/self/exe";
@@ -155,8 +153,7 @@ pub(super) fn terminate(child: &Child) {
 }
 
 fn settings() -> String {
-    let names = services(Arc::default());
-    let names = names.iter().map(|service| service.model().name).chain(["unidentified"]);
+    let names = assembly::models().into_iter().map(|model| model.name).chain(["unidentified"]);
     let quotas: String = names.map(|name| format!("\"{name}:*\" = {CALLS_PER_SECOND}\n")).collect();
     format!(
         "[monitor]\nhealthz-on-listen = true\n\n[log]\nformat = \"text\"\nlevel = \"error\"\n\n[quotas]\n{quotas}"

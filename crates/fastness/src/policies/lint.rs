@@ -1,16 +1,15 @@
 //! `fastness policy lint`: what is wrong with policy documents.
 
 use crate::args::LintArgs;
-use crate::opening::services;
 use crate::output::wants_json;
 use crate::{Failure, failure};
+use assembly::{Parts, services};
 use policy::lint::{Finding, Level, Vocabulary, guess_kind, lint};
 use policy::{DOCUMENT_BYTES_MAX, PolicyKind};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 pub(crate) fn run(args: &LintArgs) -> Result<ExitCode, Failure> {
     let vocabulary = vocabulary();
@@ -77,7 +76,7 @@ fn too_long(path: &Path) -> Failure {
 
 /// The actions of the services that there are models of.
 pub(super) fn vocabulary() -> Vocabulary {
-    let services = services(Arc::default());
+    let services = services(Parts::default());
     let names = services.iter().map(|service| {
         let model = service.model();
         (model.signing_name, model.operations.iter().map(|operation| operation.name))

@@ -1,5 +1,6 @@
 //! A deployment whose time stands still until it is moved.
 
+use assembly::Parts;
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::{Env, Fault, Service, Tx};
 use server::{Clock, Deployment, Gate, Peer, Quotas, Uptime};
@@ -82,14 +83,8 @@ impl World {
         iam::bootstrap(&mut tx, &keyring, "111122223333", &root.id, &root.secret, now).unwrap();
         store.commit_blocking(tx.into_txn()).unwrap();
         let iam = Arc::new(iam::Iam::default());
-        let services: Vec<Arc<dyn Service>> = vec![
-            Arc::clone(&iam) as Arc<dyn Service>,
-            Arc::new(kms::Kms::default()),
-            Arc::new(sts::Sts),
-            Arc::new(cloudtrail::CloudTrail),
-            Arc::new(crate::guard::ROGUE),
-            Arc::new(crate::calls::KEEPER),
-        ];
+        let mut services = assembly::services(Parts { iam: Arc::clone(&iam), ..Parts::default() });
+        services.extend([Arc::new(crate::guard::ROGUE) as Arc<dyn Service>, Arc::new(crate::calls::KEEPER)]);
         let env = Env::new(keyring.clone(), Arc::new(SystemRandom), iam);
         let time = Arc::new(AtomicI64::new(START));
         let passed = Arc::new(AtomicI64::new(0));

@@ -9,7 +9,7 @@ use crate::cluster::{CLUSTERS, Claim, Cluster, text};
 use crate::devices::{self, Device};
 use crate::errors::{invalid, not_found};
 use crate::{CloudHsm, tags};
-use platform::{Access, Cx, Document, Fault, Handle, Pins, Table, Timer};
+use platform::{Access, Cx, Document, Fault, Handle, Indexed, Pins, Table, Timer};
 use policy::{Mode, PolicyKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -73,7 +73,8 @@ impl Backup {
     }
 
     pub(crate) fn put(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        BACKUPS.put(&mut cx.tx, &self.path(), self)
+        BACKUPS.put(&mut cx.tx, &self.path(), self)?;
+        cx.keep(&Indexed { arn: &self.arn(), kind: "AWS::CloudHSM::Backup", tags: &self.tags })
     }
 
     pub(crate) fn arn(&self) -> String {
@@ -289,6 +290,7 @@ pub(crate) fn delete(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
 
 fn remove(cx: &mut Cx<'_>, backup: &Backup) -> Result<(), Fault> {
     BACKUPS.delete(&mut cx.tx, &backup.path());
+    cx.drop_resource(&backup.arn())?;
     cx.emit(platform::trail::ServiceEvent {
         name: "BackupDeleted",
         resource: platform::trail::Resource {

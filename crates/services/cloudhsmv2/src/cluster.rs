@@ -11,7 +11,7 @@ use crate::backups::{self, Backup};
 use crate::devices::Device;
 use crate::errors::{invalid, not_found};
 use crate::{settle, tags};
-use platform::{Access, Cx, Fault, Handle, Home, Table};
+use platform::{Access, Cx, Fault, Handle, Home, Indexed, Table};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,7 +84,8 @@ impl Cluster {
     }
 
     pub(crate) fn put(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        CLUSTERS.put(&mut cx.tx, &self.path(), self)
+        CLUSTERS.put(&mut cx.tx, &self.path(), self)?;
+        cx.keep(&Indexed { arn: &self.arn(), kind: "AWS::CloudHSM::Cluster", tags: &self.tags })
     }
 
     pub(crate) fn arn(&self) -> String {

@@ -34,6 +34,7 @@ pub use devices::DeviceSettings;
 pub use cloudhsmv2_api as api;
 
 use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::ServiceModel;
 
@@ -66,6 +67,14 @@ impl Service for CloudHsm {
 
     fn internal_error(&self) -> Option<(&'static str, &'static str)> {
         Some((errors::INTERNAL, "An internal failure occurred. The request can be retried."))
+    }
+
+    fn tag(&self, cx: &mut Cx<'_>, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+        tags::tag_by_arn(cx, arn, tags)
+    }
+
+    fn untag(&self, cx: &mut Cx<'_>, arn: &str, keys: &[String]) -> Result<(), Fault> {
+        tags::untag_by_arn(cx, arn, keys)
     }
 
     /// What a cluster waits for was asked for already.

@@ -66,7 +66,7 @@ impl CloudHsm {
             }
             ClusterState::Deleted => {
                 CLUSTERS.delete(&mut cx.tx, &path);
-                return Ok(());
+                return cx.drop_resource(&cluster.arn());
             }
             _ => {}
         }

@@ -9,7 +9,7 @@ use crate::api::{
 use crate::backups::{self, Backup};
 use crate::cluster::{self, Cluster};
 use crate::errors::{invalid, tag};
-use platform::{Cx, Fault, Handle, page};
+use platform::{As, Cx, Fault, Handle, page};
 use policy::key;
 use std::collections::BTreeMap;
 
@@ -49,6 +49,22 @@ pub(crate) fn add(tags: &mut BTreeMap<String, String>, requested: &[Tag]) -> Res
         return Err(Fault::new("CloudHsmResourceLimitExceededException", message));
     }
     Ok(())
+}
+
+/// Tags the resource with an ARN, as the caller.
+pub(crate) fn tag_by_arn(cx: &mut Cx<'_>, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+    let input = TagResourceRequest { resource_id: id_of(arn), tag_list: list(tags) };
+    cx.call::<ops::TagResource>(As::Caller, &input).map(drop)
+}
+
+/// Takes tags of the resource with an ARN away, as the caller.
+pub(crate) fn untag_by_arn(cx: &mut Cx<'_>, arn: &str, keys: &[String]) -> Result<(), Fault> {
+    let input = UntagResourceRequest { resource_id: id_of(arn), tag_key_list: keys.to_vec() };
+    cx.call::<ops::UntagResource>(As::Caller, &input).map(drop)
+}
+
+fn id_of(arn: &str) -> String {
+    arn.rsplit('/').next().unwrap_or(arn).to_owned()
 }
 
 /// What can have tags.

@@ -162,7 +162,7 @@ impl Subject {
             Self::User(user) => {
                 let mut user = User::clone(user);
                 user.access_keys = ids;
-                user.save(&mut cx.tx)
+                user.save(cx)
             }
         }
     }

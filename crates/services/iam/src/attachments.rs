@@ -73,7 +73,7 @@ fn attach<T: Holder>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &st
         return Err(quota(T::ATTACHED_QUOTA, limits::ATTACHED_POLICIES));
     }
     attached.push(arn.to_owned());
-    row.save(&mut cx.tx)?;
+    row.save(cx)?;
     use_of(&row, arn, Usage::Permissions).begin(&mut cx.tx)?;
     Ok(Unit)
 }
@@ -88,7 +88,7 @@ fn detach<T: Holder>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &st
     if attached.len() == held {
         return Err(no_such_entity(format!("Policy {arn} was not found.")));
     }
-    row.save(&mut cx.tx)?;
+    row.save(cx)?;
     use_of(&row, arn, Usage::Permissions).end(&mut cx.tx)?;
     Ok(Unit)
 }

@@ -47,7 +47,7 @@ fn put<T: Bounded>(cx: &mut Cx<'_>, action: &'static str, name: &str, arn: &str)
     let row = fetch::<T>(cx, Ask::to(action).boundary(Some(arn)), name)?;
     let mut row = T::clone(&row);
     set(&mut cx.tx, &mut row, Some(arn))?;
-    row.save(&mut cx.tx)?;
+    row.save(cx)?;
     Ok(Unit)
 }
 
@@ -61,7 +61,7 @@ fn delete<T: Bounded>(cx: &mut Cx<'_>, action: &'static str, name: &str) -> Resu
     }
     let mut row = T::clone(&row);
     set(&mut cx.tx, &mut row, None)?;
-    row.save(&mut cx.tx)?;
+    row.save(cx)?;
     Ok(Unit)
 }
 

@@ -11,7 +11,7 @@ use crate::errors::{already_exists, invalid_input, no_such_entity, quota, valida
 use crate::limits;
 use crate::page::{Page, Pager};
 use crate::tags::Tags;
-use platform::{Cx, Fault, Table, Tx};
+use platform::{Cx, Fault, Indexed, Table, Tx};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -197,8 +197,10 @@ pub(crate) trait Entity: Serialize + DeserializeOwned + Clone + Send + Sync + 's
     }
 
     /// Writes the row.
-    fn save(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
-        Self::TABLE.put(tx, &[&self.key()], self)
+    fn save(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        Self::TABLE.put(&mut cx.tx, &[&self.key()], self)?;
+        let (arn, kind) = (self.arn(), Self::KIND.resource_type());
+        cx.keep(&Indexed { arn: &arn, kind, tags: &self.head().tags })
     }
 }
 
@@ -278,19 +280,20 @@ pub(crate) fn list<T: Entity, A>(
 }
 
 /// Puts a new entity into the account.
-pub(crate) fn create<T: Entity>(tx: &mut Tx<'_>, row: &T) -> Result<(), Fault> {
+pub(crate) fn create<T: Entity>(cx: &mut Cx<'_>, row: &T) -> Result<(), Fault> {
     let Head { account, name, .. } = row.head();
-    take_name(tx, row)?;
+    take_name(&mut cx.tx, row)?;
     let (quota_name, most) = T::KIND.quota();
-    if !Account::add(tx, account, T::KIND, &row.head().id)? {
+    if !Account::add(&mut cx.tx, account, T::KIND, &row.head().id)? {
         return Err(quota(quota_name, most).context(format!("creating {name}")));
     }
-    row.save(tx)
+    row.save(cx)
 }
 
 /// Takes an entity out of the account; what refers to it has been dealt with before.
-pub(crate) fn remove<T: Entity>(tx: &mut Tx<'_>, row: &T) -> Result<(), Fault> {
-    let Head { account, name, .. } = row.head();
+pub(crate) fn remove<T: Entity>(cx: &mut Cx<'_>, row: &T) -> Result<(), Fault> {
+    cx.drop_resource(&row.arn())?;
+    let (tx, Head { account, name, .. }) = (&mut cx.tx, row.head());
     NAMES.delete(tx, &[account, T::KIND.noun(), &name.to_ascii_lowercase()]);
     T::TABLE.delete(tx, &[&row.key()]);
     Account::take(tx, account, T::KIND, &row.head().id)
@@ -320,7 +323,10 @@ pub(crate) fn rename<T: Entity>(
         take_name(&mut cx.tx, &renamed)?;
         NAMES.delete(&mut cx.tx, &[&old.account, T::KIND.noun(), &old.name.to_ascii_lowercase()]);
     }
-    renamed.save(&mut cx.tx)
+    if row.arn() != renamed.arn() {
+        cx.drop_resource(&row.arn())?;
+    }
+    renamed.save(cx)
 }
 
 fn take_name<T: Entity>(tx: &mut Tx<'_>, row: &T) -> Result<(), Fault> {

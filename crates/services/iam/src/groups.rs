@@ -70,7 +70,7 @@ impl Handle<ops::CreateGroup> for Iam {
         entity::authorize_new::<Group>(cx, Ask::to("iam:CreateGroup"), path, &input.group_name)?;
         let head = Head::new(cx, Kind::Group, path, &input.group_name, Tags::new())?;
         let group = Group { head, grants: Grants::default() };
-        entity::create(&mut cx.tx, &group)?;
+        entity::create(cx, &group)?;
         Ok(api::CreateGroupResponse { group: group.answer() })
     }
 }
@@ -140,7 +140,7 @@ impl Handle<ops::DeleteGroup> for Iam {
         if let Some(first) = first {
             return Err(delete_conflict(format!("Cannot delete entity, must {first} first.")));
         }
-        entity::remove(&mut cx.tx, &*group)?;
+        entity::remove(cx, &*group)?;
         Ok(Unit)
     }
 }
@@ -158,7 +158,7 @@ impl Handle<ops::AddUserToGroup> for Iam {
         }
         MEMBERS.put(&mut cx.tx, &[id, &user.head().id], &())?;
         user.groups.push(id.clone());
-        user.save(&mut cx.tx)?;
+        user.save(cx)?;
         Ok(Unit)
     }
 }
@@ -171,7 +171,7 @@ impl Handle<ops::RemoveUserFromGroup> for Iam {
         if user.groups.contains(id) {
             user.groups.retain(|held| held != id);
             MEMBERS.delete(&mut cx.tx, &[id, &user.head().id]);
-            user.save(&mut cx.tx)?;
+            user.save(cx)?;
         }
         Ok(Unit)
     }

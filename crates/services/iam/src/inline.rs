@@ -48,7 +48,7 @@ fn put<T: Holder>(
             "Maximum policy size of {most} bytes exceeded for {noun} {name}"
         )));
     }
-    row.save(&mut cx.tx)?;
+    row.save(cx)?;
     Ok(Unit)
 }
 
@@ -62,7 +62,7 @@ fn delete<T: Holder>(cx: &mut Cx<'_>, ask: Ask<'_>, name: &str, policy: &str) ->
     let row = fetch::<T>(cx, ask, name)?;
     let mut row = T::clone(&row);
     row.grants_mut().inline.remove(policy).ok_or_else(|| missing::<T>(policy))?;
-    row.save(&mut cx.tx)?;
+    row.save(cx)?;
     Ok(Unit)
 }
 

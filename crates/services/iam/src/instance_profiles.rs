@@ -81,7 +81,7 @@ impl Handle<ops::CreateInstanceProfile> for Iam {
         let tags = tags::of_new(given)?;
         let profile =
             InstanceProfile { head: Head::new(cx, Kind::InstanceProfile, path, name, tags)?, role: None };
-        entity::create(&mut cx.tx, &profile)?;
+        entity::create(cx, &profile)?;
         Ok(api::CreateInstanceProfileResponse { instance_profile: profile.whole(&mut cx.tx)? })
     }
 }
@@ -151,7 +151,7 @@ impl Handle<ops::AddRoleToInstanceProfile> for Iam {
         let mut profile = InstanceProfile::clone(&profile);
         profile.role = Some(role.head().id.clone());
         OF_ROLE.put(&mut cx.tx, &[&role.head().id, &profile.head.id], &())?;
-        profile.save(&mut cx.tx)?;
+        profile.save(cx)?;
         Ok(Unit)
     }
 }
@@ -184,7 +184,7 @@ impl Handle<ops::RemoveRoleFromInstanceProfile> for Iam {
         }
         profile.role = None;
         OF_ROLE.delete(&mut cx.tx, &[&role.head().id, &profile.head.id]);
-        profile.save(&mut cx.tx)?;
+        profile.save(cx)?;
         Ok(Unit)
     }
 }
@@ -198,7 +198,7 @@ impl Handle<ops::DeleteInstanceProfile> for Iam {
                 "Cannot delete entity, must remove roles from instance profile first.",
             ));
         }
-        entity::remove(&mut cx.tx, &*profile)?;
+        entity::remove(cx, &*profile)?;
         Ok(Unit)
     }
 }

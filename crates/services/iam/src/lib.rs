@@ -50,9 +50,10 @@ pub use proxy_keys::{
 pub use iam_api as api;
 
 use api::MODEL;
-use platform::{AnyOperation, Service, ServiceQuotas};
+use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas};
 use policy::Policy;
 use quick_cache::sync::Cache;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::ServiceModel;
 
@@ -86,5 +87,13 @@ impl Service for Iam {
         // API Reference, "Errors" of most operations.
         let message = "The request processing has failed because of an unknown error, exception or failure.";
         Some(("ServiceFailureException", message))
+    }
+
+    fn tag(&self, cx: &mut Cx<'_>, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+        tags::tag_by_arn(cx, arn, tags)
+    }
+
+    fn untag(&self, cx: &mut Cx<'_>, arn: &str, keys: &[String]) -> Result<(), Fault> {
+        tags::untag_by_arn(cx, arn, keys)
     }
 }

@@ -261,7 +261,7 @@ impl Handle<ops::CreatePolicy> for Iam {
         let document = documents::managed(&input.policy_document)?;
         let head = Head::new(cx, Kind::Policy, path, &input.policy_name, tags::of_new(input.tags.as_ref())?)?;
         let policy = ManagedPolicy::new(head, input.description.clone(), document);
-        entity::create(&mut cx.tx, &policy)?;
+        entity::create(cx, &policy)?;
         Account::add_version(&mut cx.tx, &policy.head.account, &policy.arn())?;
         // The answer has no description (IAM API Reference, `Policy`).
         let policy = api::Policy { description: None, ..policy.whole(Counts::default()) };
@@ -341,7 +341,7 @@ impl Handle<ops::DeletePolicy> for Iam {
                  versions. The default version is deleted with the policy.",
             ));
         }
-        entity::remove(&mut cx.tx, &*policy)?;
+        entity::remove(cx, &*policy)?;
         Account::take_version(&mut cx.tx, account, &input.policy_arn)?;
         Ok(Unit)
     }

@@ -39,7 +39,7 @@ impl Handle<ops::CreatePolicyVersion> for Iam {
         if input.set_as_default.unwrap_or_default() {
             policy.set_default(number, now);
         }
-        policy.save(&mut cx.tx)?;
+        policy.save(cx)?;
         let account = cx.account();
         Account::add_version(&mut cx.tx, account, &format!("{}/{number}", input.policy_arn))?;
         let added = policy.versions().last().map(|version| policy.answer_version(version, false));
@@ -85,7 +85,7 @@ impl Handle<ops::SetDefaultPolicyVersion> for Iam {
         let number = version(&policy, &input.version_id)?.number;
         let mut policy = ManagedPolicy::clone(&policy);
         policy.set_default(number, cx.now().0);
-        policy.save(&mut cx.tx)?;
+        policy.save(cx)?;
         Ok(Unit)
     }
 }
@@ -100,7 +100,7 @@ impl Handle<ops::DeletePolicyVersion> for Iam {
         let number = version.number;
         let mut policy = ManagedPolicy::clone(&policy);
         policy.remove_version(number, cx.now().0);
-        policy.save(&mut cx.tx)?;
+        policy.save(cx)?;
         let account = cx.account();
         Account::take_version(&mut cx.tx, account, &format!("{}/{number}", input.policy_arn))?;
         Ok(Unit)

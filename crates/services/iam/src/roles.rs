@@ -109,7 +109,7 @@ impl Handle<ops::CreateRole> for Iam {
             grants: Grants::default(),
         };
         boundaries::set(&mut cx.tx, &mut role, boundary)?;
-        entity::create(&mut cx.tx, &role)?;
+        entity::create(cx, &role)?;
         // The answer repeats the document as it was given.
         let given = Some(documents::encoded(&input.assume_role_policy_document));
         let role = api::Role { assume_role_policy_document: given, ..role.whole(&mut cx.tx)? };
@@ -157,7 +157,7 @@ impl Handle<ops::UpdateRole> for Iam {
         if let Some(seconds) = input.max_session_duration {
             role.max_session_seconds = seconds;
         }
-        role.save(&mut cx.tx)?;
+        role.save(cx)?;
         Ok(api::UpdateRoleResponse::default())
     }
 }
@@ -171,7 +171,7 @@ impl Handle<ops::UpdateRoleDescription> for Iam {
         let role = entity::fetch::<Role>(cx, Ask::to("iam:UpdateRoleDescription"), &input.role_name)?;
         let mut role = Role::clone(&role);
         role.description = Some(input.description.clone());
-        role.save(&mut cx.tx)?;
+        role.save(cx)?;
         Ok(api::UpdateRoleDescriptionResponse { role: Some(role.whole(&mut cx.tx)?) })
     }
 }
@@ -181,7 +181,7 @@ impl Handle<ops::UpdateAssumeRolePolicy> for Iam {
         let role = entity::fetch::<Role>(cx, Ask::to("iam:UpdateAssumeRolePolicy"), &input.role_name)?;
         let mut role = Role::clone(&role);
         role.trust = trust::pinned(&mut cx.tx, &input.policy_document)?;
-        role.save(&mut cx.tx)?;
+        role.save(cx)?;
         Ok(Unit)
     }
 }
@@ -203,7 +203,7 @@ impl Handle<ops::DeleteRole> for Iam {
         }
         let mut role = Role::clone(&role);
         boundaries::set(&mut cx.tx, &mut role, None)?;
-        entity::remove(&mut cx.tx, &role)?;
+        entity::remove(cx, &role)?;
         Ok(Unit)
     }
 }

@@ -3,7 +3,7 @@
 //! Keys are kept as written but compared without regard to case (IAM User Guide, "Rules for tagging in IAM and AWS STS").
 
 use crate::access::Ask;
-use crate::entity::{self, Entity};
+use crate::entity::{self, Entity, Kind};
 use crate::errors::{invalid_input, limit_exceeded};
 use crate::instance_profiles::InstanceProfile;
 use crate::page::{Page, Pager};
@@ -11,7 +11,8 @@ use crate::policies;
 use crate::roles::Role;
 use crate::users::User;
 use crate::{Iam, api, api::ops, limits};
-use platform::{Cx, Fault, Handle};
+use platform::index::ArnParts;
+use platform::{As, Cx, Fault, Handle};
 use policy::key;
 use std::collections::BTreeMap;
 use wire::Unit;
@@ -65,7 +66,7 @@ fn take_out(tags: &mut Tags, key: &str) {
 fn tag<T: Entity>(cx: &mut Cx<'_>, row: &T, given: &[api::Tag]) -> Result<Unit, Fault> {
     let mut row = row.clone();
     merge(&mut row.head_mut().tags, given)?;
-    row.save(&mut cx.tx)?;
+    row.save(cx)?;
     Ok(Unit)
 }
 
@@ -74,7 +75,7 @@ fn untag<T: Entity>(cx: &mut Cx<'_>, row: &T, keys: &[String]) -> Result<Unit, F
     for key in keys {
         take_out(&mut row.head_mut().tags, key);
     }
-    row.save(&mut cx.tx)?;
+    row.save(cx)?;
     Ok(Unit)
 }
 
@@ -214,4 +215,61 @@ impl Handle<ops::ListInstanceProfileTags> for Iam {
             marker: page.marker,
         })
     }
+}
+
+/// Tags the entity with an ARN, as the caller.
+pub(crate) fn tag_by_arn(cx: &mut Cx<'_>, arn: &str, tags: &Tags) -> Result<(), Fault> {
+    let (kind, name) = named(arn)?;
+    let tags = list_of(tags);
+    match kind {
+        Kind::User => cx.call::<ops::TagUser>(As::Caller, &api::TagUserRequest { user_name: name, tags }),
+        Kind::Role => cx.call::<ops::TagRole>(As::Caller, &api::TagRoleRequest { role_name: name, tags }),
+        Kind::Policy => {
+            let input = api::TagPolicyRequest { policy_arn: arn.to_owned(), tags };
+            cx.call::<ops::TagPolicy>(As::Caller, &input)
+        }
+        Kind::InstanceProfile => {
+            let input = api::TagInstanceProfileRequest { instance_profile_name: name, tags };
+            cx.call::<ops::TagInstanceProfile>(As::Caller, &input)
+        }
+        Kind::Group => Err(untaggable(arn)),
+    }
+    .map(drop)
+}
+
+/// Takes tags of the entity with an ARN away, as the caller.
+pub(crate) fn untag_by_arn(cx: &mut Cx<'_>, arn: &str, keys: &[String]) -> Result<(), Fault> {
+    let (kind, name) = named(arn)?;
+    let tag_keys = keys.to_vec();
+    match kind {
+        Kind::User => {
+            cx.call::<ops::UntagUser>(As::Caller, &api::UntagUserRequest { user_name: name, tag_keys })
+        }
+        Kind::Role => {
+            cx.call::<ops::UntagRole>(As::Caller, &api::UntagRoleRequest { role_name: name, tag_keys })
+        }
+        Kind::Policy => {
+            let input = api::UntagPolicyRequest { policy_arn: arn.to_owned(), tag_keys };
+            cx.call::<ops::UntagPolicy>(As::Caller, &input)
+        }
+        Kind::InstanceProfile => {
+            let input = api::UntagInstanceProfileRequest { instance_profile_name: name, tag_keys };
+            cx.call::<ops::UntagInstanceProfile>(As::Caller, &input)
+        }
+        Kind::Group => Err(untaggable(arn)),
+    }
+    .map(drop)
+}
+
+/// The kind and the name, without its path, of the entity with an ARN.
+fn named(arn: &str) -> Result<(Kind, String), Fault> {
+    let parts = ArnParts::of(arn).and_then(|parts| parts.resource.split_once('/'));
+    let (noun, path) = parts.ok_or_else(|| untaggable(arn))?;
+    let kinds = [Kind::User, Kind::Group, Kind::Role, Kind::Policy, Kind::InstanceProfile];
+    let kind = kinds.into_iter().find(|kind| kind.noun() == noun).ok_or_else(|| untaggable(arn))?;
+    Ok((kind, path.rsplit('/').next().unwrap_or_default().to_owned()))
+}
+
+fn untaggable(arn: &str) -> Fault {
+    invalid_input(format!("{arn} is not of a kind that can be tagged."))
 }

@@ -129,7 +129,7 @@ impl Handle<ops::CreateUser> for Iam {
             access_keys: Vec::new(),
         };
         boundaries::set(&mut cx.tx, &mut user, boundary)?;
-        entity::create(&mut cx.tx, &user)?;
+        entity::create(cx, &user)?;
         Ok(api::CreateUserResponse { user: Some(user.whole()) })
     }
 }
@@ -196,7 +196,7 @@ impl Handle<ops::DeleteUser> for Iam {
         }
         let mut user = User::clone(&user);
         boundaries::set(&mut cx.tx, &mut user, None)?;
-        entity::remove(&mut cx.tx, &user)?;
+        entity::remove(cx, &user)?;
         Ok(Unit)
     }
 }

@@ -94,6 +94,7 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     import::stop(cx, &key);
     stores::remove(cx, &key)?;
     KEYS.delete(&mut cx.tx, &key.path());
+    cx.drop_resource(&key.arn)?;
     KEY_COUNTS.take(&mut cx.tx, &[&key.account, &key.region], &key.id)?;
     last_usage::forget(cx, &key);
     shreds::schedule(cx, &key)?;

@@ -11,7 +11,7 @@ use crate::rotation::Rotation;
 use crate::stores;
 use crate::stores::{Outside, Placed};
 use crate::text::Text;
-use platform::{Cx, Fault, Table, Tally, Timer};
+use platform::{Cx, Fault, Indexed, Table, Tally, Timer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,7 +119,8 @@ impl Key {
     }
 
     pub(crate) fn put(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        KEYS.put(&mut cx.tx, &self.path(), self)
+        KEYS.put(&mut cx.tx, &self.path(), self)?;
+        cx.keep(&Indexed { arn: &self.arn, kind: "AWS::KMS::Key", tags: &self.tags })
     }
 
     /// A timer for one of the tasks of KMS with this key.

@@ -72,8 +72,9 @@ pub use kms_api as api;
 
 use attestation::Roots;
 use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer, TrailFacts};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use wire::ServiceModel;
+use wire::{AccessLevel, ServiceModel};
 
 /// The service.
 #[derive(Debug, Default)]
@@ -129,9 +130,17 @@ impl Service for Kms {
             "Verify",
             "VerifyMac",
         ];
-        let read_only = READ_ONLY.contains(&operation)
-            || ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb));
+        let access = self.model().operation(operation).and_then(|model| model.access);
+        let read_only = READ_ONLY.contains(&operation) || access.is_some_and(AccessLevel::reads);
         TrailFacts { read_only, response: !read_only }
+    }
+
+    fn tag(&self, cx: &mut Cx<'_>, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+        tags::tag_by_arn(cx, arn, tags)
+    }
+
+    fn untag(&self, cx: &mut Cx<'_>, arn: &str, keys: &[String]) -> Result<(), Fault> {
+        tags::untag_by_arn(cx, arn, keys)
     }
 
     fn destroys(&self, task: &str) -> bool {

@@ -10,7 +10,7 @@ use crate::key::Key;
 use crate::limits::TAGS_PER_KEY;
 use crate::names::{Takes, find};
 use crate::{pages, state};
-use platform::{Cx, Fault, Handle};
+use platform::{As, Cx, Fault, Handle};
 use policy::key;
 use std::collections::BTreeMap;
 use wire::Unit;
@@ -63,6 +63,19 @@ fn may_be_in_tag(c: char) -> bool {
 
 fn tag_fault(message: &str) -> Fault {
     Fault::new("TagException", message)
+}
+
+/// Tags the key with an ARN, as the caller.
+pub(crate) fn tag_by_arn(cx: &mut Cx<'_>, arn: &str, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+    let tags = tags.iter().map(|(key, value)| Tag { tag_key: key.clone(), tag_value: value.clone() });
+    let input = TagResourceRequest { key_id: arn.to_owned(), tags: tags.collect() };
+    cx.call::<ops::TagResource>(As::Caller, &input).map(drop)
+}
+
+/// Takes tags of the key with an ARN away, as the caller.
+pub(crate) fn untag_by_arn(cx: &mut Cx<'_>, arn: &str, keys: &[String]) -> Result<(), Fault> {
+    let input = UntagResourceRequest { key_id: arn.to_owned(), tag_keys: keys.to_vec() };
+    cx.call::<ops::UntagResource>(As::Caller, &input).map(drop)
 }
 
 impl Handle<ops::TagResource> for Kms {

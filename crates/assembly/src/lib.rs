@@ -1,0 +1,42 @@
+//! The list of services: the one place where a new service is named.
+
+use attestation::Roots;
+use cloudhsmv2::CloudHsm;
+use cloudtrail::CloudTrail;
+use iam::Iam;
+use kms::{Kms, XksProxy};
+use platform::Service;
+use resourcegroupstaggingapi::Tagging;
+use std::sync::Arc;
+use sts::Sts;
+use wire::ServiceModel;
+
+/// What services are made from.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// IAM, which also tells the platform of credentials and permissions.
+    pub iam: Arc<Iam>,
+    /// CloudHSM, which also keeps keys outside of KMS.
+    pub cloudhsm: Arc<CloudHsm>,
+    /// Who vouches for the environments that KMS may give keys to.
+    pub roots: Roots,
+}
+
+/// Every service, in the order of their names.
+pub fn services(parts: Parts) -> Vec<Arc<dyn Service>> {
+    let Parts { iam, cloudhsm, roots } = parts;
+    vec![
+        cloudhsm,
+        Arc::new(CloudTrail),
+        iam,
+        Arc::new(Kms::new(roots)),
+        Arc::new(Tagging),
+        Arc::new(Sts),
+        Arc::new(XksProxy),
+    ]
+}
+
+/// The models of every service.
+pub fn models() -> Vec<&'static ServiceModel> {
+    services(Parts::default()).iter().map(|service| service.model()).collect()
+}
