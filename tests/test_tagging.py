@@ -69,7 +69,7 @@ def test_a_tag_needs_the_permissions_of_both_services(root, resources):
     assert failed[key]["StatusCode"] == 403 and "kms:TagResource" in failed[key]["ErrorMessage"]
     assert "c" not in found(root, ResourceARNList=[key])[key]
     # Each inner call has a record of its own, refused or not.
-    inner = [event for event in records(root, LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "TagResource"}]) if event["userIdentity"].get("userName") == "half-a-tagger"]
+    inner = [event for event in records(root, LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "TagResource"}]).values() if event["userIdentity"].get("userName") == "half-a-tagger"]
     assert [event["errorCode"] for event in inner] == ["AccessDenied"]
     assert inner[0]["userIdentity"]["invokedBy"] == "tagging.amazonaws.com"
     none = root.user("no-tagger", allow("kms:*"))

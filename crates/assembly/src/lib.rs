@@ -30,9 +30,9 @@ pub fn services(parts: Parts) -> Vec<Arc<dyn Service>> {
         Arc::new(CloudTrail),
         iam,
         Arc::new(Kms::new(roots)),
+        Arc::new(XksProxy),
         Arc::new(Tagging),
         Arc::new(Sts),
-        Arc::new(XksProxy),
     ]
 }
 

@@ -16,6 +16,7 @@
 mod aead;
 mod backing;
 mod barrier;
+mod blind;
 mod derive;
 mod domain;
 mod error;
@@ -36,6 +37,7 @@ mod wrapping;
 mod writer;
 
 pub use backing::{BackingKey, InvalidCiphertext};
+pub use blind::BlindKey;
 pub use error::KeyringError;
 pub use file::{Access, read_private};
 pub use key_file::KeyFile;

@@ -5,6 +5,7 @@
 //! transaction that does it.
 
 use crate::{Cx, Fault, Log, Table, Tx};
+use keyring::BlindKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +13,23 @@ use std::sync::Arc;
 /// Rows by account, region, service and the rest of the ARN.
 const RESOURCES: Table<Entry> = Table::new("platform/resources");
 
-/// From account, region, tag key, tag value and the resource's place to nothing: which tags there are, and on what.
-const TAGS: Table<()> = Table::new("platform/tags");
+/// Tags by account, region, the blinded key and value, and the resource's place. Names of rows are in the clear, and tags are not.
+const TAGS: Table<Tag> = Table::new("platform/tags");
+
+/// The key that blinds tags, in one row. It gives away which tags are the same, and nothing else.
+const BLIND: Table<Blind> = Table::new("platform/index-key");
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Blind {
+    key: Vec<u8>,
+}
+
+/// A tag of some resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Tag {
+    key: String,
+    value: String,
+}
 
 /// Changes of resources, each a [`Change`] as JSON, oldest first.
 pub const CHANGES: Log = Log::new(3, b"log\0changes");
@@ -151,16 +167,35 @@ impl Cx<'_> {
         after: &BTreeMap<String, String>,
     ) -> Result<(), Fault> {
         let ArnParts { service, region, account, resource } = parts;
+        let is_in = |tags: Option<&BTreeMap<String, String>>, key: &String, value: &String| {
+            tags.and_then(|tags| tags.get(key)) == Some(value)
+        };
         for (key, value) in
-            before.into_iter().flatten().filter(|(key, value)| after.get(*key) != Some(*value))
+            before.into_iter().flatten().filter(|(key, value)| !is_in(Some(after), key, value))
         {
-            TAGS.delete(&mut self.tx, &[account, region, key, value, service, resource]);
+            let [key, value] = self.blinded(key, value)?;
+            TAGS.delete(&mut self.tx, &[account, region, &key, &value, service, resource]);
         }
-        let known = |key: &String, value: &String| before.and_then(|before| before.get(key)) == Some(value);
-        for (key, value) in after.iter().filter(|(key, value)| !known(key, value)) {
-            TAGS.put(&mut self.tx, &[account, region, key, value, service, resource], &())?;
+        for (key, value) in after.iter().filter(|(key, value)| !is_in(before, key, value)) {
+            let [blind_key, blind_value] = self.blinded(key, value)?;
+            let path = [account, region, &blind_key, &blind_value, service, resource];
+            TAGS.put(&mut self.tx, &path, &Tag { key: key.clone(), value: value.clone() })?;
         }
         Ok(())
+    }
+
+    /// A tag's key and value as names of rows have them.
+    fn blinded(&mut self, key: &str, value: &str) -> Result<[String; 2], Fault> {
+        let held = BLIND.get(&mut self.tx, &[])?;
+        let blind = match &held {
+            Some(blind) => BlindKey::new(&blind.key),
+            None => {
+                let key = BlindKey::random_bytes(self.random());
+                BLIND.put(&mut self.tx, &[], &Blind { key: key.clone() })?;
+                BlindKey::new(&key)
+            }
+        };
+        Ok([blind.blind(&[key]), blind.blind(&[key, value])])
     }
 
     fn log_change(&mut self, arn: &str, kind: &str, change: ChangeKind) -> Result<(), Fault> {
@@ -196,53 +231,57 @@ pub fn resources(
     RESOURCES.scan(tx, &[account, region], after, limit)
 }
 
-/// The first `limit` resources of an account in a region that have a tag with this key, after the one at `after`, in the order of the tag's
-/// value; each with its place there.
-///
-/// # Errors
-/// Unavailable, if the store or the keyring is.
-pub fn tagged(
-    tx: &mut Tx<'_>,
-    account: &str,
-    region: &str,
-    key: &str,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<Vec<(String, Arc<Entry>)>, Fault> {
-    let rows = TAGS.scan(tx, &[account, region, key], after, limit)?;
-    let entries = rows.into_iter().filter_map(|(place, _)| {
-        let (service, resource) = place.split_once('\0')?.1.split_once('\0')?;
-        let entry = RESOURCES.get(tx, &[account, region, service, resource]).transpose()?;
-        Some(entry.map(|entry| (place, entry)))
-    });
-    entries.collect()
-}
-
-/// The first `limit` tag keys of an account in a region, after `after`; with a key, the values of that key instead.
-///
-/// # Errors
-/// Unavailable, if the store or the keyring is.
-pub fn tag_names(
-    tx: &mut Tx<'_>,
-    account: &str,
-    region: &str,
-    key: Option<&str>,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<Vec<String>, Fault> {
-    let prefix: Vec<&str> = [account, region].into_iter().chain(key).collect();
-    let mut names: Vec<String> = Vec::new();
-    let mut last = after.map(str::to_owned);
-    while names.len() < limit {
-        // Rows of one name follow each other, and tags have no control characters.
-        let passed = last.as_ref().map(|name| format!("{name}\u{1}"));
-        let rows = TAGS.scan(tx, &prefix, passed.as_deref(), 1)?;
-        let Some((place, _)) = rows.into_iter().next() else { break };
-        let name = place.split('\0').next().unwrap_or_default().to_owned();
-        names.push(name.clone());
-        last = Some(name);
+impl Cx<'_> {
+    /// The first `limit` resources of the account in a region that have a tag with this key, after the one at `after`; each with its place.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring is.
+    pub fn tagged(
+        &mut self,
+        region: &str,
+        key: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Arc<Entry>)>, Fault> {
+        let (account, [key, _]) = (self.account(), self.blinded(key, "")?);
+        let rows = TAGS.scan(&mut self.tx, &[account, region, &key], after, limit)?;
+        let entries = rows.into_iter().filter_map(|(place, _)| {
+            let (service, resource) = place.split_once('\0')?.1.split_once('\0')?;
+            let entry = RESOURCES.get(&mut self.tx, &[account, region, service, resource]).transpose()?;
+            Some(entry.map(|entry| (place, entry)))
+        });
+        entries.collect()
     }
-    Ok(names)
+
+    /// The first `limit` tag keys of the account in a region, after the one at `after`; with a key, the values of that key instead. Each with
+    /// its place, whose order is none that callers know.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring is.
+    pub fn tags_in_use(
+        &mut self,
+        region: &str,
+        key: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<BTreeMap<String, String>, Fault> {
+        let blinded = key.map(|key| self.blinded(key, "")).transpose()?;
+        let blinded = blinded.as_ref().map(|[key, _]| key.as_str());
+        let prefix: Vec<&str> = [self.account(), region].into_iter().chain(blinded).collect();
+        let mut names = BTreeMap::new();
+        let mut last = after.map(str::to_owned);
+        while names.len() < limit {
+            // Rows of one name follow each other, and blinded names are hexadecimal.
+            let passed = last.as_ref().map(|name| format!("{name}\u{1}"));
+            let rows = TAGS.scan(&mut self.tx, &prefix, passed.as_deref(), 1)?;
+            let Some((place, tag)) = rows.into_iter().next() else { break };
+            let name = place.split('\0').next().unwrap_or_default().to_owned();
+            let text = if key.is_some() { &tag.value } else { &tag.key };
+            names.insert(name.clone(), text.clone());
+            last = Some(name);
+        }
+        Ok(names)
+    }
 }
 
 fn parts(arn: &str) -> Result<ArnParts<'_>, Fault> {

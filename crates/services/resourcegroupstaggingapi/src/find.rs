@@ -127,7 +127,7 @@ fn page(
     loop {
         let region = if in_global { "" } else { home };
         let rows = match filters.first().and_then(|filter| filter.key.as_deref()) {
-            Some(key) => index::tagged(&mut cx.tx, account, region, key, after.as_deref(), limits.resources)?,
+            Some(key) => cx.tagged(region, key, after.as_deref(), limits.resources)?,
             None => index::resources(&mut cx.tx, account, region, after.as_deref(), limits.resources)?,
         };
         let ended = rows.len() < limits.resources;

@@ -3,8 +3,7 @@
 use crate::api::{GetTagKeysInput, GetTagKeysOutput, GetTagValuesInput, GetTagValuesOutput, ops};
 use crate::{Tagging, pages};
 use platform::regions::GLOBAL;
-use platform::{Access, Cx, Fault, Handle, index};
-use std::collections::BTreeSet;
+use platform::{Access, Cx, Fault, Handle};
 
 /// The keys or values on a page.
 const PAGE: usize = 100;
@@ -34,15 +33,15 @@ fn page(
     token: Option<&String>,
 ) -> Result<(Vec<String>, String), Fault> {
     let after = pages::place(cx, list, token)?;
-    let (account, region) = (cx.account(), cx.region());
+    let region = cx.region();
+    let mut found = cx.tags_in_use(region, key, after.as_deref(), PAGE + 1)?;
     // Global resources are told of in one region.
-    let global = (region == GLOBAL).then_some("");
-    let mut names = BTreeSet::new();
-    for region in [region].into_iter().chain(global) {
-        names.extend(index::tag_names(&mut cx.tx, account, region, key, after.as_deref(), PAGE + 1)?);
+    if region == GLOBAL {
+        found.extend(cx.tags_in_use("", key, after.as_deref(), PAGE + 1)?);
     }
-    let more = names.len() > PAGE;
-    let names: Vec<String> = names.into_iter().take(PAGE).collect();
-    let token = pages::token(cx, list, names.last().filter(|_| more).map(String::as_str))?;
+    let last = found.keys().nth(PAGE - 1).filter(|_| found.len() > PAGE);
+    let token = pages::token(cx, list, last.map(String::as_str))?;
+    let mut names: Vec<String> = found.into_values().take(PAGE).collect();
+    names.sort_unstable();
     Ok((names, token))
 }
