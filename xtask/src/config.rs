@@ -15,6 +15,7 @@ pub(crate) struct Config {
     patterns: Vec<PatternOverride>,
     bounds: Vec<Bound>,
     prefixes: Vec<Prefix>,
+    secrets: Vec<Secret>,
 }
 
 /// The prefix of a service's actions, where it is not the service in the scope of a signature.
@@ -23,6 +24,17 @@ pub(crate) struct Config {
 struct Prefix {
     service: String,
     prefix: String,
+}
+
+/// What a model does not call sensitive and is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Secret {
+    service: String,
+    shapes: Vec<String>,
+    /// Why, for readers of the file.
+    #[serde(rename = "because")]
+    _because: String,
 }
 
 /// The most items of lists and maps for which a model names none.
@@ -62,14 +74,16 @@ struct Overrides {
     bounds: Vec<Bound>,
     #[serde(default, rename = "prefix")]
     prefixes: Vec<Prefix>,
+    #[serde(default, rename = "secret")]
+    secrets: Vec<Secret>,
 }
 
 impl Config {
     /// Reads the files.
     pub(crate) fn read() -> Result<Self> {
         let implemented = read(IMPLEMENTED_FILE)?;
-        let Overrides { patterns, bounds, prefixes } = read(OVERRIDES_FILE)?;
-        Ok(Self { implemented, patterns, bounds, prefixes })
+        let Overrides { patterns, bounds, prefixes, secrets } = read(OVERRIDES_FILE)?;
+        Ok(Self { implemented, patterns, bounds, prefixes, secrets })
     }
 
     /// One service, without overrides.
@@ -77,7 +91,8 @@ impl Config {
     pub(crate) fn of(service: &str, operations: &[&str]) -> Self {
         let operations = operations.iter().map(|&name| name.to_owned()).collect();
         let implemented = BTreeMap::from([(service.to_owned(), operations)]);
-        Self { implemented, patterns: Vec::new(), bounds: Vec::new(), prefixes: Vec::new() }
+        let (patterns, bounds, prefixes, secrets) = Default::default();
+        Self { implemented, patterns, bounds, prefixes, secrets }
     }
 
     /// The services, by their names in botocore.
@@ -99,6 +114,17 @@ impl Config {
     /// The prefix of a service's actions, where it is not the service in the scope of a signature.
     pub(crate) fn prefix(&self, service: &str) -> Option<&str> {
         self.prefixes.iter().find(|it| it.service == service).map(|it| it.prefix.as_str())
+    }
+
+    /// Whether a shape is sensitive though its model does not say so.
+    pub(crate) fn is_secret(&self, service: &str, shape: &str) -> bool {
+        self.secrets(service).any(|name| name == shape)
+    }
+
+    /// The shapes of a service that are sensitive though its model does not say so.
+    pub(crate) fn secrets(&self, service: &str) -> impl Iterator<Item = &str> {
+        let of = self.secrets.iter().filter(move |it| it.service == service);
+        of.flat_map(|it| it.shapes.iter().map(String::as_str))
     }
 
     /// The departures from the patterns of a service's model.

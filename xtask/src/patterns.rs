@@ -57,6 +57,9 @@ mod tests {
                     assert_eq!(shape.pattern.as_ref(), Some(&instead.pattern), "{service} {name}");
                 }
             }
+            for name in config.secrets(service) {
+                assert!(!model.shape(name).unwrap().sensitive, "{service} {name}");
+            }
         }
     }
 }

@@ -184,7 +184,8 @@ impl<'a> Shapes<'a> {
         if let Some(format) = &shape.timestamp_format {
             let _ = write!(text, ".timestamp(TimestampFormat::{})", timestamp_format(format)?);
         }
-        for (method, applies) in [("sensitive", shape.sensitive), ("flattened", shape.flattened)] {
+        let sensitive = shape.sensitive || self.config.is_secret(self.service, name);
+        for (method, applies) in [("sensitive", sensitive), ("flattened", shape.flattened)] {
             if applies {
                 let _ = write!(text, ".{method}()");
             }

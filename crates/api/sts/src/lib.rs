@@ -264,7 +264,7 @@ static TAG_VALUE_TYPE: Schema = Schema::new("tagValueType", Kind::String)
     .max(256)
     .pattern(wire::pattern!(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"));
 static TOKEN_CODE_TYPE: Schema =
-    Schema::new("tokenCodeType", Kind::String).min(6).max(6).pattern(wire::pattern!(r"[\d]*"));
+    Schema::new("tokenCodeType", Kind::String).min(6).max(6).pattern(wire::pattern!(r"[\d]*")).sensitive();
 static TOKEN_TYPE: Schema = Schema::new("tokenType", Kind::String);
 static UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE: Schema =
     Schema::new("unrestrictedSessionPolicyDocumentType", Kind::String)
