@@ -4,6 +4,7 @@ use crate::secret::{KEY_BYTES, Secret};
 use crate::wrapping::WrappedKey;
 use crate::{KeyringError, Kind, Random, Seal, SlotPlace, Wrapping};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -15,7 +16,7 @@ const PASSPHRASE_BYTES_MIN: usize = 15;
 const WORK_MAX: Work = Work { memory_kib: 4 << 20, passes: 64, lanes: 64 };
 
 /// How hard Argon2id is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
     /// Memory in KiB.
     pub memory_kib: u32,
@@ -50,27 +51,31 @@ impl Passphrase {
     }
 
     fn wrapping_key(&self, salt: &[u8; 16], work: Work) -> Result<Secret, KeyringError> {
-        if work.memory_kib > WORK_MAX.memory_kib
-            || work.passes > WORK_MAX.passes
-            || work.lanes > WORK_MAX.lanes
-        {
-            return Err(KeyringError::Work(format!("at most {WORK_MAX:?} is accepted, not {work:?}")));
-        }
-        let unusable = |error: argon2::Error| KeyringError::Work(error.to_string());
-        let params =
-            Params::new(work.memory_kib, work.passes, work.lanes, Some(KEY_BYTES)).map_err(unusable)?;
-        // The library does not wipe the memory that it allocates itself.
-        let mut memory = Zeroizing::new(Vec::new());
-        memory
-            .try_reserve_exact(params.block_count())
-            .map_err(|_| KeyringError::Work(format!("no {} KiB of memory", work.memory_kib)))?;
-        memory.resize(params.block_count(), Block::new());
-        let mut key = Secret::zero();
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into_with_memory(&self.passphrase, salt, key.bytes_mut(), memory.as_mut_slice())
-            .map_err(unusable)?;
-        Ok(key)
+        argon2id(&self.passphrase, salt, work)
     }
+}
+
+/// What Argon2id makes of what somebody knows.
+///
+/// # Errors
+/// The work is more than is ever asked for, or there is no memory.
+pub(crate) fn argon2id(known: &[u8], salt: &[u8; 16], work: Work) -> Result<Secret, KeyringError> {
+    if work.memory_kib > WORK_MAX.memory_kib || work.passes > WORK_MAX.passes || work.lanes > WORK_MAX.lanes {
+        return Err(KeyringError::Work(format!("at most {WORK_MAX:?} is accepted, not {work:?}")));
+    }
+    let unusable = |error: argon2::Error| KeyringError::Work(error.to_string());
+    let params = Params::new(work.memory_kib, work.passes, work.lanes, Some(KEY_BYTES)).map_err(unusable)?;
+    // The library does not wipe the memory that it allocates itself.
+    let mut memory = Zeroizing::new(Vec::new());
+    memory
+        .try_reserve_exact(params.block_count())
+        .map_err(|_| KeyringError::Work(format!("no {} KiB of memory", work.memory_kib)))?;
+    memory.resize(params.block_count(), Block::new());
+    let mut key = Secret::zero();
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(known, salt, key.bytes_mut(), memory.as_mut_slice())
+        .map_err(unusable)?;
+    Ok(key)
 }
 
 impl Seal for Passphrase {

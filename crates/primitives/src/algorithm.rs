@@ -1,5 +1,7 @@
 //! What keys are used with.
 
+use aws_lc_rs::digest;
+
 /// A hash function of SHA-2 (FIPS 180-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hash {
@@ -21,14 +23,21 @@ impl Hash {
     }
 
     /// A digest that somebody made with this function, as the library takes it.
-    pub(crate) fn import(self, digest: &[u8]) -> Result<aws_lc_rs::digest::Digest, crate::Error> {
-        use aws_lc_rs::digest::{Digest, SHA256, SHA384, SHA512};
-        let algorithm = match self {
-            Self::Sha256 => &SHA256,
-            Self::Sha384 => &SHA384,
-            Self::Sha512 => &SHA512,
-        };
-        Digest::import_less_safe(digest, algorithm).map_err(|_| crate::Error::DigestLength)
+    pub(crate) fn import(self, digest: &[u8]) -> Result<digest::Digest, crate::Error> {
+        digest::Digest::import_less_safe(digest, self.algorithm()).map_err(|_| crate::Error::DigestLength)
+    }
+
+    /// The digest of a message.
+    pub fn digest(self, message: &[u8]) -> Vec<u8> {
+        digest::digest(self.algorithm(), message).as_ref().to_vec()
+    }
+
+    fn algorithm(self) -> &'static digest::Algorithm {
+        match self {
+            Self::Sha256 => &digest::SHA256,
+            Self::Sha384 => &digest::SHA384,
+            Self::Sha512 => &digest::SHA512,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{
     KeyPair, KeySize, OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey,
-    OaepPublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
+    OaepPublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey, PublicKeyComponents,
 };
 use aws_lc_rs::signature::{
     KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
@@ -137,6 +137,17 @@ impl Public for Verifier {
         out.truncate(length);
         Ok(out)
     }
+}
+
+/// A public key of RSA from its modulus and exponent, big-endian without leading zeros, as `SubjectPublicKeyInfo` (RFC 5280).
+///
+/// # Errors
+/// [`Error::PublicKey`], if they are none, or the modulus has fewer than 2048 or more than 8192 bits.
+pub fn public_key(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>, Error> {
+    let components = PublicKeyComponents { n: modulus, e: exponent };
+    let key: PublicEncryptingKey = components.try_into().map_err(|_| Error::PublicKey)?;
+    let der: PublicKeyX509Der<'_> = key.as_der()?;
+    Ok(der.as_ref().to_vec())
 }
 
 /// How many bytes the modulus has, and with it each ciphertext and signature.
