@@ -33,6 +33,7 @@ pub struct Access<'a> {
     pub(crate) keys: Vec<(Cow<'a, str>, Key<'a>)>,
     pub(crate) pattern: Option<String>,
     pub(crate) further: Vec<(&'a str, Cow<'a, str>)>,
+    pub(crate) mfa: Option<i64>,
 }
 
 impl<'a> Access<'a> {
@@ -52,7 +53,15 @@ impl<'a> Access<'a> {
             keys: Vec::with_capacity(KEYS_USUAL),
             pattern: None,
             further: Vec::new(),
+            mfa: None,
         }
+    }
+
+    /// When an MFA device vouched for the caller in this very call, in milliseconds since the epoch. Without, what its session says counts.
+    #[must_use]
+    pub fn with_mfa(mut self, at: Option<i64>) -> Self {
+        self.mfa = at;
+        self
     }
 
     /// The resource as the caller has named it: what a denial says instead of the ARN, so that it tells nothing of the resource that the
@@ -146,12 +155,13 @@ impl<'a> Access<'a> {
 }
 
 /// The condition keys that every service has, as AWS writes them.
-const GLOBAL: [&str; 26] = [
+const GLOBAL: [&str; 27] = [
     "aws:CalledVia",
     "aws:CalledViaFirst",
     "aws:CalledViaLast",
     "aws:CurrentTime",
     "aws:EpochTime",
+    "aws:MultiFactorAuthAge",
     "aws:MultiFactorAuthPresent",
     "aws:PrincipalAccount",
     "aws:PrincipalArn",
@@ -197,6 +207,7 @@ struct Made {
     principal_arn: OnceCell<String>,
     user_id: OnceCell<String>,
     token_issue_time: OnceCell<String>,
+    mfa_age: OnceCell<String>,
     tag_keys: OnceCell<Vec<String>>,
     service_names: OnceCell<Vec<String>>,
     keys: Index,
@@ -263,7 +274,12 @@ impl<'a> Facts<'a> {
                 let issued = session?.issued;
                 self.made.token_issue_time.get_or_init(|| wire::Timestamp(issued).rfc3339())
             }
-            "multifactorauthpresent" => session.map(|_| "false")?,
+            "multifactorauthpresent" if self.mfa().is_some() => truth(true),
+            "multifactorauthpresent" => session.map(|_| truth(false))?,
+            "multifactorauthage" => {
+                let milliseconds = call.now.0.saturating_sub(self.mfa()?);
+                self.made.mfa_age.get_or_init(|| (milliseconds.max(0) / 1000).to_string())
+            }
             "sourceidentity" => session?.source_identity.as_deref()?,
             "tagkeys" => {
                 let given = self.access.request_tags.iter().map(|(key, _)| *key);
@@ -274,6 +290,11 @@ impl<'a> Facts<'a> {
             _ => return self.tag(name),
         };
         Some(Values::One(one))
+    }
+
+    /// When an MFA device vouched for the caller.
+    fn mfa(&self) -> Option<i64> {
+        self.access.mfa.or_else(|| self.caller.session.as_ref()?.mfa)
     }
 
     /// Every condition key that the request has, with its values.

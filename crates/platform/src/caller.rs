@@ -145,6 +145,9 @@ pub struct Session {
     /// The source identity, which can't change along a chain of roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_identity: Option<String>,
+    /// When an MFA device vouched for whoever asked for the credentials, in milliseconds since the epoch; none if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa: Option<i64>,
 }
 
 /// Who makes a call, and with which credentials.

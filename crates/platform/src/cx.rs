@@ -134,6 +134,17 @@ pub enum Granted {
     Not(Grants),
 }
 
+/// What an MFA device says of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mfa {
+    /// It is one of its codes, of this time, that was not used before.
+    Vouched,
+    /// It is not.
+    WrongCode,
+    /// The caller has no such device.
+    NoDevice,
+}
+
 /// Knows credentials and permissions: what the pipeline needs of IAM.
 pub trait Directory: Send + Sync {
     /// Finds a long-term access key.
@@ -171,6 +182,14 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// Unavailable.
     fn role(&self, tx: &mut Tx<'_>, account: &str, name: &str) -> Result<Option<Role>, Fault>;
+
+    /// Has an MFA device of the caller, an IAM user, vouch for it by a one-time code, which is used up.
+    ///
+    /// # Errors
+    /// Unavailable.
+    fn mfa(&self, _cx: &mut Cx<'_>, _serial_number: &str, _code: &str) -> Result<Mfa, Fault> {
+        Ok(Mfa::NoDevice)
+    }
 
     /// The unique id of a managed policy, of the account or of AWS.
     ///

@@ -33,6 +33,37 @@ pub fn proxy_secret(random: &dyn Random) -> zeroize::Zeroizing<String> {
     zeroize::Zeroizing::new(draw("", 48, BASE64, random))
 }
 
+/// The id of a signing certificate: 32 characters of base 32.
+pub fn certificate(random: &dyn Random) -> String {
+    draw("", 32, BASE32, random)
+}
+
+/// The password of a service-specific credential: 44 characters, 264 bits.
+pub fn service_password(random: &dyn Random) -> zeroize::Zeroizing<String> {
+    zeroize::Zeroizing::new(draw("", 44, BASE64, random))
+}
+
+/// The seed of a virtual MFA device: 64 characters of base 32 (RFC 4648), 320 bits, where RFC 4226 asks for 160.
+pub fn mfa_seed(random: &dyn Random) -> zeroize::Zeroizing<String> {
+    zeroize::Zeroizing::new(draw("", 64, BASE32, random))
+}
+
+/// The bytes of a text in base 32 without padding; none if it is none.
+pub fn of_base32(text: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(text.len() * 5 / 8));
+    let (mut bits, mut held) = (0_u16, 0);
+    for character in text.bytes() {
+        let value = BASE32.iter().position(|other| *other == character)?;
+        bits = bits << 5 | u16::try_from(value).ok()?;
+        held += 5;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held).to_le_bytes()[0]);
+        }
+    }
+    Some(bytes)
+}
+
 /// A random (version 4) UUID in lower case (RFC 9562).
 pub fn uuid(random: &dyn Random) -> String {
     let mut bytes = [0_u8; 16];
@@ -110,6 +141,11 @@ mod tests {
         assert_eq!(unique("AIDA", &random).len(), 21);
         assert_eq!(access_key("AKIA", &random).len(), 20);
         assert_eq!(secret_access_key(&random).len(), 40);
+        let seed = mfa_seed(&random);
+        assert_eq!((seed.len(), of_base32(&seed).unwrap().len()), (64, 40));
+        // RFC 4648, section 10.
+        assert_eq!(of_base32("MZXW6YTB").unwrap().as_slice(), b"fooba");
+        assert!(of_base32("MZXW6yTB").is_none());
         let uuid = uuid(&random);
         assert_eq!(uuid.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert_eq!(uuid.as_bytes()[14], b'4');

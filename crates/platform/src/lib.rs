@@ -31,7 +31,7 @@ pub use access::Access;
 pub use caller::{Call, Caller, Principal, Session, Tls};
 pub use calls::{As, Services};
 pub use cx::{
-    AccessKey, Aside, Boundary, Cx, Directory, Env, Granted, Permissions, Role, Verdict, open_secret,
+    AccessKey, Aside, Boundary, Cx, Directory, Env, Granted, Mfa, Permissions, Role, Verdict, open_secret,
     seal_secret,
 };
 pub use denial::{Denial, Denials};

@@ -292,7 +292,8 @@ fn session_context(principal: &Principal, session: &Session) -> Value {
         context.insert("sessionIssuer".to_owned(), issuer);
     }
     let created = seconds(session.issued);
-    context.insert("attributes".to_owned(), json!({"creationDate": created, "mfaAuthenticated": "false"}));
+    let mfa = if session.mfa.is_some() { "true" } else { "false" };
+    context.insert("attributes".to_owned(), json!({"creationDate": created, "mfaAuthenticated": mfa}));
     if let Some(identity) = &session.source_identity {
         context.insert("sourceIdentity".to_owned(), json!(identity));
     }

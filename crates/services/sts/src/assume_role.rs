@@ -3,6 +3,7 @@
 use crate::Sts;
 use crate::api::{AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, ops};
 use crate::issue::Issued;
+use crate::mfa::authenticate;
 use crate::packed::{invalid, invalid_value, pack};
 use platform::{Access, Blame, Cx, Fault, Handle, Principal, Role, Session};
 use policy::Mode;
@@ -29,17 +30,15 @@ impl Handle<ops::AssumeRole> for Sts {
         let role = role.filter(|role| role.principal.principal_arn() == input.role_arn);
         let own = cx.caller().session.clone();
         let inherited: BTreeMap<_, _> = own.iter().flat_map(|own| inherited_tags(own)).collect();
-        let request = Request { input, account, role: role.as_ref() };
+        // Trust policies ask for it.
+        let mfa = authenticate(cx, input.serial_number.as_ref(), input.token_code.as_ref())?;
+        let request = Request { input, account, role: role.as_ref(), mfa };
         cx.touch("AWS::IAM::Role", &input.role_arn, account);
         request.authorize(cx, &inherited)?;
         let Some(role) = &role else { return Err(request.refused(cx)) };
         let source_identity = request.source_identity(cx)?;
         let tags = input.tags.as_deref().unwrap_or_default();
         let transitive = input.transitive_tag_keys.as_deref().unwrap_or_default();
-        if input.serial_number.is_some() || input.token_code.is_some() {
-            let message = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
-            return Err(Fault::denied(message));
-        }
 
         // Temporary credentials of every kind count, those of a user's GetSessionToken too.
         let chained = own.is_some();
@@ -82,6 +81,7 @@ impl Handle<ops::AssumeRole> for Sts {
             tags: packed.tags,
             transitive: passed_on,
             source_identity: source_identity.clone(),
+            mfa,
         };
         let issued = Issued::new(cx, principal, session, input.minimum_session_token_size)?;
         cx.touch("AWS::STS::AssumedRole", &arn, account);
@@ -101,6 +101,8 @@ struct Request<'i> {
     input: &'i AssumeRoleRequest,
     account: &'i str,
     role: Option<&'i Role>,
+    /// When an MFA device vouched for the caller in this call.
+    mfa: Option<i64>,
 }
 
 impl<'i> Request<'i> {
@@ -150,8 +152,10 @@ impl<'i> Request<'i> {
     fn identified(&self, access: Access<'i>) -> Access<'i> {
         let input = self.input;
         let tags = input.tags.iter().flatten().map(|tag| (tag.key.as_str(), tag.value.as_str()));
-        let mut access =
-            access.requesting_tags(tags).key("sts:RoleSessionName", input.role_session_name.as_str());
+        let mut access = access
+            .requesting_tags(tags)
+            .key("sts:RoleSessionName", input.role_session_name.as_str())
+            .with_mfa(self.mfa);
         if let Some(id) = &input.external_id {
             access = access.key("sts:ExternalId", id.as_str());
         }

@@ -58,6 +58,7 @@ impl Handle<ops::GetFederationToken> for Sts {
             tags: packed.tags,
             transitive: Vec::new(),
             source_identity: None,
+            mfa: None,
         };
         let issued = Issued::new(cx, principal, session, input.minimum_session_token_size)?;
         Ok(GetFederationTokenResponse {

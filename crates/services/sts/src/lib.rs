@@ -8,6 +8,7 @@ mod caller_identity;
 mod decode;
 mod federation_token;
 mod issue;
+mod mfa;
 mod packed;
 mod quotas;
 mod session_token;

@@ -3,6 +3,7 @@
 use crate::Sts;
 use crate::api::{GetSessionTokenRequest, GetSessionTokenResponse, ops};
 use crate::issue::Issued;
+use crate::mfa::authenticate;
 use platform::{Cx, Fault, Handle, Principal, Session};
 
 /// How long the session of a user lasts if the caller does not say, in seconds.
@@ -20,14 +21,12 @@ impl Handle<ops::GetSessionToken> for Sts {
         // It needs no permission: it proves the caller, it gives nothing (IAM User Guide, "Permissions for GetSessionToken").
         cx.permissions()?;
         cx.authorize_everyone();
-        if input.serial_number.is_some() || input.token_code.is_some() {
-            let message = "MultiFactorAuthentication failed with invalid MFA one time pass code. ";
-            return Err(Fault::denied(message));
-        }
+        let mfa = authenticate(cx, input.serial_number.as_ref(), input.token_code.as_ref())?;
         let principal = cx.caller().principal.clone();
         let session = Session {
             issued: cx.now().0,
             expires: expires(cx, input.duration_seconds),
+            mfa,
             ..Session::default()
         };
         let issued = Issued::new(cx, principal, session, input.minimum_session_token_size)?;
