@@ -20,6 +20,8 @@ pub(crate) struct Ask<'i> {
     tagging: Option<&'static str>,
     tag_keys: &'i [String],
     passed_to: Option<&'static str>,
+    /// Other condition keys of the action.
+    keys: &'i [(&'static str, String)],
     /// What the same call asks for after this.
     further: Option<(&'static str, &'i str)>,
 }
@@ -37,6 +39,7 @@ impl<'i> Ask<'i> {
             tagging: None,
             tag_keys: &[],
             passed_to: None,
+            keys: &[],
             further: None,
         }
     }
@@ -93,6 +96,11 @@ impl<'i> Ask<'i> {
         Self { passed_to: Some(service), ..self }
     }
 
+    /// Condition keys that the action alone has.
+    pub(crate) fn keys(self, keys: &'i [(&'static str, String)]) -> Self {
+        Self { keys, ..self }
+    }
+
     /// The action's name.
     pub(crate) fn action(self) -> &'static str {
         self.action
@@ -125,6 +133,9 @@ impl<'i> Ask<'i> {
         if let Some(service) = self.passed_to {
             access = access.key("iam:PassedToService", service);
         }
+        for (name, value) in self.keys {
+            access = access.key(*name, value.as_str());
+        }
         if !self.tags.is_empty() {
             access =
                 access.requesting_tags(self.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())));
@@ -146,12 +157,13 @@ impl<'i> Ask<'i> {
     }
 }
 
-/// Temporary credentials of a user or of the root user (`GetSessionToken` without MFA, `GetFederationToken`) cannot call IAM at
-/// all (STS API Reference, both operations).
+/// Temporary credentials of a user or of the root user cannot call IAM at all, unless an MFA device vouched for them (STS API Reference, both operations).
 fn refuse_borrowed_credentials(cx: &Cx<'_>) -> Result<(), Fault> {
     let caller = cx.caller();
     let borrowed = match caller.principal {
-        Principal::User { .. } | Principal::Root { .. } => caller.session.is_some(),
+        Principal::User { .. } | Principal::Root { .. } => {
+            caller.session.as_ref().is_some_and(|session| session.mfa.is_none())
+        }
         Principal::Federated { .. } => true,
         _ => false,
     };

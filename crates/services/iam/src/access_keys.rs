@@ -139,6 +139,17 @@ pub(crate) fn note_use(tx: &mut Tx<'_>, id: &str, call: &Call, service: &str) ->
     LAST_USED.put(tx, &[id], &used)
 }
 
+/// When and where a key was last used: milliseconds since the epoch, region and service.
+type Use = (i64, String, String);
+
+/// What the credential report tells of a key: whether it is active, when it was made, in milliseconds since the epoch, and its last use.
+pub(crate) fn report(tx: &mut Tx<'_>, id: &str) -> Result<(bool, i64, Option<Use>), Fault> {
+    let key = KEYS.get(tx, &[id])?.ok_or_else(|| missing(id))?;
+    let used = LAST_USED.get(tx, &[id])?;
+    let last = used.as_ref().and_then(|used| used.services.iter().max_by_key(|(_, (at, _))| *at));
+    Ok((key.active, key.created, last.map(|(service, (at, region))| (*at, region.clone(), service.clone()))))
+}
+
 /// Whose keys an operation concerns.
 fn holder(cx: &mut Cx<'_>, action: &'static str, name: Option<&String>) -> Result<Subject, Fault> {
     subject(cx, Ask::to(action), name.map(String::as_str))
@@ -175,14 +186,6 @@ impl Subject {
         let key = KEYS.get(&mut cx.tx, &[id])?.ok_or_else(|| missing(id))?;
         Ok(Key::clone(&key))
     }
-
-    /// The user; none for the root user.
-    fn head(&self) -> Option<&Head> {
-        match self {
-            Self::Root => None,
-            Self::User(user) => Some(user.head()),
-        }
-    }
 }
 
 impl Handle<ops::CreateAccessKey> for Iam {
@@ -210,7 +213,7 @@ impl Handle<ops::CreateAccessKey> for Iam {
         holder.set_key_ids(cx, ids)?;
         Ok(api::CreateAccessKeyResponse {
             access_key: api::AccessKey {
-                user_name: holder.head().map(|head| head.name.clone()).unwrap_or_default(),
+                user_name: holder.name(),
                 access_key_id: id,
                 status: key.status(),
                 secret_access_key: secret.to_string(),

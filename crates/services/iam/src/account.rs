@@ -2,9 +2,11 @@
 
 use crate::access::Ask;
 use crate::api::SummaryKeyType as Key;
+use crate::credentials::Owner;
 use crate::entity::Kind;
 use crate::errors::{already_exists, no_such_entity};
 use crate::page::Pager;
+use crate::signing_certificates::CERTIFICATES;
 use crate::{Iam, api, api::ops, limits};
 use platform::{Cx, Fault, Handle, Table, Tally, Tx};
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,9 @@ const COUNTS: Tally = Tally::new("iam/counts");
 /// The kind of versions of managed policies, whose number is told but not limited.
 const VERSIONS: &str = "policy-version";
 
+/// The kind of MFA devices in use, whose number is told but not limited.
+const MFA_IN_USE: &str = "mfa-in-use";
+
 /// Counts in the account's row, where they were kept before they were kept in [`COUNTS`].
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Counts {
@@ -56,6 +61,11 @@ impl Account {
     /// When it was created, in milliseconds since the epoch.
     pub(crate) fn created(&self) -> i64 {
         self.created
+    }
+
+    /// Its alias, if it has one.
+    pub(crate) fn alias(&self) -> Option<&str> {
+        self.alias.as_deref()
     }
 
     pub(crate) fn exists(tx: &mut Tx<'_>, id: &str) -> Result<bool, Fault> {
@@ -99,6 +109,16 @@ impl Account {
     pub(crate) fn take_version(tx: &mut Tx<'_>, account: &str, arn: &str) -> Result<(), Fault> {
         Self::settle(tx, account)?;
         COUNTS.take(tx, &[account, VERSIONS], arn)
+    }
+
+    /// Counts one more MFA device in use.
+    pub(crate) fn add_mfa_in_use(tx: &mut Tx<'_>, account: &str, serial_number: &str) -> Result<(), Fault> {
+        COUNTS.add(tx, &[account, MFA_IN_USE], u32::MAX, serial_number).map(drop)
+    }
+
+    /// Counts one MFA device in use less.
+    pub(crate) fn take_mfa_in_use(tx: &mut Tx<'_>, account: &str, serial_number: &str) -> Result<(), Fault> {
+        COUNTS.take(tx, &[account, MFA_IN_USE], serial_number)
     }
 
     /// Counts in parts what the account's row counts, if it still does.
@@ -193,6 +213,9 @@ impl Handle<ops::GetAccountSummary> for Iam {
             [sum("user", old.users)?, sum("group", old.groups)?, sum("role", old.roles)?];
         let [policies, versions] = [sum("policy", old.policies)?, sum(VERSIONS, old.versions)?];
         let instance_profiles = sum("instance-profile", old.instance_profiles)?;
+        let [mfa_devices, mfa_in_use] = [sum(Kind::MfaDevice.noun(), 0)?, sum(MFA_IN_USE, 0)?];
+        let root = Owner { account: account.id.clone(), id: account.id.clone() };
+        let certificates = CERTIFICATES.any(&mut cx.tx, &root)?;
         let count = |number: u32| i64::from(number);
         let size = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let entries = [
@@ -208,7 +231,11 @@ impl Handle<ops::GetAccountSummary> for Iam {
             (Key::PolicyVersionsInUseQuota, count(limits::VERSIONS_PER_ACCOUNT)),
             (Key::InstanceProfiles, count(instance_profiles)),
             (Key::InstanceProfilesQuota, count(limits::INSTANCE_PROFILES_PER_ACCOUNT)),
+            (Key::MFADevices, count(mfa_devices)),
+            (Key::MFADevicesInUse, count(mfa_in_use)),
             (Key::GlobalEndpointTokenVersion, 1),
+            (Key::AccountSigningCertificatesPresent, i64::from(certificates)),
+            (Key::SigningCertificatesPerUserQuota, size(limits::SIGNING_CERTIFICATES)),
             (Key::AccountAccessKeysPresent, i64::from(!account.access_keys.is_empty())),
             (Key::AccessKeysPerUserQuota, size(limits::ACCESS_KEYS)),
             (Key::GroupsPerUserQuota, size(limits::GROUPS_PER_USER)),
@@ -223,15 +250,8 @@ impl Handle<ops::GetAccountSummary> for Iam {
             (Key::AssumeRolePolicySizeQuota, size(limits::TRUST_CHARS)),
         ];
         // What there is nothing of yet is counted all the same: tools take a missing entry for a missing answer.
-        let none = [
-            Key::AccountMFAEnabled,
-            Key::AccountPasswordPresent,
-            Key::AccountSigningCertificatesPresent,
-            Key::MFADevices,
-            Key::MFADevicesInUse,
-            Key::Providers,
-            Key::ServerCertificates,
-        ];
+        let none =
+            [Key::AccountMFAEnabled, Key::AccountPasswordPresent, Key::Providers, Key::ServerCertificates];
         let entries = entries.into_iter().chain(none.map(|key| (key, 0)));
         let summary: BTreeMap<String, i32> = entries
             .map(|(key, value)| (key.as_str().to_owned(), i32::try_from(value).unwrap_or(i32::MAX)))

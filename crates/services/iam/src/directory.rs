@@ -7,7 +7,9 @@ use crate::groups::Group;
 use crate::roles::Role;
 use crate::users::User;
 use crate::{Iam, access_keys, aws_managed, policies, policy_names, proxy_keys, trust};
-use platform::{AccessKey, Boundary, Call, Caller, Directory, Fault, Permissions, Principal, Session, Tx};
+use platform::{
+    AccessKey, Boundary, Call, Caller, Cx, Directory, Fault, Mfa, Permissions, Principal, Session, Tx,
+};
 use policy::{Names, Policy, PolicyKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,6 +68,10 @@ impl Directory for Iam {
             max_session_seconds: role.max_session_seconds,
             tags: head.tags,
         }))
+    }
+
+    fn mfa(&self, cx: &mut Cx<'_>, serial_number: &str, code: &str) -> Result<Mfa, Fault> {
+        self.vouch(cx, serial_number, code)
     }
 
     fn managed_policy_id(&self, tx: &mut Tx<'_>, account: &str, arn: &str) -> Result<Option<String>, Fault> {

@@ -1,4 +1,4 @@
-//! What users, groups, roles, managed policies and instance profiles have in common: a name that is unique in its account
+//! What users, groups, roles, managed policies, instance profiles and MFA devices have in common: a name that is unique in its account
 //! without regard to case, a path, an ARN, a unique id that outlives renaming, a quota, and that they are fetched for an action.
 //!
 //! Entities lie under their unique id, managed policies under their ARN, so that what refers to them (memberships, attachments,
@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Role,
     Policy,
     InstanceProfile,
+    MfaDevice,
 }
 
 impl Kind {
@@ -42,6 +43,7 @@ impl Kind {
             Self::Role => "role",
             Self::Policy => "policy",
             Self::InstanceProfile => "instance-profile",
+            Self::MfaDevice => "mfa",
         }
     }
 
@@ -54,13 +56,14 @@ impl Kind {
     }
 
     /// The kind as CloudFormation and audit records name it.
-    fn resource_type(self) -> &'static str {
+    pub(crate) fn resource_type(self) -> &'static str {
         match self {
             Self::User => "AWS::IAM::User",
             Self::Group => "AWS::IAM::Group",
             Self::Role => "AWS::IAM::Role",
             Self::Policy => "AWS::IAM::ManagedPolicy",
             Self::InstanceProfile => "AWS::IAM::InstanceProfile",
+            Self::MfaDevice => "AWS::IAM::VirtualMFADevice",
         }
     }
 
@@ -72,6 +75,8 @@ impl Kind {
             Self::Role => "AROA",
             Self::Policy => "ANPA",
             Self::InstanceProfile => "AIPA",
+            // Nobody is told it: devices have serial numbers.
+            Self::MfaDevice => "AMFA",
         }
     }
 
@@ -83,6 +88,7 @@ impl Kind {
             Self::Role => ("RolesPerAccount", limits::ROLES_PER_ACCOUNT),
             Self::Policy => ("PoliciesPerAccount", limits::POLICIES_PER_ACCOUNT),
             Self::InstanceProfile => ("InstanceProfilesPerAccount", limits::INSTANCE_PROFILES_PER_ACCOUNT),
+            Self::MfaDevice => ("VirtualMFADevicesPerAccount", limits::MFA_DEVICES_PER_ACCOUNT),
         }
     }
 
@@ -98,6 +104,7 @@ impl Kind {
             }
             Self::Policy => format!("Policy {name} was not found."),
             Self::InstanceProfile => format!("Instance Profile {name} cannot be found."),
+            Self::MfaDevice => format!("VirtualMFADevice with serial number {name} doesn't exist."),
         })
     }
 
@@ -110,6 +117,7 @@ impl Kind {
                 format!("A policy called {name} already exists. Duplicate names are not allowed.")
             }
             Self::InstanceProfile => format!("Instance Profile {name} already exists."),
+            Self::MfaDevice => "MFADevice entity at the same path and name already exists.".to_owned(),
         })
     }
 }
@@ -184,6 +192,11 @@ pub(crate) trait Entity: Serialize + DeserializeOwned + Clone + Send + Sync + 's
     /// The permissions boundary's ARN, if there is one.
     fn boundary(&self) -> Option<&str> {
         None
+    }
+
+    /// What no other of the kind in its account is called.
+    fn unique_name(&self) -> String {
+        self.head().name.to_ascii_lowercase()
     }
 
     /// What the row lies under.
@@ -293,8 +306,8 @@ pub(crate) fn create<T: Entity>(cx: &mut Cx<'_>, row: &T) -> Result<(), Fault> {
 /// Takes an entity out of the account; what refers to it has been dealt with before.
 pub(crate) fn remove<T: Entity>(cx: &mut Cx<'_>, row: &T) -> Result<(), Fault> {
     cx.drop_resource(&row.arn())?;
-    let (tx, Head { account, name, .. }) = (&mut cx.tx, row.head());
-    NAMES.delete(tx, &[account, T::KIND.noun(), &name.to_ascii_lowercase()]);
+    let (tx, account) = (&mut cx.tx, &row.head().account);
+    NAMES.delete(tx, &[account, T::KIND.noun(), &row.unique_name()]);
     T::TABLE.delete(tx, &[&row.key()]);
     Account::take(tx, account, T::KIND, &row.head().id)
 }
@@ -331,8 +344,8 @@ pub(crate) fn rename<T: Entity>(
 
 fn take_name<T: Entity>(tx: &mut Tx<'_>, row: &T) -> Result<(), Fault> {
     let Head { account, name, .. } = row.head();
-    let lower = name.to_ascii_lowercase();
-    let path = [account, T::KIND.noun(), lower.as_str()];
+    let unique = row.unique_name();
+    let path = [account, T::KIND.noun(), unique.as_str()];
     if NAMES.get(tx, &path)?.is_some() {
         return Err(T::KIND.taken(name));
     }

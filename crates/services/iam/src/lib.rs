@@ -1,5 +1,5 @@
 //! AWS Identity and Access Management: users, groups, roles, managed and inline policies, permissions boundaries, access keys,
-//! instance profiles, and the account they are in.
+//! passwords and other credentials of users, MFA devices, instance profiles, and the account they are in.
 //!
 //! The room, from the bottom up: `entity` is what all named things share (names without regard to case, ARNs, unique ids,
 //! quotas, being fetched for an action); one file a resource follows, each with its rows and its operations; `directory` is
@@ -13,8 +13,11 @@ mod access;
 mod access_keys;
 mod account;
 mod attachments;
+mod attempts;
 mod aws_managed;
 mod boundaries;
+mod credential_report;
+mod credentials;
 mod details;
 mod directory;
 mod documents;
@@ -24,14 +27,23 @@ mod groups;
 mod inline;
 mod instance_profiles;
 mod limits;
+mod login_profiles;
+mod mfa_assignments;
+mod mfa_devices;
 mod page;
+mod passwords;
 mod policies;
 mod policy_entities;
 mod policy_names;
 mod policy_versions;
 mod proxy_keys;
+mod qr;
 mod quotas;
 mod roles;
+mod service_credentials;
+mod signing_certificates;
+mod ssh_keys;
+mod ssh_public_key;
 mod tags;
 mod trust;
 mod usage;
@@ -50,6 +62,7 @@ pub use proxy_keys::{
 pub use iam_api as api;
 
 use api::MODEL;
+use attempts::Attempts;
 use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas};
 use policy::Policy;
 use quick_cache::sync::Cache;
@@ -62,11 +75,14 @@ use wire::ServiceModel;
 pub struct Iam {
     /// Session policies by their text: a session brings its own with every call.
     session_policies: Cache<String, Arc<Policy>>,
+    /// Wrong passwords and codes.
+    attempts: Attempts,
 }
 
 impl Default for Iam {
     fn default() -> Self {
-        Self { session_policies: Cache::new(limits::SESSION_POLICIES_CACHED) }
+        let session_policies = Cache::new(limits::SESSION_POLICIES_CACHED);
+        Self { session_policies, attempts: Attempts::default() }
     }
 }
 

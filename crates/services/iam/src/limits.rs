@@ -16,6 +16,18 @@ pub(crate) const ATTACHED_POLICIES: usize = 10;
 pub(crate) const GROUPS_PER_USER: usize = 10;
 /// Access keys of one user, or of the root user.
 pub(crate) const ACCESS_KEYS: usize = 2;
+/// MFA devices of one user.
+pub(crate) const MFA_DEVICES: usize = 8;
+/// Virtual MFA devices in an account, assigned or not: as many as users.
+pub(crate) const MFA_DEVICES_PER_ACCOUNT: u32 = USERS_PER_ACCOUNT;
+/// The longest serial number of an MFA device, in characters (IAM API Reference, `SerialNumber`).
+pub(crate) const SERIAL_NUMBER_CHARS: usize = 256;
+/// SSH public keys of one user.
+pub(crate) const SSH_KEYS: usize = 5;
+/// Signing certificates of one user, or of the root user.
+pub(crate) const SIGNING_CERTIFICATES: usize = 2;
+/// Service-specific credentials of one user for one service.
+pub(crate) const SERVICE_CREDENTIALS: usize = 2;
 /// Versions of one customer managed policy.
 pub(crate) const VERSIONS_PER_POLICY: usize = 5;
 /// Versions of all customer managed policies of an account, as `GetAccountSummary` tells it.
@@ -44,3 +56,15 @@ pub(crate) const LAST_USED_GRANULARITY_MS: i64 = 15 * 60 * 1000;
 
 /// Session policies that are kept parsed, over all sessions.
 pub(crate) const SESSION_POLICIES_CACHED: usize = 1024;
+
+/// The least length of a password in a password policy that does not say otherwise (IAM API Reference, `MinimumPasswordLength`).
+pub(crate) const PASSWORD_CHARS_MIN: i32 = 6;
+/// The least length of a password where there is no password policy (IAM User Guide, "Default password policy").
+pub(crate) const DEFAULT_PASSWORD_CHARS: usize = 8;
+/// How many of the four classes of characters a password has where there is no password policy.
+pub(crate) const DEFAULT_PASSWORD_CLASSES: usize = 3;
+/// Passwords of one user that are remembered: as many as a password policy can keep from coming again.
+pub(crate) const PASSWORDS_REMEMBERED: usize = 24;
+
+/// How long a credential report is good, in milliseconds (IAM API Reference, `GetCredentialReport`).
+pub(crate) const REPORT_MS: i64 = 4 * 60 * 60 * 1000;

@@ -1,4 +1,4 @@
-//! Tags of users, roles, customer managed policies and instance profiles.
+//! Tags of users, roles, customer managed policies, instance profiles and virtual MFA devices.
 //!
 //! Keys are kept as written but compared without regard to case (IAM User Guide, "Rules for tagging in IAM and AWS STS").
 
@@ -7,10 +7,10 @@ use crate::entity::{self, Entity, Kind};
 use crate::errors::{invalid_input, limit_exceeded};
 use crate::instance_profiles::InstanceProfile;
 use crate::page::{Page, Pager};
-use crate::policies;
 use crate::roles::Role;
 use crate::users::User;
 use crate::{Iam, api, api::ops, limits};
+use crate::{mfa_devices, policies};
 use platform::index::ArnParts;
 use platform::{As, Cx, Fault, Handle};
 use policy::key;
@@ -232,6 +232,10 @@ pub(crate) fn tag_by_arn(cx: &mut Cx<'_>, arn: &str, tags: &Tags) -> Result<(), 
             let input = api::TagInstanceProfileRequest { instance_profile_name: name, tags };
             cx.call::<ops::TagInstanceProfile>(As::Caller, &input)
         }
+        Kind::MfaDevice => {
+            let input = api::TagMFADeviceRequest { serial_number: arn.to_owned(), tags };
+            cx.call::<ops::TagMFADevice>(As::Caller, &input)
+        }
         Kind::Group => Err(untaggable(arn)),
     }
     .map(drop)
@@ -256,6 +260,10 @@ pub(crate) fn untag_by_arn(cx: &mut Cx<'_>, arn: &str, keys: &[String]) -> Resul
             let input = api::UntagInstanceProfileRequest { instance_profile_name: name, tag_keys };
             cx.call::<ops::UntagInstanceProfile>(As::Caller, &input)
         }
+        Kind::MfaDevice => {
+            let input = api::UntagMFADeviceRequest { serial_number: arn.to_owned(), tag_keys };
+            cx.call::<ops::UntagMFADevice>(As::Caller, &input)
+        }
         Kind::Group => Err(untaggable(arn)),
     }
     .map(drop)
@@ -265,11 +273,43 @@ pub(crate) fn untag_by_arn(cx: &mut Cx<'_>, arn: &str, keys: &[String]) -> Resul
 fn named(arn: &str) -> Result<(Kind, String), Fault> {
     let parts = ArnParts::of(arn).and_then(|parts| parts.resource.split_once('/'));
     let (noun, path) = parts.ok_or_else(|| untaggable(arn))?;
-    let kinds = [Kind::User, Kind::Group, Kind::Role, Kind::Policy, Kind::InstanceProfile];
+    let kinds = [Kind::User, Kind::Group, Kind::Role, Kind::Policy, Kind::InstanceProfile, Kind::MfaDevice];
     let kind = kinds.into_iter().find(|kind| kind.noun() == noun).ok_or_else(|| untaggable(arn))?;
     Ok((kind, path.rsplit('/').next().unwrap_or_default().to_owned()))
 }
 
 fn untaggable(arn: &str) -> Fault {
     invalid_input(format!("{arn} is not of a kind that can be tagged."))
+}
+
+impl Handle<ops::TagMFADevice> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::TagMFADeviceRequest) -> Result<Unit, Fault> {
+        let ask = Ask::to("iam:TagMFADevice").tags(&input.tags);
+        let device = mfa_devices::fetch(cx, ask, &input.serial_number)?;
+        tag(cx, &*device, &input.tags)
+    }
+}
+
+impl Handle<ops::UntagMFADevice> for Iam {
+    fn handle(&self, cx: &mut Cx<'_>, input: &api::UntagMFADeviceRequest) -> Result<Unit, Fault> {
+        let ask = Ask::to("iam:UntagMFADevice").tag_keys(&input.tag_keys);
+        let device = mfa_devices::fetch(cx, ask, &input.serial_number)?;
+        untag(cx, &*device, &input.tag_keys)
+    }
+}
+
+impl Handle<ops::ListMFADeviceTags> for Iam {
+    fn handle(
+        &self,
+        cx: &mut Cx<'_>,
+        input: &api::ListMFADeviceTagsRequest,
+    ) -> Result<api::ListMFADeviceTagsResponse, Fault> {
+        let device = mfa_devices::fetch(cx, Ask::to("iam:ListMFADeviceTags"), &input.serial_number)?;
+        let page = list(cx, &*device, input.marker.as_ref(), input.max_items)?;
+        Ok(api::ListMFADeviceTagsResponse {
+            tags: page.items,
+            is_truncated: Some(page.is_truncated),
+            marker: page.marker,
+        })
+    }
 }

@@ -152,6 +152,16 @@ impl Deployment {
         self.request(&caller, name, &body)
     }
 
+    /// Makes a call with values that have spaces; of an error its code and message.
+    pub(crate) fn with(&self, who: &str, name: &str, pairs: &[(&str, &str)]) -> Result<String, String> {
+        let mut body = format!("Action={name}&Version=2010-05-08");
+        for (key, value) in pairs {
+            write!(body, "&{key}={}", crate::documents::encoded(value)).unwrap();
+        }
+        let made = self.request(&self.caller(who), name, &body);
+        made.map_err(|fault| format!("{}: {}", fault.code(), fault.message()))
+    }
+
     pub(crate) fn request(&self, caller: &Caller, name: &str, body: &str) -> Result<String, Fault> {
         let (output, txn) = self.run(caller, name, body)?;
         self.store.commit_blocking(txn).unwrap();

@@ -6,7 +6,7 @@ use crate::attachments::{Grants, Holder};
 use crate::boundaries::{self, Bounded};
 use crate::entity::{self, Entity, Head, Kind, seconds};
 use crate::errors::delete_conflict;
-use crate::{Iam, api, api::ops, limits, tags};
+use crate::{Iam, api, api::ops, credentials, limits, tags};
 use platform::{Cx, Fault, Handle, Principal, Table};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -89,6 +89,21 @@ pub(crate) enum Subject {
     Root,
     /// A user.
     User(Arc<User>),
+}
+
+impl Subject {
+    /// The user; none for the root user.
+    pub(crate) fn head(&self) -> Option<&Head> {
+        match self {
+            Self::Root => None,
+            Self::User(user) => Some(user.head()),
+        }
+    }
+
+    /// The user's name; the root user has none.
+    pub(crate) fn name(&self) -> String {
+        self.head().map(|head| head.name.clone()).unwrap_or_default()
+    }
 }
 
 /// The user of this name or, without a name, whoever calls: a user or the root user.
@@ -194,6 +209,7 @@ impl Handle<ops::DeleteUser> for Iam {
         if let Some(first) = first {
             return Err(delete_conflict(format!("Cannot delete entity, must {first} first.")));
         }
+        credentials::refuse_if_any(&mut cx.tx, &user)?;
         let mut user = User::clone(&user);
         boundaries::set(&mut cx.tx, &mut user, None)?;
         entity::remove(cx, &user)?;
