@@ -108,7 +108,8 @@ fn line(columns: &[String]) -> String {
     columns.iter().map(quoted).collect::<Vec<_>>().join(",")
 }
 
-fn csv(cx: &mut Cx<'_>) -> Result<String, Fault> {
+/// The report of the caller's account.
+pub(crate) fn csv(cx: &mut Cx<'_>) -> Result<String, Fault> {
     let (id, account) = (cx.account(), Account::of_caller(cx)?);
     let tx = &mut cx.tx;
     let policy = PasswordPolicy::of(tx, id)?;

@@ -147,11 +147,12 @@ impl Handle<ops::DeleteLoginProfile> for Iam {
 
 impl Handle<ops::ChangePassword> for Iam {
     fn handle(&self, cx: &mut Cx<'_>, input: &api::ChangePasswordRequest) -> Result<Unit, Fault> {
+        let (action, arn) = ("iam:ChangePassword", cx.caller().principal.arn());
         let Principal::User { id, .. } = &cx.caller().principal else {
+            Ask::to(action).authorize(cx, &arn, None)?;
             let message = "Only IAM Users can change their own password";
             return Err(Fault::new("InvalidUserTypeException", message));
         };
-        let (action, arn) = ("iam:ChangePassword", cx.caller().principal.arn());
         let user = if authorize_own(cx, action, &arn)? {
             entity::referred::<User>(&mut cx.tx, id)?
         } else {

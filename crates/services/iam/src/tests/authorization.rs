@@ -8,40 +8,58 @@ const CALLS: &str = "
     AttachGroupPolicy GroupName=g PolicyArn=$POLICY/p
     AttachRolePolicy RoleName=r PolicyArn=$POLICY/p
     AttachUserPolicy UserName=u PolicyArn=$POLICY/p
+    ChangePassword OldPassword=a NewPassword=b
     CreateAccessKey UserName=u
     CreateAccountAlias AccountAlias=alias
     CreateGroup GroupName=x
     CreateInstanceProfile InstanceProfileName=x
+    CreateLoginProfile UserName=u Password=Correct-horse-1
     CreatePolicy PolicyName=x PolicyDocument=$S3
     CreatePolicyVersion PolicyArn=$POLICY/p PolicyDocument=$S3
     CreateRole RoleName=x AssumeRolePolicyDocument=$EC2
+    CreateServiceSpecificCredential UserName=u ServiceName=codecommit.amazonaws.com
     CreateUser UserName=x
+    CreateVirtualMFADevice VirtualMFADeviceName=x
+    DeactivateMFADevice UserName=u SerialNumber=arn:aws:iam::111122223333:mfa/m
     DeleteAccessKey UserName=u AccessKeyId=AKIAROOTROOTROOTROOT
     DeleteAccountAlias AccountAlias=alias
+    DeleteAccountPasswordPolicy
     DeleteGroup GroupName=g
     DeleteGroupPolicy GroupName=g PolicyName=x
     DeleteInstanceProfile InstanceProfileName=i
+    DeleteLoginProfile UserName=u
     DeletePolicy PolicyArn=$POLICY/p
     DeletePolicyVersion PolicyArn=$POLICY/p VersionId=v1
     DeleteRole RoleName=r
     DeleteRolePermissionsBoundary RoleName=r
     DeleteRolePolicy RoleName=r PolicyName=x
+    DeleteSSHPublicKey UserName=u SSHPublicKeyId=APKAAAAAAAAAAAAAAAAAA
+    DeleteServiceSpecificCredential UserName=u ServiceSpecificCredentialId=ACCAAAAAAAAAAAAAAAAAA
+    DeleteSigningCertificate UserName=u CertificateId=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
     DeleteUser UserName=u
     DeleteUserPermissionsBoundary UserName=u
     DeleteUserPolicy UserName=u PolicyName=x
+    DeleteVirtualMFADevice SerialNumber=arn:aws:iam::111122223333:mfa/m
     DetachGroupPolicy GroupName=g PolicyArn=$POLICY/p
     DetachRolePolicy RoleName=r PolicyArn=$POLICY/p
     DetachUserPolicy UserName=u PolicyArn=$POLICY/p
+    EnableMFADevice UserName=u SerialNumber=arn:aws:iam::111122223333:mfa/m AuthenticationCode1=000000 AuthenticationCode2=000001
+    GenerateCredentialReport
     GetAccessKeyLastUsed AccessKeyId=AKIAROOTROOTROOTROOT
     GetAccountAuthorizationDetails
+    GetAccountPasswordPolicy
     GetAccountSummary
+    GetCredentialReport
     GetGroup GroupName=g
     GetGroupPolicy GroupName=g PolicyName=x
     GetInstanceProfile InstanceProfileName=i
+    GetLoginProfile UserName=u
+    GetMFADevice SerialNumber=arn:aws:iam::111122223333:mfa/m
     GetPolicy PolicyArn=$POLICY/p
     GetPolicyVersion PolicyArn=$POLICY/p VersionId=v1
     GetRole RoleName=r
     GetRolePolicy RoleName=r PolicyName=x
+    GetSSHPublicKey UserName=u SSHPublicKeyId=APKAAAAAAAAAAAAAAAAAA Encoding=SSH
     GetUser UserName=u
     GetUserPolicy UserName=u PolicyName=x
     ListAccessKeys UserName=u
@@ -56,15 +74,21 @@ const CALLS: &str = "
     ListInstanceProfileTags InstanceProfileName=i
     ListInstanceProfiles
     ListInstanceProfilesForRole RoleName=r
+    ListMFADeviceTags SerialNumber=arn:aws:iam::111122223333:mfa/m
+    ListMFADevices UserName=u
     ListPolicies
     ListPolicyTags PolicyArn=$POLICY/p
     ListPolicyVersions PolicyArn=$POLICY/p
     ListRolePolicies RoleName=r
     ListRoleTags RoleName=r
     ListRoles
+    ListSSHPublicKeys UserName=u
+    ListServiceSpecificCredentials UserName=u
+    ListSigningCertificates UserName=u
     ListUserPolicies UserName=u
     ListUserTags UserName=u
     ListUsers
+    ListVirtualMFADevices
     PutGroupPolicy GroupName=g PolicyName=x PolicyDocument=$S3
     PutRolePermissionsBoundary RoleName=r PermissionsBoundary=$POLICY/p
     PutRolePolicy RoleName=r PolicyName=x PolicyDocument=$S3
@@ -72,21 +96,32 @@ const CALLS: &str = "
     PutUserPolicy UserName=u PolicyName=x PolicyDocument=$S3
     RemoveRoleFromInstanceProfile InstanceProfileName=i RoleName=r
     RemoveUserFromGroup GroupName=g UserName=u
+    ResetServiceSpecificCredential UserName=u ServiceSpecificCredentialId=ACCAAAAAAAAAAAAAAAAAA
+    ResyncMFADevice UserName=u SerialNumber=arn:aws:iam::111122223333:mfa/m AuthenticationCode1=000000 AuthenticationCode2=000001
     SetDefaultPolicyVersion PolicyArn=$POLICY/p VersionId=v1
     TagInstanceProfile InstanceProfileName=i Tags.member.1.Key=k Tags.member.1.Value=v
+    TagMFADevice SerialNumber=arn:aws:iam::111122223333:mfa/m Tags.member.1.Key=k Tags.member.1.Value=v
     TagPolicy PolicyArn=$POLICY/p Tags.member.1.Key=k Tags.member.1.Value=v
     TagRole RoleName=r Tags.member.1.Key=k Tags.member.1.Value=v
     TagUser UserName=u Tags.member.1.Key=k Tags.member.1.Value=v
     UntagInstanceProfile InstanceProfileName=i TagKeys.member.1=k
+    UntagMFADevice SerialNumber=arn:aws:iam::111122223333:mfa/m TagKeys.member.1=k
     UntagPolicy PolicyArn=$POLICY/p TagKeys.member.1=k
     UntagRole RoleName=r TagKeys.member.1=k
     UntagUser UserName=u TagKeys.member.1=k
     UpdateAccessKey UserName=u AccessKeyId=AKIAROOTROOTROOTROOT Status=Inactive
+    UpdateAccountPasswordPolicy
     UpdateAssumeRolePolicy RoleName=r PolicyDocument=$EC2
     UpdateGroup GroupName=g
+    UpdateLoginProfile UserName=u
     UpdateRole RoleName=r
     UpdateRoleDescription RoleName=r Description=d
+    UpdateSSHPublicKey UserName=u SSHPublicKeyId=APKAAAAAAAAAAAAAAAAAA Status=Active
+    UpdateServiceSpecificCredential UserName=u ServiceSpecificCredentialId=ACCAAAAAAAAAAAAAAAAAA Status=Active
+    UpdateSigningCertificate UserName=u CertificateId=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA Status=Active
     UpdateUser UserName=u
+    UploadSSHPublicKey UserName=u SSHPublicKeyBody=x
+    UploadSigningCertificate UserName=u CertificateBody=x
 ";
 
 fn calls() -> impl Iterator<Item = &'static str> {
@@ -182,7 +217,7 @@ fn a_denial_tells_neither_path_nor_existence() {
 fn no_operation_reaches_another_account() {
     let deployment = deployment();
     for line in calls().filter(|line| line.contains('=') && !line.starts_with("Create")) {
-        if line.starts_with("DeleteAccountAlias") {
+        if line.starts_with("DeleteAccountAlias") || line.starts_with("ChangePassword") {
             continue;
         }
         let error = deployment.fails(&format!("other {line}"));
@@ -212,10 +247,10 @@ fn every_operation_serves_who_is_allowed_it() {
             grant(r#""iam:AddRoleToInstanceProfile","iam:PassRole""#);
             deployment.ok(&format!("user/eve {line}"));
         } else {
-            assert!(
-                ["", "NoSuchEntityException", "DeleteConflictException"].contains(&answer.as_str()),
-                "{line}: {answer}"
-            );
+            let usual = ["", "NoSuchEntityException", "DeleteConflictException"];
+            let of_form = ["UnrecognizedPublicKeyEncodingException", "MalformedCertificateException"];
+            let served = usual.contains(&answer.as_str()) || of_form.contains(&answer.as_str());
+            assert!(served || answer == "CredentialReportNotPresentException", "{line}: {answer}");
         }
     }
 }
@@ -296,6 +331,7 @@ fn tags_of_what_is_created_take_the_permission_to_tag() {
     let deployment = deployment();
     let place = "arn:aws:iam::111122223333";
     for (noun, call, called) in [
+        ("MFADevice", "CreateVirtualMFADevice VirtualMFADeviceName=x", format!("{place}:mfa/x")),
         ("User", "CreateUser UserName=x", format!("{place}:user/x")),
         ("Role", "CreateRole RoleName=x AssumeRolePolicyDocument=$EC2", format!("{place}:role/x")),
         ("Policy", "CreatePolicy PolicyName=x PolicyDocument=$S3", "policy x".to_owned()),
@@ -306,7 +342,8 @@ fn tags_of_what_is_created_take_the_permission_to_tag() {
         ),
     ] {
         let tagged = format!("user/eve {call} Tags.member.1.Key=Team Tags.member.1.Value=Red");
-        allow(&deployment, &format!("iam:Create{noun}"), "*", "");
+        let create = call.split(' ').next().unwrap();
+        allow(&deployment, &format!("iam:{create}"), "*", "");
         assert_eq!(
             deployment.fails(&tagged),
             format!(
@@ -315,7 +352,7 @@ fn tags_of_what_is_created_take_the_permission_to_tag() {
             )
         );
         // What the tags are can be asked for of either.
-        let allow_create = format!(r#"{{"Effect":"Allow","Action":"iam:Create{noun}","Resource":"*"}}"#);
+        let allow_create = format!(r#"{{"Effect":"Allow","Action":"iam:{create}","Resource":"*"}}"#);
         for (team, allowed) in [("Blue", false), ("Red", true)] {
             let tag = format!(
                 r#"{{"Effect":"Allow","Action":"iam:Tag{noun}","Resource":"*","Condition":{{"StringEquals":{{"aws:RequestTag/Team":"{team}"}}}}}}"#

@@ -43,12 +43,7 @@ fn a_device_from_its_creation_to_its_end() {
     deployment.ok("root CreateUser UserName=bob");
     deployment.ok("root CreateUser UserName=eve");
     let made = deployment.ok("root CreateVirtualMFADevice VirtualMFADeviceName=phone Path=/a/ Tags.member.1.Key=k Tags.member.1.Value=v");
-    let hidden = "HIDDEN_DUE_TO_SECURITY_REASONS";
-    assert!(
-        made.contains(&format!(r#""base32StringSeed":"{hidden}""#))
-            && made.contains(&format!(r#""qRCodePNG":"{hidden}""#)),
-        "{made}"
-    );
+    assert!(!made.contains("Seed") && !made.contains("PNG"), "records do not have it: {made}");
     assert_eq!(
         deployment.fails("root CreateVirtualMFADevice VirtualMFADeviceName=Phone Path=/a/"),
         "EntityAlreadyExistsException: MFADevice entity at the same path and name already exists."
