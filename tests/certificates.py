@@ -1,4 +1,4 @@
-"""Certificates as OpenSSL makes them, for the tests of TLS."""
+"""Certificates as OpenSSL makes them, for the tests of TLS and of what takes certificates."""
 
 import pathlib
 import subprocess
@@ -17,6 +17,17 @@ def openssl(*args, **how):
     done = subprocess.run(["openssl", *map(str, args)], capture_output=True, timeout=60, **how)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
+
+
+def self_signed(days=30, kind="ec"):
+    """A certificate of a new key that is kept nowhere, in PEM."""
+    new = ["-newkey", "rsa:2048"] if kind == "rsa" else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    return openssl("req", "-x509", *new, "-noenc", "-keyout", "/dev/null", "-subj", "/CN=signer", "-days", days).decode()
+
+
+def public_key():
+    """The public key of a new pair of RSA, in PEM."""
+    return openssl("pkey", "-pubout", input=openssl("genpkey", *KINDS["rsa"])).decode()
 
 
 @dataclass

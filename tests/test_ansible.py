@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 
 import pytest
+from authenticator import give_credentials
 
 PLAYBOOK = pathlib.Path(__file__).parent / "ansible" / "playbook.yml"
 PROGRAM = os.environ.get("FASTNESS_ANSIBLE")
@@ -38,18 +39,13 @@ def test_modules_change_what_there_is_once(root, tmp_path):
     made = play(root, tmp_path, "present")
     tells = {name: False for name in made if name.endswith("_info")}
     acts = [name for name in made if name not in tells]
-    assert len(acts) == 7 and made == {**dict.fromkeys(acts, True), **tells}
+    assert len(acts) == 8 and made == {**dict.fromkeys(acts, True), **tells}
     assert play(root, tmp_path, "present") == dict.fromkeys(made, False)
 
     key = root.kms.describe_key(KeyId="alias/ansible")["KeyMetadata"]["KeyId"]
-    user = {"UserName": "ansible"}
-    policy = root.iam.list_attached_user_policies(**user)["AttachedPolicies"][0]["PolicyArn"]
-    root.iam.detach_user_policy(PolicyArn=policy, **user)
-    root.iam.delete_user_policy(PolicyName="inline", **user)
-    root.iam.remove_user_from_group(GroupName="ansible", **user)
-    root.iam.delete_user(**user)
+    give_credentials(root, "ansible")
     removed = play(root, tmp_path, "absent")
-    assert removed == {**dict.fromkeys(removed, True), "aws_caller_info": False} and len(removed) == 7
+    assert removed == {**dict.fromkeys(removed, True), "aws_caller_info": False} and len(removed) == 9
     assert play(root, tmp_path, "absent") == dict.fromkeys(removed, False)
-    assert root.iam.list_roles()["Roles"] == root.iam.list_groups()["Groups"] == []
+    assert root.iam.list_roles()["Roles"] == root.iam.list_groups()["Groups"] == root.iam.list_users()["Users"] == []
     assert root.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"

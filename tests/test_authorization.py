@@ -91,6 +91,9 @@ def test_the_denied_walk_changed_nothing(root, resources):
     assert {key["KeyArn"] for key in root.kms.list_keys()["Keys"]} == set(resources.key_arns)
     assert root.kms.describe_key(KeyId=resources.key_arn)["KeyMetadata"]["KeyState"] == "Enabled"
     assert root.iam.list_user_policies(UserName="target")["PolicyNames"] == ["target"]
+    assert len(root.iam.list_service_specific_credentials(UserName="target")["ServiceSpecificCredentials"]) == 1
+    devices = root.iam.list_virtual_mfa_devices()["VirtualMFADevices"]
+    assert [device["SerialNumber"] for device in devices] == [resources.serial_number]
 
 
 def test_with_permission_each_operation_answers_by_its_model_and_is_recorded(fastness, root, resources):
@@ -117,7 +120,7 @@ def tagging(service, operation):
     if service == "sts":
         return "sts:TagSession"
     if service == "iam":
-        return re.sub("^Create", "iam:Tag", operation)
+        return re.sub("^Create(Virtual)?", "iam:Tag", operation)
     return f"{signed_as(service)}:TagResource"
 
 
@@ -153,6 +156,7 @@ def test_tags_of_what_is_created_take_the_permission_to_tag(fastness, root, reso
         ("CreatePolicy", "iam:TagPolicy"),
         ("CreateRole", "iam:TagRole"),
         ("CreateUser", "iam:TagUser"),
+        ("CreateVirtualMFADevice", "iam:TagMFADevice"),
         ("GetFederationToken", "sts:TagSession"),
         ("ReplicateKey", "kms:TagResource"),
     }

@@ -3,6 +3,8 @@
 from collections import Counter
 
 import pytest
+from authenticator import Device
+from certificates import public_key, self_signed
 from conftest import allow, document, refused
 
 
@@ -44,6 +46,13 @@ def crowd(root, trust, account):
         iam.create_policy_version(PolicyArn=arns[0], PolicyDocument=policy)
     for _ in range(2):
         iam.create_access_key(UserName="crowd")
+        iam.upload_ssh_public_key(UserName="crowd", SSHPublicKeyBody=public_key())
+        iam.upload_signing_certificate(UserName="crowd", CertificateBody=self_signed())
+        iam.create_service_specific_credential(UserName="crowd", ServiceName="codecommit.amazonaws.com")
+        iam.create_service_specific_credential(UserName="crowd", ServiceName="cassandra.amazonaws.com")
+    for name in many("crowd"):
+        device = Device(root, name, "crowd")
+    iam.tag_mfa_device(SerialNumber=device.serial_number, Tags=[{"Key": name, "Value": "x"} for name in many("crowd")])
     key = kms.create_key(Tags=[{"TagKey": name, "TagValue": "x"} for name in many("crowd")])["KeyMetadata"]["KeyId"]
     arn = f"arn:aws:iam::{account}:user/crowd"
     for name in many("crowd"):
@@ -51,7 +60,7 @@ def crowd(root, trust, account):
         kms.create_grant(KeyId=key, GranteePrincipal=arn, RetiringPrincipal=arn, Operations=["Encrypt"], Name=name)
         kms.rotate_key_on_demand(KeyId=key)
         kms.create_key()
-    return {"policy": arns[0], "key": key, "arn": arn}
+    return {"policy": arns[0], "key": key, "arn": arn, "device": device.serial_number}
 
 
 # Operation, list in the answer, what names an element, parameters, how many there are.
@@ -77,6 +86,15 @@ LISTS = [
     ("iam", "list_role_tags", "Tags", "Key", {"RoleName": "crowd"}, 5),
     ("iam", "list_instance_profile_tags", "Tags", "Key", {"InstanceProfileName": "crowd-0"}, 5),
     ("iam", "list_access_keys", "AccessKeyMetadata", "AccessKeyId", {"UserName": "crowd"}, 2),
+    ("iam", "list_ssh_public_keys", "SSHPublicKeys", "SSHPublicKeyId", {"UserName": "crowd"}, 2),
+    ("iam", "list_signing_certificates", "Certificates", "CertificateId", {"UserName": "crowd"}, 2),
+    (
+        *("iam", "list_service_specific_credentials", "ServiceSpecificCredentials", "ServiceSpecificCredentialId"),
+        *({"UserName": "crowd"}, 4),
+    ),
+    ("iam", "list_mfa_devices", "MFADevices", "SerialNumber", {"UserName": "crowd"}, 5),
+    ("iam", "list_virtual_mfa_devices", "VirtualMFADevices", "SerialNumber", {"AssignmentStatus": "Assigned"}, 5),
+    ("iam", "list_mfa_device_tags", "Tags", "Key", {"SerialNumber": "device"}, 5),
     ("iam", "get_account_authorization_details", "UserDetailList", "UserName", {"Filter": ["User"]}, None),
     ("kms", "list_keys", "Keys", "KeyId", {}, None),
     ("kms", "list_aliases", "Aliases", "AliasName", {"KeyId": "key"}, 5),

@@ -7,8 +7,9 @@ import shutil
 import subprocess
 
 import pytest
+from authenticator import give_credentials
 
-MAIN = pathlib.Path(__file__).parent / "terraform" / "main.tf"
+CONFIGURATION = pathlib.Path(__file__).parent / "terraform"
 # Where mirrors of providers usually are, beside what this variable names: Terraform's own implied directories, and /opt.
 MIRROR = "FASTNESS_TERRAFORM_PLUGINS"
 PLACES = [
@@ -47,7 +48,8 @@ class Terraform:
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        shutil.copy(MAIN, directory)
+        for file in CONFIGURATION.glob("*.tf"):
+            shutil.copy(file, directory)
         self("init")
 
     def __call__(self, *arguments):
@@ -75,6 +77,8 @@ WITHOUT_IMPORT = {
     "aws_kms_external_key",
     "aws_kms_replica_external_key",
     "aws_kms_key_policy",
+    # The password is in the state alone.
+    "aws_iam_user_login_profile",
 }
 
 
@@ -88,6 +92,8 @@ def identity(resource, instance):
         return f"{values[kind.split('_')[2]]}/{values['policy_arn']}"
     if kind == "aws_iam_user_group_membership":
         return "/".join([values["user"], *values["groups"]])
+    if kind == "aws_iam_user_ssh_key":
+        return f"{values['username']}:{values['ssh_public_key_id']}:{values['encoding']}"
     return values["id"]
 
 
@@ -122,7 +128,9 @@ def test_everything_is_applied_planned_imported_and_destroyed(root, tmp_path):
     (tmp_path / "imports.tf").write_text("".join(blocks))
     done = terraform("apply", *QUICKLY)
     assert f"{len(blocks)} imported, 0 added" in done and "0 destroyed" in done, done[-3000:]
+    give_credentials(root, "forced")
     terraform("destroy", "-refresh=false", *QUICKLY)
+    assert root.iam.list_virtual_mfa_devices()["VirtualMFADevices"] == []
     assert root.iam.list_roles()["Roles"] == root.iam.list_users()["Users"] == root.iam.list_groups()["Groups"] == []
     for page in root.kms.get_paginator("list_keys").paginate():
         for key in page["Keys"]:

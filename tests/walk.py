@@ -3,7 +3,15 @@
 from functools import cache
 
 from botocore.session import get_session
+from certificates import self_signed
 from conftest import SERVICES, allow, document
+
+SSH_KEY = (
+    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDEcyAo+OVs5wIQmHLxkXOLMDlHZ5AivUBpPjLym+kZcqnzgAkW93MzIHINyVD4v5mLHa4OOa"
+    "dH306dhVzgTGUjOQlYnTHPzrQXVKKrSpCHtds6W9qtgpmNcnotcJwy1T5AabNvKSNPBTLz68YxDNB+0Z0yW5lkyLDnOFFsgRnrtY3rr5PfBOIx"
+    "FQV73h1ItALFFkPZhw2RmfhAHzuaXP0qmq8oLbIiNoOBzMMaXBSaRAcDrSqgapwL6KT6FeSjzrc2vxXVolw/WCQQFXne4bWPUWBotd1ou6E9ta"
+    "tMmU1HnjLHlDo9ke3W6ws/eVK7IYp0p7dPNo4WIu4saqf4jUzl bob@laptop"
+)
 
 # Parameters that a model calls optional and a call is nothing without.
 ALSO = {
@@ -12,6 +20,13 @@ ALSO = {
         "DeleteResourcePolicy": ["ResourceArn"],
         "GetResourcePolicy": ["ResourceArn"],
         "PutResourcePolicy": ["ResourceArn", "Policy"],
+    },
+    "iam": {
+        "CreateLoginProfile": ["UserName", "Password"],
+        "DeactivateMFADevice": ["UserName"],
+        "DeleteLoginProfile": ["UserName"],
+        "GetLoginProfile": ["UserName"],
+        "GetMFADevice": ["UserName"],
     },
     "kms": {
         "CreateCustomKeyStore": ["CloudHsmClusterId", "TrustAnchorCertificate", "KeyStorePassword"],
@@ -57,6 +72,17 @@ class Resources:
         iam.put_group_policy(GroupName="target", PolicyName="target", PolicyDocument=self.policy)
         iam.put_role_policy(RoleName="target", PolicyName="target", PolicyDocument=self.policy)
         self.access_key = iam.create_access_key(UserName="target")["AccessKey"]["AccessKeyId"]
+        self.password = "Correct-horse-1"
+        iam.create_login_profile(UserName="target", Password=self.password)
+        iam.update_account_password_policy()
+        self.serial_number = iam.create_virtual_mfa_device(VirtualMFADeviceName="target")["VirtualMFADevice"]["SerialNumber"]
+        self.ssh_key = iam.upload_ssh_public_key(UserName="target", SSHPublicKeyBody=SSH_KEY)["SSHPublicKey"]["SSHPublicKeyId"]
+        self.certificate_body = self_signed()
+        uploaded = iam.upload_signing_certificate(UserName="target", CertificateBody=self.certificate_body)
+        self.certificate = uploaded["Certificate"]["CertificateId"]
+        service = {"UserName": "target", "ServiceName": "codecommit.amazonaws.com"}
+        made = iam.create_service_specific_credential(**service)["ServiceSpecificCredential"]
+        self.service_credential = made["ServiceSpecificCredentialId"]
         iam.create_account_alias(AccountAlias=f"alias-{self.account}")
         self.key_arn = kms.create_key()["KeyMetadata"]["Arn"]
         kinds = {
@@ -84,9 +110,13 @@ class Resources:
             "AccessKeyId": self.access_key,
             "AccountAlias": f"alias-{self.account}",
             "AliasName": "alias/target",
+            "AuthenticationCode1": "000000",
+            "AuthenticationCode2": "000001",
             "AvailabilityZone": "us-east-1a",
             "BackupId": "backup-aaaaaaaaaaa",
             "AssumeRolePolicyDocument": self.trust,
+            "CertificateBody": self.certificate_body,
+            "CertificateId": self.certificate,
             "CiphertextBlob": self.ciphertext,
             "DestinationKeyId": self.key_arn,
             "DestinationRegion": "eu-west-1",
@@ -106,8 +136,11 @@ class Resources:
             "MacAlgorithm": "HMAC_SHA_256",
             "Message": b"x",
             "Name": "target",
+            "NewPassword": "Correct-horse-2",
             "NumberOfBytes": 16,
+            "OldPassword": self.password,
             "Operations": ["Decrypt"],
+            "Password": "Correct-horse-3",
             "PermissionsBoundary": self.policy_arn,
             "Plaintext": b"x",
             "Policy": document(allow("kms:*", Principal={"AWS": f"arn:aws:iam::{self.account}:root"})),
@@ -123,6 +156,11 @@ class Resources:
             "RoleArn": self.role_arn,
             "RoleName": "target",
             "RoleSessionName": "session",
+            "SSHPublicKeyBody": SSH_KEY,
+            "SSHPublicKeyId": self.ssh_key,
+            "SerialNumber": self.serial_number,
+            "ServiceName": "codecommit.amazonaws.com",
+            "ServiceSpecificCredentialId": self.service_credential,
             "SharedSecretCiphertextBlob": encapsulated["SharedSecretCiphertextBlob"],
             "Signature": signature,
             "SigningAlgorithm": "ECDSA_SHA_256",
@@ -142,6 +180,7 @@ class Resources:
             ("iam", "CreatePolicy", "PolicyName"): "another",
             ("iam", "CreateRole", "RoleName"): "another",
             ("iam", "CreateUser", "UserName"): "another",
+            ("iam", "CreateVirtualMFADevice", "VirtualMFADeviceName"): "another",
             ("kms", "CreateAlias", "AliasName"): "alias/another",
             # Keys of the kinds that these are for.
             ("kms", "Decapsulate", "KeyId"): of_kind["encapsulation"],
