@@ -85,7 +85,7 @@ impl Handle<ops::EnableMFADevice> for Iam {
         let since = cx.now().0;
         ASSIGNED.add(&mut cx.tx, &owner, serial_number, &Assignment { since })?;
         let assigned = Assigned { user: owner.id.clone(), since, step, drift: step - now };
-        assign(&mut cx.tx, &device, Some(assigned))?;
+        assign(cx, &device, Some(assigned))?;
         Account::add_mfa_in_use(&mut cx.tx, &owner.account, serial_number)?;
         Ok(Unit)
     }
@@ -103,7 +103,7 @@ impl Handle<ops::ResyncMFADevice> for Iam {
         if step <= used {
             return Err(invalid_code());
         }
-        assign(&mut cx.tx, &device, Some(Assigned { step, drift: step - now, ..assigned }))?;
+        assign(cx, &device, Some(Assigned { step, drift: step - now, ..assigned }))?;
         Ok(Unit)
     }
 }
@@ -113,7 +113,7 @@ impl Handle<ops::DeactivateMFADevice> for Iam {
         let holder = subject(cx, Ask::to("iam:DeactivateMFADevice"), input.user_name.as_deref())?;
         let crate::users::Subject::User(user) = holder else { return Err(entity::name_needed()) };
         let (owner, device, _) = of_user(cx, &user, &input.serial_number)?;
-        assign(&mut cx.tx, &device, None)?;
+        assign(cx, &device, None)?;
         ASSIGNED.delete(&mut cx.tx, &owner, &input.serial_number);
         Account::take_mfa_in_use(&mut cx.tx, &owner.account, &input.serial_number)?;
         Ok(Unit)
@@ -167,7 +167,7 @@ impl Iam {
             Ok::<_, Fault>(found.is_some())
         })?;
         let Some(step) = found.filter(|_| right) else { return Ok(Mfa::WrongCode) };
-        assign(&mut cx.tx, &device, Some(Assigned { step, drift: step - now, ..assigned }))?;
+        assign(cx, &device, Some(Assigned { step, drift: step - now, ..assigned }))?;
         Ok(Mfa::Vouched)
     }
 }

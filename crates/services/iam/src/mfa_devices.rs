@@ -130,7 +130,7 @@ impl Handle<ops::CreateVirtualMFADevice> for Iam {
         if device.arn().chars().count() > limits::SERIAL_NUMBER_CHARS {
             return Err(invalid_input("The serial number of the device would be too long."));
         }
-        entity::create(&mut cx.tx, &device)?;
+        entity::create(cx, &device)?;
         let account = Account::of_caller(cx)?;
         let account = account.alias().unwrap_or(cx.account());
         let uri = Zeroizing::new(format!("otpauth://totp/{name}@{account}?secret={}", *seed));
@@ -182,7 +182,7 @@ impl Handle<ops::DeleteVirtualMFADevice> for Iam {
         if device.assigned.is_some() {
             return Err(delete_conflict("MFA VirtualDevice in use. Must deactivate first."));
         }
-        entity::remove(&mut cx.tx, &*device)?;
+        entity::remove(cx, &*device)?;
         Ok(Unit)
     }
 }
@@ -222,8 +222,8 @@ impl Handle<ops::GetMFADevice> for Iam {
 }
 
 /// Puts a device into use, or out of it.
-pub(crate) fn assign(tx: &mut Tx<'_>, device: &MfaDevice, assigned: Option<Assigned>) -> Result<(), Fault> {
-    MfaDevice { assigned, ..device.clone() }.save(tx)
+pub(crate) fn assign(cx: &mut Cx<'_>, device: &MfaDevice, assigned: Option<Assigned>) -> Result<(), Fault> {
+    MfaDevice { assigned, ..device.clone() }.save(cx)
 }
 
 /// Whether a device is in use by this owner.
