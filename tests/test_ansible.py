@@ -44,6 +44,10 @@ def test_modules_change_what_there_is_once(root, tmp_path):
 
     key = root.kms.describe_key(KeyId="alias/ansible")["KeyMetadata"]["KeyId"]
     give_credentials(root, "ansible")
+    # The module deletes SSH keys in place of these.
+    user = {"UserName": "ansible"}
+    for made in root.iam.list_service_specific_credentials(**user)["ServiceSpecificCredentials"]:
+        root.iam.delete_service_specific_credential(**user, ServiceSpecificCredentialId=made["ServiceSpecificCredentialId"])
     removed = play(root, tmp_path, "absent")
     assert removed == {**dict.fromkeys(removed, True), "aws_caller_info": False} and len(removed) == 9
     assert play(root, tmp_path, "absent") == dict.fromkeys(removed, False)
