@@ -138,6 +138,7 @@ fn with_cx<T>(env: &Env, store: &Store, then: impl FnOnce(&Cx<'_>) -> T) -> T {
         host: None,
         secure: false,
         tls: None,
+        client: platform::Client::default(),
     };
     let caller = Caller {
         principal: Principal::Root { account: "111122223333".to_owned() },

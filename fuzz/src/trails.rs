@@ -28,6 +28,7 @@ pub(crate) fn trail(data: &[u8]) {
         host: Some(host.clone()),
         secure: true,
         tls: Some(Tls { version: "TLSv1.3", cipher_suite: "TLS_AES_128_GCM_SHA256", key_exchange: "x25519" }),
+        client: platform::Client::default(),
     };
     let caller = Caller {
         principal: Principal::Role {

@@ -1,5 +1,6 @@
 //! Who makes a call.
 
+use crate::Client;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -196,6 +197,8 @@ pub struct Call {
     pub secure: bool,
     /// The TLS that the server itself spoke; none over plain HTTP, which behind a proxy may be a secure request's last hop.
     pub tls: Option<Tls>,
+    /// Who waits for the answer.
+    pub client: Client,
 }
 
 /// What was agreed on in a TLS handshake, in the names that CloudTrail's `tlsDetails` gives them.

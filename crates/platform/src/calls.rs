@@ -159,8 +159,8 @@ impl Cx<'_> {
                 }
                 Ok(*output)
             }
-            // The calling operation is run again, and this one with it.
-            Err(fault) if fault.blame() == Blame::Conflict => Err(fault),
+            // The calling operation is run again or given up, and this one with it.
+            Err(fault) if matches!(fault.blame(), Blame::Conflict | Blame::Gone) => Err(fault),
             Err(fault) => {
                 self.failed.push(record);
                 Err(fault)

@@ -12,6 +12,7 @@ use keyring::{Keyring, Random};
 use policy::explain::{Further, Grants};
 use policy::{Known, Mode, Names, Policies, Policy, PolicyName};
 use serde_json::{Map, Value};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::{ServiceModel, Timestamp};
@@ -235,7 +236,7 @@ pub fn open_secret(keyring: &Keyring, sealed: &str) -> Result<zeroize::Zeroizing
 pub struct Cx<'a> {
     /// The call's transaction.
     pub tx: Tx<'a>,
-    env: &'a Env,
+    pub(crate) env: &'a Env,
     call: &'a Call,
     caller: &'a Caller,
     permissions: Option<Arc<Permissions>>,
@@ -254,6 +255,8 @@ pub struct Cx<'a> {
     meter: Option<&'a dyn Meter>,
     counted: Counted,
     waits_from: Timestamp,
+    /// Whether it may have done something that is not in its transaction.
+    pub(crate) acted: Cell<bool>,
 }
 
 impl<'a> Cx<'a> {
@@ -276,6 +279,7 @@ impl<'a> Cx<'a> {
             meter: None,
             counted: Counted::default(),
             waits_from: call.now,
+            acted: Cell::new(false),
         }
     }
 
@@ -454,18 +458,6 @@ impl<'a> Cx<'a> {
     /// Keys outside of KMS.
     pub fn key_stores(&self) -> &'a KeyStores {
         &self.env.key_stores
-    }
-
-    /// Does work that takes milliseconds or waits for a device or the network. An operation calls it for just that part, not for all
-    /// it does.
-    pub fn aside<T>(&self, work: impl FnOnce() -> T) -> Result<T, Fault> {
-        self.env.aside(work)
-    }
-
-    /// Does work that keeps a processor busy for long. Few such pieces are done at a time, those that wait in the order in which they
-    /// came: so an operation that does much of it does it piece by piece. None if too many wait already.
-    pub fn aside_in_turn<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, Fault> {
-        self.env.aside_in_turn(work)
     }
 
     /// Writes what is to be there even if the call fails or its process ends: what has to be undone then. It is durable when this returns,

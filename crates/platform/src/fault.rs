@@ -16,6 +16,8 @@ pub enum Blame {
     Throttled,
     /// The transaction met a concurrent change and has to be run again; never seen by a caller.
     Conflict,
+    /// The client has gone, and the call stopped before anything took effect; never seen by a caller.
+    Gone,
     /// Fastness cannot serve the call at the moment.
     Unavailable,
     /// Fastness itself is wrong.
@@ -93,6 +95,11 @@ impl Fault {
     /// A concurrent change got in between: the transaction is run again.
     pub fn conflict() -> Self {
         Self { blame: Blame::Conflict, ..Self::new("InternalFailure", "") }
+    }
+
+    /// Nobody waits for the answer, and nothing has changed: the call stops, and is not recorded.
+    pub fn gone() -> Self {
+        Self { blame: Blame::Gone, ..Self::unavailable("the client has gone") }
     }
 
     /// The store or the keyring cannot serve at the moment; nothing has changed.

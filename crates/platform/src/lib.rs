@@ -7,6 +7,7 @@
 mod access;
 mod caller;
 mod calls;
+mod client;
 mod cx;
 pub mod denial;
 mod document;
@@ -30,6 +31,7 @@ mod vouch;
 pub use access::Access;
 pub use caller::{Call, Caller, Principal, Session, Tls};
 pub use calls::{As, Services};
+pub use client::{Client, Connected};
 pub use cx::{
     AccessKey, Aside, Boundary, Cx, Directory, Env, Granted, Mfa, Permissions, Role, Verdict, open_secret,
     seal_secret,

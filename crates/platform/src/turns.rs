@@ -1,6 +1,6 @@
 //! Taking turns at work that keeps a processor busy for long.
 
-use crate::{Env, Fault};
+use crate::{Cx, Env, Fault};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -77,15 +77,43 @@ impl Drop for Turn<'_> {
     }
 }
 
+impl Cx<'_> {
+    /// Does work that takes milliseconds or waits for a device or the network. An operation calls it for just that part, not for all
+    /// it does. The call goes on to its end from there, whoever waits for it: what was done may be seen outside.
+    ///
+    /// # Errors
+    /// A bug, if the work was not done.
+    pub fn aside<T>(&self, work: impl FnOnce() -> T) -> Result<T, Fault> {
+        self.acted.set(true);
+        self.env.aside(work)
+    }
+
+    /// Does work that keeps a processor busy for long, and no more than that. Few such pieces are done at a time, those that wait in
+    /// the order in which they came: so an operation that does much of it does it piece by piece. None if too many wait already.
+    ///
+    /// # Errors
+    /// The client has gone. A bug, if the work was not done.
+    pub fn aside_in_turn<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, Fault> {
+        let stays = || self.acted.get() || !self.call().client.is_gone();
+        let done = self.env.aside_in_turn(|| stays().then(work))?;
+        done.map(|done| done.ok_or_else(Fault::gone)).transpose()
+    }
+
+    /// Whether the call may have done something that is not in its transaction.
+    pub fn has_acted(&self) -> bool {
+        self.acted.get()
+    }
+}
+
 impl Env {
-    /// See [`crate::Cx::aside`].
+    /// See [`Cx::aside`].
     pub(crate) fn aside<T>(&self, work: impl FnOnce() -> T) -> Result<T, Fault> {
         let (mut work, mut result) = (Some(work), None);
         (self.aside)(&mut || result = work.take().map(|work| work()));
         result.ok_or_else(|| Fault::bug("work set aside was not done"))
     }
 
-    /// See [`crate::Cx::aside_in_turn`].
+    /// See [`Cx::aside_in_turn`]; of work that is done whoever waits for it.
     pub(crate) fn aside_in_turn<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, Fault> {
         self.aside(|| {
             let _turn = self.turns.take()?;

@@ -43,7 +43,7 @@ pub(crate) fn fault_answer(route: &Route, fault: &Fault, call: &Call) -> Answer 
                 Blame::Denied if query => ("AccessDenied", 403),
                 Blame::Denied => ("AccessDeniedException", 400),
                 Blame::Sender | Blame::Throttled => common(fault.code(), route.protocol),
-                Blame::Unavailable | Blame::Conflict => (unavailable_code(route.protocol), 503),
+                Blame::Unavailable | Blame::Conflict | Blame::Gone => (unavailable_code(route.protocol), 503),
                 Blame::Bug => ("InternalFailure", 500),
             };
             ErrorAnswer::new(code, fault.message(), status)
@@ -91,6 +91,7 @@ mod tests {
             host: None,
             secure: false,
             tls: None,
+            client: platform::Client::default(),
         }
     }
 

@@ -6,7 +6,9 @@ use crate::known::TimeKeeper;
 use crate::limits::{Limits, Quotas};
 use crate::room::Watch;
 use platform::ids::Uuids;
-use platform::{AnyOperation, Call, Denials, Env, Fault, Service, ServiceQuotas, Services, TrailFacts, Tx};
+use platform::{
+    AnyOperation, Call, Client, Denials, Env, Fault, Service, ServiceQuotas, Services, TrailFacts, Tx,
+};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
@@ -136,6 +138,7 @@ impl Deployment {
             host: None,
             secure: false,
             tls: None,
+            client: Client::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::answer::answered_in;
 use crate::seen::what;
 use crate::{Deployment, Peer};
 use arc_swap::ArcSwapOption;
-use platform::Service;
+use platform::{Client, Service};
 use std::sync::Arc;
 use std::time::Duration;
 use store::StoreError;
@@ -95,10 +95,16 @@ impl Gate {
         Ok(deployment.close().await?)
     }
 
-    /// Serves one request.
-    pub async fn handle(&self, parts: &http::request::Parts, body: &[u8], peer: Peer) -> Answer {
+    /// Serves one request, unless its client has gone.
+    pub async fn handle(
+        &self,
+        parts: &http::request::Parts,
+        body: &[u8],
+        peer: Peer,
+        client: Client,
+    ) -> Answer {
         match self.deployment() {
-            Some(deployment) => deployment.handle(parts, body, peer).await,
+            Some(deployment) => deployment.handle(parts, body, peer, client).await,
             None => self.refuse(parts, body),
         }
     }

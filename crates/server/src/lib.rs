@@ -7,6 +7,7 @@ mod deployment;
 mod explain;
 mod export;
 mod gate;
+mod gone;
 mod header;
 mod identify;
 mod known;

@@ -2,6 +2,7 @@
 
 use crate::answer::{UNKNOWN_SERVICE, answered_in, fault_answer};
 use crate::deployment::{Deployment, Hosted};
+use crate::gone::{abandoned, turn};
 use crate::header::{cut, escaped};
 use crate::identify::Unidentified;
 use crate::reply::{Reply, outcome};
@@ -9,8 +10,8 @@ use crate::seen::what;
 use platform::regions::GLOBAL;
 use platform::trail::Record;
 use platform::{
-    AnyCall, AnyOperation, Blame, Call, Caller, Counted, Cx, Fault, Principal, TRAIL, Tls, TrailFacts, Tx,
-    ids,
+    AnyCall, AnyOperation, Blame, Call, Caller, Client, Counted, Cx, Fault, Principal, TRAIL, Tls,
+    TrailFacts, Tx, ids,
 };
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -46,8 +47,14 @@ pub struct Peer {
 }
 
 impl Deployment {
-    /// Serves one request.
-    pub async fn handle(&self, parts: &http::request::Parts, body: &[u8], peer: Peer) -> Answer {
+    /// Serves one request, unless its client has gone.
+    pub async fn handle(
+        &self,
+        parts: &http::request::Parts,
+        body: &[u8],
+        peer: Peer,
+        client: Client,
+    ) -> Answer {
         let begun = self.telemetry().calls.begin();
         let Some(_place) = self.limits.enter() else { return self.shed(begun, parts, body) };
         if let Some(why) = self.unrecordable() {
@@ -57,7 +64,7 @@ impl Deployment {
         let scope = presented.as_ref().ok().and_then(Option::as_ref).map(|presented| &presented.scope);
         let routed = self.router.route(parts, body, scope);
         let what = what(&routed);
-        let mut call = self.call(parts, peer);
+        let mut call = Call { client, ..self.call(parts, peer) };
         // A call for a region that is not served is recorded in the deployment's own, where somebody looks.
         if let Some(scope) = scope.filter(|scope| self.env.regions.serve(&scope.region)) {
             call.region.clone_from(&scope.region);
@@ -96,13 +103,16 @@ impl Deployment {
             Err(error) => return self.refuse_signature(call, route, hosted, facts, None, &error).await,
         };
         let mut decoded: Option<Box<dyn AnyCall>> = None;
-        let (mut admitted, mut counted) = (false, Counted::default());
+        let (mut admitted, mut left) = (false, Left::default());
         let mut _turn = None;
         for lost in 0..ATTEMPTS_MAX {
             if lost == LOST_MAX
                 && let Some(operation) = operation
             {
-                _turn = Some(operation.losers.lock().await);
+                _turn = turn(&operation.losers, call).await;
+            }
+            if !left.acted && call.client.is_gone() {
+                return abandoned(route, call);
             }
             let mut tx = Tx::begin(&self.store, &self.env.keyring);
             let caller = match &presented {
@@ -140,7 +150,7 @@ impl Deployment {
             // Once a call, however often it is run; and before its input is looked at, so that mistakes count as well.
             if !std::mem::replace(&mut admitted, true) {
                 match self.admit(call, &caller, hosted, operation) {
-                    Ok(at_once) => counted = at_once,
+                    Ok(at_once) => left.counted = at_once,
                     Err(fault) => return self.refuse_fault(record, route, call, fault).await,
                 }
             }
@@ -173,12 +183,12 @@ impl Deployment {
             if let Err(fault) = hosted.service.admit(route.operation.name, &caller) {
                 return self.refuse_fault(record, route, call, fault).await;
             }
-            match self.attempt(tx, call, &caller, request.as_ref(), record, facts, route, &mut counted).await
-            {
+            match self.attempt(tx, call, &caller, request.as_ref(), record, facts, route, &mut left).await {
                 Ok(reply) => return reply,
                 Err(fault) if fault.blame() == Blame::Conflict => decoded = Some(request),
+                Err(fault) if fault.blame() == Blame::Gone => return abandoned(route, call),
                 Err(fault) => {
-                    let unknown = counted.is_empty() && fault.blame() != Blame::Throttled;
+                    let unknown = left.counted.is_empty() && fault.blame() != Blame::Throttled;
                     let mistake = unknown.then(|| self.admit_mistake(call, &caller, hosted, operation));
                     let fault = mistake.flatten().unwrap_or(fault);
                     return self.refuse_fault(record, route, call, fault).await;
@@ -201,19 +211,20 @@ impl Deployment {
         mut record: Record<'_>,
         facts: TrailFacts,
         route: &Route,
-        counted: &mut Counted,
+        left: &mut Left,
     ) -> Result<Reply, Fault> {
         let (txn, output) = {
             let meter = self.meter(call, caller);
             let mut cx = Cx::new(tx, &self.env, call, caller)
                 .serving(route.service)
-                .metered(&meter, std::mem::take(counted))
+                .metered(&meter, std::mem::take(&mut left.counted))
                 .waiting_from(self.waits_from(call.now));
             // A defect in a handler must not end the call without an answer and a record.
             let result = catch_unwind(AssertUnwindSafe(|| request.run(&mut cx)))
                 .unwrap_or_else(|_| Err(Fault::bug("the operation panicked")));
             let (told, failed) = (cx.take_told(), cx.take_failed());
-            *counted = cx.take_counted();
+            left.counted = cx.take_counted();
+            left.acted |= cx.has_acted();
             let (authorized, resources, events, mut tx) = cx.finish();
             let output = match result {
                 Ok(output) if authorized => output,
@@ -221,7 +232,7 @@ impl Deployment {
                     let fault = Fault::bug("the operation did not authorize its caller");
                     return Err(fault.leaving(resources, told, failed));
                 }
-                Err(fault) if fault.blame() == Blame::Conflict => return Err(fault),
+                Err(fault) if matches!(fault.blame(), Blame::Conflict | Blame::Gone) => return Err(fault),
                 Err(fault) => return Err(fault.leaving(resources, told, failed)),
             };
             // Keys of proxies are none of a user's access keys.
@@ -475,8 +486,18 @@ impl Deployment {
             host: header(http::header::HOST),
             secure: peer.secure,
             tls: peer.tls,
+            client: Client::default(),
         }
     }
+}
+
+/// What one attempt at a call leaves to the next.
+#[derive(Default)]
+struct Left {
+    /// What it was counted against.
+    counted: Counted,
+    /// Whether it may have acted outside of its transaction, so that it goes on to its record whoever waits for it.
+    acted: bool,
 }
 
 fn error_answer(route: &Route, call: &Call, error: &ErrorAnswer<'_>) -> Answer {

@@ -25,6 +25,7 @@ pub(crate) fn outcome(fault: &Fault) -> Outcome {
         Blame::Denied => Outcome::Denied,
         Blame::Throttled => Outcome::Throttled,
         Blame::Sender => Outcome::ClientError,
+        Blame::Gone => Outcome::Abandoned,
         Blame::Conflict | Blame::Unavailable | Blame::Bug => Outcome::ServerError,
     }
 }

@@ -2,7 +2,7 @@
 
 use assembly::Parts;
 use keyring::{Access, KeyFile, Keyring, Random as _};
-use platform::{Env, LogEntry, TRAIL, Tx, Vouching};
+use platform::{Client, Env, LogEntry, TRAIL, Tx, Vouching};
 use server::{Clock, Deployment, Peer, Quotas, Uptime};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -196,7 +196,7 @@ impl<E: Engine> Server<E> {
         let deployment = Arc::clone(&self.deployment);
         Box::pin(async move {
             let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false, tls: None };
-            deployment.handle(&parts, &body, peer).await
+            deployment.handle(&parts, &body, peer, Client::default()).await
         })
     }
 

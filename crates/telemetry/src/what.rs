@@ -17,16 +17,19 @@ pub enum Outcome {
     Throttled,
     /// Fastness is at fault.
     ServerError,
+    /// The client was gone before anything took effect.
+    Abandoned,
 }
 
 impl Outcome {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Ok,
         Self::Denied,
         Self::Unauthenticated,
         Self::ClientError,
         Self::Throttled,
         Self::ServerError,
+        Self::Abandoned,
     ];
 
     /// The outcome's name in metrics, spans and logs.
@@ -38,6 +41,7 @@ impl Outcome {
             Self::ClientError => "client_error",
             Self::Throttled => "throttled",
             Self::ServerError => "server_error",
+            Self::Abandoned => "abandoned",
         }
     }
 }

@@ -78,6 +78,7 @@ impl World {
                 host: None,
                 secure: false,
                 tls: None,
+                client: platform::Client::default(),
             },
             caller: Caller { principal: alice(), access_key_id: Some("AKIA".to_owned()), session: None },
         }

@@ -4,6 +4,7 @@ use super::body::{self, Unread};
 use super::connections::{Connections, End, Seat};
 use super::guarded::{Guarded, Place};
 use super::limits::{BODY_BYTES_FREE, HEAD_BYTES_MAX, HEADERS_MAX};
+use super::socket::Socket;
 use super::tls::{self, Tls};
 use super::{Answers, Front, monitor};
 use crate::Peer;
@@ -45,10 +46,10 @@ pub(super) async fn serve<A: Answers>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not set TCP_NODELAY");
     }
-    let place = Place::new(seat);
+    let place = Place::new(seat, Socket { stream, tls: tls.is_some() });
     // Nothing is allocated for a client that says nothing.
     let first = tokio::select! {
-        first = first_byte(&stream) => first,
+        first = first_byte(&place.socket.stream) => first,
         _ = place.seat.end(false) => return,
     };
     let Some(first) = first else { return };
@@ -56,11 +57,13 @@ pub(super) async fn serve<A: Answers>(
     match tls {
         None => {
             place.seat.opened();
-            let socket = Guarded::new(stream, Arc::clone(&place), answers.origin(ip));
+            let socket = Guarded::new(Arc::clone(&place), answers.origin(ip));
             Box::pin(exchange(answers, socket, peer, place)).await;
         }
-        Some(_) if first.is_ascii_uppercase() => farewell(stream).await,
-        Some(tls) => Box::pin(secure(answers, stream, peer, place, &tls)).await,
+        Some(_) if first.is_ascii_uppercase() => {
+            farewell(Guarded::new(Arc::clone(&place), answers.origin(ip))).await;
+        }
+        Some(tls) => Box::pin(secure(answers, peer, place, &tls)).await,
     }
 }
 
@@ -74,7 +77,7 @@ async fn first_byte(stream: &TcpStream) -> Option<u8> {
 }
 
 /// Tells a client that speaks plain HTTP what it should do.
-async fn farewell(mut stream: TcpStream) {
+async fn farewell(mut stream: Guarded) {
     let told = async {
         stream.write_all(SPEAK_TLS.as_bytes()).await?;
         stream.shutdown().await?;
@@ -84,12 +87,12 @@ async fn farewell(mut stream: TcpStream) {
     let _unread = tokio::time::timeout(FAREWELL, told).await;
 }
 
-async fn secure<A: Answers>(answers: Arc<A>, stream: TcpStream, peer: Peer, place: Arc<Place>, tls: &Tls) {
+async fn secure<A: Answers>(answers: Arc<A>, peer: Peer, place: Arc<Place>, tls: &Tls) {
     let Some(config) = tls.config() else {
         tracing::debug!(client = %peer.ip, "refused: there is no certificate yet");
         return;
     };
-    let socket = Guarded::new(stream, Arc::clone(&place), answers.origin(peer.ip));
+    let socket = Guarded::new(Arc::clone(&place), answers.origin(peer.ip));
     let shaken = tokio::select! {
         shaken = TlsAcceptor::from(config).accept(socket) => shaken,
         _ = place.seat.end(false) => return,
@@ -116,8 +119,8 @@ where
         async move { Ok::<_, Infallible>(answer(&*answers, request, peer, &place).await) }
     });
     let connection = http1::Builder::new()
-        // A call goes on when its client hangs up: it is recorded either way. So hyper need not look, with a system call each time
-        // the connection is polled, whether the client is still there.
+        // A client that closed its half is answered. Calls look for themselves whether theirs is gone, and hyper need not, with a
+        // system call each time the connection is polled.
         .half_close(true)
         // Heads and bodies are short: to copy them together costs less than to hand both to the kernel.
         .writev(false)
@@ -150,7 +153,7 @@ async fn answer<A: Answers>(
     peer: Peer,
     place: &Place,
 ) -> http::Response<Full<Bytes>> {
-    let response = if place.seat.begins() { answers.respond(request, peer, &place.seat).await } else { None };
+    let response = if place.seat.begins() { answers.respond(request, peer, place).await } else { None };
     // Of a connection that was cut off, the task ends at its next look.
     let Some(response) = response else { return std::future::pending().await };
     let size = hyper::body::Body::size_hint(response.body()).lower();
@@ -175,8 +178,9 @@ impl Answers for Front {
         &self,
         request: http::Request<Incoming>,
         mut peer: Peer,
-        seat: &Seat,
+        place: &Place,
     ) -> Option<http::Response<Full<Bytes>>> {
+        let seat = &place.seat;
         let (parts, body) = request.into_parts();
         if self.gate.healthz && is_health_check(&parts) {
             return seat.serves().then(|| monitor::health(&self.gate.state()));
@@ -192,7 +196,7 @@ impl Answers for Front {
         }
         let mut lease = self.connections.budget.lease(self.origin(peer.ip), BODY_BYTES_FREE);
         let response = match body::read(body, seat, &mut lease).await {
-            Ok(body) if seat.serves() => written(self.gate.handle(&parts, &body, peer).await),
+            Ok(body) if seat.serves() => written(self.gate.handle(&parts, &body, peer, place.client()).await),
             // That is recorded, so that it must not be cut off either.
             Err(Unread::TooLarge) if seat.serves() => written(self.gate.refuse_body(&parts, peer).await),
             Ok(_) | Err(Unread::TooLarge) => return None,

@@ -3,26 +3,34 @@
 use super::budget::Lease;
 use super::connections::Seat;
 use super::limits::{ANSWER_BYTES_FREE, HEAD_BYTES_FREE};
+use super::socket::Socket;
 use crate::origin::Origin;
-use std::io::{Error, IoSlice, Result};
+use platform::Client;
+use rustix::net::{Shutdown, shutdown};
+use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 /// The place of one connection, shared by its socket and its requests.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) seat: Seat,
+    pub(super) socket: Arc<Socket>,
     /// The size of the answer that is under way, where it is large enough to be counted.
     answer: AtomicUsize,
 }
 
 impl Place {
-    pub(super) fn new(seat: Seat) -> Arc<Self> {
-        Arc::new(Self { seat, answer: AtomicUsize::new(0) })
+    pub(super) fn new(seat: Seat, socket: Socket) -> Arc<Self> {
+        Arc::new(Self { seat, socket: Arc::new(socket), answer: AtomicUsize::new(0) })
+    }
+
+    /// Who is at the other end.
+    pub(super) fn client(&self) -> Client {
+        Client::of(Arc::<Socket>::clone(&self.socket))
     }
 
     /// An answer of this size goes to the client from now on.
@@ -37,7 +45,6 @@ impl Place {
 /// A socket under limits. With TLS it is what TLS runs over, so that an unfinished record counts like an unfinished head.
 #[derive(Debug)]
 pub(super) struct Guarded {
-    stream: TcpStream,
     place: Arc<Place>,
     /// What is held of long heads and long answers.
     lease: Lease,
@@ -45,9 +52,9 @@ pub(super) struct Guarded {
 
 impl Guarded {
     /// What is held is counted for `origin`, if for anybody.
-    pub(super) fn new(stream: TcpStream, place: Arc<Place>, origin: Option<Origin>) -> Self {
+    pub(super) fn new(place: Arc<Place>, origin: Option<Origin>) -> Self {
         let lease = place.seat.connections().budget.lease(origin, HEAD_BYTES_FREE);
-        Self { stream, place, lease }
+        Self { place, lease }
     }
 
     fn received(&mut self, bytes: usize) -> Result<()> {
@@ -68,15 +75,36 @@ impl Guarded {
     }
 }
 
+/// Tries until it is done or has to wait.
+macro_rules! ready_to {
+    ($ready:expr, $tried:expr) => {
+        loop {
+            ready!($ready)?;
+            match $tried {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                tried => break tried,
+            }
+        }
+    };
+}
+
 impl AsyncRead for Guarded {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        let bytes = buffer.filled().len() - before;
+        let stream = &self.place.socket.stream;
+        let room = buffer.remaining();
+        let bytes = ready_to!(stream.poll_read_ready(cx), {
+            let mut read = None;
+            let tried = stream.try_io(Interest::READABLE, || {
+                let bytes = *read.insert(stream.try_read_buf(buffer)?);
+                // What does not fill the buffer was all there is: that saves the system call that would say so.
+                if (1..room).contains(&bytes) { Err(ErrorKind::WouldBlock.into()) } else { Ok(bytes) }
+            });
+            read.map_or(tried, Ok)
+        })?;
         Poll::Ready(if bytes == 0 { Ok(()) } else { self.received(bytes) })
     }
 }
@@ -84,7 +112,8 @@ impl AsyncRead for Guarded {
 impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         self.sending();
-        let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        let stream = &self.place.socket.stream;
+        let sent = ready_to!(stream.poll_write_ready(cx), stream.try_write(bytes))?;
         self.place.seat.moved(sent);
         Poll::Ready(Ok(sent))
     }
@@ -95,24 +124,24 @@ impl AsyncWrite for Guarded {
         parts: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
         self.sending();
-        let sent = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, parts))?;
+        let stream = &self.place.socket.stream;
+        let sent = ready_to!(stream.poll_write_ready(cx), stream.try_write_vectored(parts))?;
         self.place.seat.moved(sent);
         Poll::Ready(Ok(sent))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
         if self.place.seat.flushed() {
             self.lease.clear();
         }
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(shutdown(&self.place.socket.stream, Shutdown::Write).map_err(Error::from))
     }
 }

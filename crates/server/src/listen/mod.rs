@@ -9,6 +9,7 @@ mod identity;
 mod limits;
 mod monitor;
 mod proxies;
+mod socket;
 mod tls;
 
 pub use identity::{Identity, IdentityError};
@@ -20,7 +21,8 @@ pub use tls::{Clients, Tls, TlsError};
 use crate::origin::Origin;
 use crate::{Gate, Peer};
 use bytes::Bytes;
-use connections::{Connections, Seat};
+use connections::Connections;
+use guarded::Place;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use std::io::ErrorKind;
@@ -69,7 +71,7 @@ trait Answers: Send + Sync + 'static {
         &self,
         request: http::Request<Incoming>,
         peer: Peer,
-        seat: &Seat,
+        place: &Place,
     ) -> impl Future<Output = Option<http::Response<Full<Bytes>>>> + Send;
 }
 

@@ -1,6 +1,7 @@
 //! The monitoring listener: what the process tells of itself, to read only and without a secret in it.
 
-use super::connections::{Connections, Seat};
+use super::connections::Connections;
+use super::guarded::Place;
 use super::{Answers, Limits, Port, run};
 use crate::Peer;
 use crate::origin::Origin;
@@ -67,9 +68,9 @@ impl Answers for Monitor {
         &self,
         request: Request<Incoming>,
         _: Peer,
-        seat: &Seat,
+        place: &Place,
     ) -> Option<Response<Full<Bytes>>> {
-        seat.serves().then(|| answer(&self.exposition, request.method(), request.uri().path()))
+        place.seat.serves().then(|| answer(&self.exposition, request.method(), request.uri().path()))
     }
 }
 

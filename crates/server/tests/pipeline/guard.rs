@@ -7,16 +7,34 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wire::{ErrorModel, OperationModel, Protocol, ServiceModel, ValidationStyle};
 
-static OPERATIONS: [OperationModel; 4] = [
+static OPERATIONS: [OperationModel; 6] = [
     OperationModel::new("Forget"),
     OperationModel { errors: &[ErrorModel::new("RogueException", 500)], ..OperationModel::new("Panic") },
     OperationModel::new("Conflict"),
     OperationModel::new("Hold"),
+    OperationModel::new("Act"),
+    OperationModel::new("Lose"),
 ];
 
 /// `Hold` counts itself in, and ends when it can have this.
 pub(crate) static HOLD: Mutex<()> = Mutex::new(());
 pub(crate) static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// `Lose` loses every time; without a user agent it waits, once it has its turn among those that lose, until it is let go.
+pub(crate) static LOSE: Losing = Losing { attempts: AtomicUsize::new(0), go: Mutex::new(()) };
+
+pub(crate) struct Losing {
+    pub(crate) attempts: AtomicUsize,
+    pub(crate) go: Mutex<()>,
+}
+
+impl Losing {
+    fn attempt(&self) {
+        if self.attempts.fetch_add(1, Ordering::SeqCst) == 3 {
+            drop(self.go.lock());
+        }
+    }
+}
 
 static QUOTAS: ServiceQuotas = ServiceQuotas {
     code: "ThrottlingException",
@@ -54,7 +72,13 @@ fn rogue(operation: &str, cx: &mut Cx<'_>) -> Result<(), Fault> {
         HELD.fetch_add(1, Ordering::SeqCst);
         drop(HOLD.lock());
     }
-    if operation == "Conflict" {
+    if operation == "Act" {
+        cx.aside(|| ())?;
+    }
+    if operation == "Lose" && cx.call().user_agent.is_none() {
+        LOSE.attempt();
+    }
+    if matches!(operation, "Conflict" | "Act" | "Lose") {
         return Err(Fault::conflict());
     }
     ROWS.put(&mut cx.tx, &["row"], &"written".to_owned())

@@ -66,7 +66,7 @@ impl Engine for Breaking {
 }
 
 /// The value of a sample, 0 if there is none.
-fn value(exposition: &Exposition, sample: &str) -> f64 {
+pub(crate) fn value(exposition: &Exposition, sample: &str) -> f64 {
     let text = exposition.encode().unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
     line.map_or(0.0, |value| value.parse().unwrap())

@@ -2,7 +2,7 @@
 
 use assembly::Parts;
 use keyring::{KeyFile, Keyring, SystemRandom};
-use platform::{Env, Fault, Service, Tx};
+use platform::{Client, Env, Fault, Service, Turns, Tx};
 use server::{Clock, Deployment, Gate, Peer, Quotas, Uptime};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use store::{Engine, Memory, Store};
 use telemetry::{Exposition, Telemetry};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use wire::Timestamp;
 use wire::sigv4::{Scope, Signer, SigningKey};
 
@@ -42,7 +43,8 @@ pub(crate) struct Signed {
 }
 
 pub(crate) struct World {
-    gate: Arc<Gate>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) turns: Arc<Turns>,
     telemetry: Arc<Telemetry>,
     store: Store,
     keyring: Keyring,
@@ -85,7 +87,12 @@ impl World {
         let iam = Arc::new(iam::Iam::default());
         let mut services = assembly::services(Parts { iam: Arc::clone(&iam), ..Parts::default() });
         services.extend([Arc::new(crate::guard::ROGUE) as Arc<dyn Service>, Arc::new(crate::calls::KEEPER)]);
-        let env = Env::new(keyring.clone(), Arc::new(SystemRandom), iam);
+        let turns = Arc::new(Turns::new(1));
+        let env = Env {
+            aside,
+            turns: Arc::clone(&turns),
+            ..Env::new(keyring.clone(), Arc::new(SystemRandom), iam)
+        };
         let time = Arc::new(AtomicI64::new(START));
         let passed = Arc::new(AtomicI64::new(0));
         let clock = Arc::new(Hand { time: Arc::clone(&time), passed: Arc::clone(&passed) });
@@ -99,7 +106,7 @@ impl World {
         let deployment = Deployment::new(store.clone(), env, clock, "111122223333", "us-east-1", services)
             .with_limits(&quotas, calls_max.and_then(NonZeroUsize::new));
         gate.open(Arc::new(deployment)).unwrap();
-        Self { gate: Arc::new(gate), telemetry, store, keyring, time, passed, _scratch: scratch, root }
+        Self { gate: Arc::new(gate), turns, telemetry, store, keyring, time, passed, _scratch: scratch, root }
     }
 
     /// Reads what is committed.
@@ -181,10 +188,28 @@ impl World {
 
     /// A call of a JSON service, signed now.
     pub(crate) async fn json(&self, by: &Signed, service: &str, target: &str, body: &str) -> (u16, String) {
+        let parts = self.signed_json(by, service, target, body);
+        self.answer(&parts, body.as_bytes(), Client::default()).await
+    }
+
+    /// The same, for this client.
+    pub(crate) async fn json_for(&self, client: Client, service: &str, target: &str) -> u16 {
+        let parts = self.signed_json(&self.root, service, target, "{}");
+        self.answer(&parts, b"{}", client).await.0
+    }
+
+    /// The head of a call of a JSON service, signed now.
+    pub(crate) fn signed_json(
+        &self,
+        by: &Signed,
+        service: &str,
+        target: &str,
+        body: &str,
+    ) -> http::request::Parts {
         let builder = http::Request::post("/").header("host", "localhost");
         let builder =
             builder.header("content-type", "application/x-amz-json-1.1").header("x-amz-target", target);
-        self.send(by, service, self.now(), builder, body).await
+        signed(by, service, self.now(), builder, body)
     }
 
     /// A call of a Query service, signed now.
@@ -201,7 +226,8 @@ impl World {
     ) -> (u16, String) {
         let builder = http::Request::post("/").header("host", "localhost");
         let builder = builder.header("content-type", "application/x-www-form-urlencoded");
-        self.send(by, service, at, builder, form).await
+        let parts = signed(by, service, at, builder, form);
+        self.answer(&parts, form.as_bytes(), Client::default()).await
     }
 
     /// A call of a Query service that nobody signed.
@@ -209,7 +235,7 @@ impl World {
         let builder = http::Request::post("/").header("host", format!("{host}.us-east-1.amazonaws.com"));
         let builder = builder.header("content-type", "application/x-www-form-urlencoded");
         let (parts, ()) = builder.body(()).unwrap().into_parts();
-        self.answer(&parts, form.as_bytes()).await
+        self.answer(&parts, form.as_bytes(), Client::default()).await
     }
 
     /// A presigned GET, used now.
@@ -230,29 +256,37 @@ impl World {
         let signer =
             Signer { access_key_id: &by.id, session_token: by.token.as_deref(), scope: &scope, key: &key };
         signer.presign(&mut parts, b"", at, expires).unwrap();
-        self.answer(&parts, b"").await
+        self.answer(&parts, b"", Client::default()).await
     }
 
-    async fn send(
-        &self,
-        by: &Signed,
-        service: &str,
-        at: Timestamp,
-        builder: http::request::Builder,
-        body: &str,
-    ) -> (u16, String) {
-        let (mut parts, ()) = builder.body(()).unwrap().into_parts();
-        let scope = Scope::at(at, "us-east-1", service);
-        let key = SigningKey::derive(by.secret.as_bytes(), &scope);
-        let signer =
-            Signer { access_key_id: &by.id, session_token: by.token.as_deref(), scope: &scope, key: &key };
-        signer.sign(&mut parts, body.as_bytes(), at).unwrap();
-        self.answer(&parts, body.as_bytes()).await
-    }
-
-    async fn answer(&self, parts: &http::request::Parts, body: &[u8]) -> (u16, String) {
+    async fn answer(&self, parts: &http::request::Parts, body: &[u8], client: Client) -> (u16, String) {
         let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false, tls: None };
-        let answer = self.gate.handle(parts, body, peer).await;
+        let answer = self.gate.handle(parts, body, peer, client).await;
         (answer.status, String::from_utf8(answer.body).unwrap())
     }
+}
+
+/// As the program does it, where the runtime has more than one thread.
+fn aside(work: &mut dyn FnMut()) {
+    let handle = Handle::try_current().ok();
+    match handle.map(|handle| handle.runtime_flavor()) {
+        Some(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+fn signed(
+    by: &Signed,
+    service: &str,
+    at: Timestamp,
+    builder: http::request::Builder,
+    body: &str,
+) -> http::request::Parts {
+    let (mut parts, ()) = builder.body(()).unwrap().into_parts();
+    let scope = Scope::at(at, "us-east-1", service);
+    let key = SigningKey::derive(by.secret.as_bytes(), &scope);
+    let signer =
+        Signer { access_key_id: &by.id, session_token: by.token.as_deref(), scope: &scope, key: &key };
+    signer.sign(&mut parts, body.as_bytes(), at).unwrap();
+    parts
 }

@@ -98,6 +98,7 @@ impl Deployment {
             host: None,
             secure: false,
             tls: None,
+            client: platform::Client::default(),
         }
     }
 

@@ -159,6 +159,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             host: None,
             secure: false,
             tls: None,
+            client: platform::Client::default(),
         },
         caller: root_of("111111111111"),
     };

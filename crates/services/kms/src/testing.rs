@@ -286,6 +286,7 @@ impl World {
             host: None,
             secure: false,
             tls: None,
+            client: platform::Client::default(),
         }
     }
 
