@@ -1,10 +1,10 @@
-"""Signers that are no SDKs, in every mode that they have, on every service; the SDKs themselves are all through the other tests."""
+"""Signers of others, in every mode that they have, on every service: in headers and in the query string."""
 
 import json
 import os
 import pathlib
 import subprocess
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import boto3
 import pytest
@@ -52,7 +52,7 @@ def callers(root, trust):
 
 
 @pytest.mark.parametrize("who", ["user", "session"])
-def test_aws4_and_aws4fetch(callers, who):
+def test_signers_of_npm(callers, who):
     caller = callers[who]
     modules = os.environ.get("NODE_PATH")
     assert modules, "NODE_PATH does not name the packages: run the tests with `cargo xtask test`"
@@ -67,7 +67,7 @@ def test_aws4_and_aws4fetch(callers, who):
     seen = json.loads(done.stdout)
     words = {call["name"]: call["word"] for call in CALLS}
     wrong = [one for one in seen if one["status"] != 200 or words[one["name"]] not in one["text"]]
-    assert len(seen) == 4 * len(CALLS) and not wrong, wrong
+    assert len(seen) == 2 * len({"aws4", "aws4fetch", "sdk"}) * len(CALLS) and not wrong, wrong
 
 
 @pytest.mark.parametrize("who", ["user", "session"])
@@ -85,6 +85,29 @@ def test_curl(callers, who, call):
         options += ["--data-binary", call["body"]]
     done = subprocess.run(["curl", *options, caller.fastness.endpoint + call["path"]], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0 and call["word"] in done.stdout, (done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("who", ["user", "session"])
+@pytest.mark.parametrize("way", ["header", "query"])
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call['name']}-{call['method']}")
+def test_the_sdk_for_rust(callers, who, way, call):
+    caller = callers[who]
+    program = os.environ.get("FASTNESS_RUST_CLIENT")
+    assert program, "FASTNESS_RUST_CLIENT does not name the program: run the tests with `cargo xtask test`"
+    endpoint, body = caller.fastness.endpoint, call.get("body", "")
+    headers = {"Host": endpoint.removeprefix("http://"), **call["headers"]}
+    told = [call["service"], caller.region, call["method"], endpoint + call["path"], body]
+    for header in headers.items():
+        told += header
+    done = subprocess.run([program, way, *told], env=caller.environment(), capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    added, target = [tuple(line.split(" ", 1)) for line in done.stdout.splitlines()], call["path"]
+    if way == "query":
+        target += ("&" if "?" in target else "?") + urlencode(added, quote_via=quote, safe="~")
+        added = []
+    headers["Content-Length"] = str(len(body))
+    reply = Request(endpoint, call["method"], target, body.encode(), [*headers.items(), *added]).send()
+    assert reply.status == 200 and call["word"] in reply.body.decode(), (target, reply)
 
 
 @pytest.mark.parametrize("who", ["user", "session"])

@@ -1,5 +1,7 @@
 //! The main job with the AWS SDK for Rust. Endpoint and credentials come from the environment; what was seen goes to standard output,
-//! a line each, for test_rust.py to judge.
+//! a line each, for test_rust.py to judge. With arguments it signs a request instead: see [`signer`].
+
+mod signer;
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata};
@@ -10,6 +12,14 @@ use std::error::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if let Some(way) = arguments.next() {
+        if let Err(error) = signer::sign(&way, &arguments.collect::<Vec<_>>()) {
+            eprintln!("{error}");
+            std::process::exit(1);
+        }
+        return;
+    }
     if let Err(error) = job().await {
         eprintln!("{}", DisplayErrorContext(&*error));
         std::process::exit(1);
