@@ -1,10 +1,12 @@
 //! Drives the release binary over loopback, every request signed, and prints what it costs beside a bare server.
 //!
-//! `load FASTNESS [SECONDS] [CONNECTIONS]`: FASTNESS is the path of the binary to measure.
+//! `load FASTNESS [SECONDS] [CONNECTIONS] [RECORDS]`: FASTNESS is the path of the binary to measure. With RECORDS it measures one thing alone:
+//! what Encrypt loses to LookupEvents in a trail of so many.
 //!
 //! What is compared is measured in turn, a second each, as often as there are SECONDS, and the medians are told: a machine that is
 //! slower for a while is so for both sides.
 
+mod beside;
 mod client;
 mod echo;
 mod many;
@@ -54,20 +56,29 @@ const ROUND: Duration = Duration::from_secs(1);
 
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args_os().skip(1);
-    let first = args.next().ok_or("usage: load FASTNESS [SECONDS] [CONNECTIONS]")?;
+    let first = args.next().ok_or("usage: load FASTNESS [SECONDS] [CONNECTIONS] [RECORDS]")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if first == "echo" {
         return runtime.block_on(echo::serve());
     }
     let mut number = || args.next().and_then(|text| text.to_str()?.parse::<u32>().ok());
     let (rounds, connections) = (number().unwrap_or(5), number().unwrap_or(64));
-    runtime.block_on(measure(PathBuf::from(first), rounds, connections))
+    let records = number();
+    runtime.block_on(measure(PathBuf::from(first), rounds, connections, records))
 }
 
-async fn measure(binary: PathBuf, rounds: u32, connections: u32) -> Result<(), Failure> {
+async fn measure(
+    binary: PathBuf,
+    rounds: u32,
+    connections: u32,
+    records: Option<u32>,
+) -> Result<(), Failure> {
     let (server, started) = server::Server::start(&binary).await?;
     let target = Target { address: server.address, credentials: server.credentials()?, region: REGION };
     let run = Run { target, pid: server.pid, rounds, connections };
+    if let Some(records) = records {
+        return beside::measure(&run, usize::try_from(records)?).await;
+    }
     let idle = process::memory(run.pid)?;
     line(format_args!("start to first answer: {:.0} ms", started.as_secs_f64() * 1e3));
     line(format_args!("memory: {:.1} MB idle", mb(idle)));

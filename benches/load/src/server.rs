@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 /// What the server is configured with: request quotas that the load does not reach.
-const SETTINGS: &str = "[quotas]\n\"kms:*\" = 1_000_000\n\"sts:*\" = 1_000_000\n";
+const SETTINGS: &str =
+    "[quotas]\n\"cloudtrail:*\" = 1_000_000\n\"kms:*\" = 1_000_000\n\"sts:*\" = 1_000_000\n";
 
 /// A deployment in a scratch directory, being served.
 pub(crate) struct Server {
