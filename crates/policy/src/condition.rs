@@ -39,6 +39,8 @@ enum Quantifier {
 /// The policy's values, in the form the operator compares.
 #[derive(Debug)]
 enum Comparison {
+    /// No value, which AWS saves and does not say the meaning of.
+    Nothing,
     /// `Null`: whether the key is to be absent.
     Absent(Box<[bool]>),
     Text(Box<[Pattern]>),
@@ -158,6 +160,7 @@ impl Condition {
         variables: bool,
     ) -> Result<Self, String> {
         let values = match operator.family {
+            _ if values.is_empty() => Comparison::Nothing,
             Family::Null => Comparison::Absent(compile(values, boolean)?),
             Family::String => Comparison::Text(compile(values, |text| pattern(text, false, variables))?),
             Family::StringLike => Comparison::Text(compile(values, |text| pattern(text, true, variables))?),
@@ -183,7 +186,7 @@ impl Condition {
             return Truth::Doubt;
         }
         let found = scope.context.get(&self.key).filter(|values| !values.is_empty());
-        if matches!(found, Some(Values::Unknown)) {
+        if matches!(found, Some(Values::Unknown)) || matches!(self.values, Comparison::Nothing) {
             return Truth::Doubt;
         }
         if let Comparison::Absent(expected) = &self.values {
@@ -223,6 +226,7 @@ impl Comparison {
             return Truth::Doubt;
         }
         match self {
+            Comparison::Nothing => Truth::Doubt,
             Comparison::Absent(_) => Truth::False,
             Comparison::Text(patterns) => Truth::any(patterns, |pattern| pattern.matches(value, scope)),
             Comparison::TextIgnoringCase(patterns) => {

@@ -363,18 +363,23 @@ impl Parser {
         let mut conditions = Vec::new();
         for (name, keys) in object(json, place)? {
             let place = place.name(name);
+            let members = object(keys, &place)?;
+            // IAM takes an operator that there is not, as long as nothing is under it.
+            if members.is_empty() && self.kind.is_callers() {
+                continue;
+            }
             let operator = Operator::parse(name)
                 .ok_or_else(|| place.error(format!("Invalid Condition type : {name}"), keys))?;
-            for (key, values) in object(keys, &place)? {
+            for (key, values) in members {
                 let place = place.name(key);
                 let texts = each(values, &place).map(|(place, value)| scalar(value, &place));
                 let texts = texts.collect::<Result<Vec<String>, PolicyError>>()?;
-                let key_valid =
-                    key.contains(':') && key.len() <= KEY_BYTES_MAX && !key.contains(char::is_control);
-                if !key_valid {
+                // IAM takes a key without a service, which no request has.
+                let named = if self.kind.is_callers() { !key.is_empty() } else { key.contains(':') };
+                if !named || key.len() > KEY_BYTES_MAX || key.contains(char::is_control) {
                     return Err(place.error(NO_VENDOR, values));
                 }
-                if texts.is_empty() {
+                if texts.is_empty() && !self.kind.is_callers() {
                     return Err(place.error(SYNTAX, values));
                 }
                 let condition = Condition::parse(operator, key, &texts, self.variables());

@@ -15,6 +15,8 @@ pub static RULES: &[Rule] = &[
     form::INVALID_ACTION,
     conditions::INVALID_GLOBAL_CONDITION_KEY,
     conditions::INVALID_SERVICE_CONDITION_KEY,
+    conditions::INVALID_CONDITION_KEY_FORMAT,
+    conditions::EMPTY_ARRAY_CONDITION,
     form::POLICY_SIZE_EXCEEDS_QUOTA,
     effect::UNSUPPORTED_RESOURCE,
     form::MISSING_VERSION,

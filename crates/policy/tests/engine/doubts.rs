@@ -111,6 +111,27 @@ fn conditions(page: &mut String) {
         };
         row(page, &format!("Null {value}"), STATES.iter().map(cell).collect());
     }
+    head(page, "# Conditions without a value", &mut STATES.iter().map(|state| state.0));
+    let forms_of = OPERATORS.iter().flat_map(|(operator, _, hit, miss, other)| {
+        forms(operator).into_iter().map(move |form| (form, *hit, *miss, *other))
+    });
+    for (form, hit, miss, other) in forms_of.chain([("Null".to_owned(), "a", "b", "c")]) {
+        let cell = |(name, state): &(&str, &str)| {
+            let state = state.replace("HIT", hit).replace("MISS", miss).replace("OTHER", other);
+            (name.len(), condition(&format!(r#"{{"{form}":{{"t:key":[]}}}}"#), &state))
+        };
+        row(page, &form, STATES.iter().map(cell).collect());
+    }
+    // No request has it, so that it is absent.
+    head(page, "# Conditions on a key without a service", &mut STATES.iter().map(|state| state.0));
+    for (operator, value, ..) in OPERATORS {
+        for form in forms(operator) {
+            let cell = |(name, _): &(&str, &str)| {
+                (name.len(), condition(&format!(r#"{{"{form}":{{"key":"{value}"}}}}"#), "t:key=a; a:key=b"))
+            };
+            row(page, &form, STATES.iter().take(1).map(cell).collect());
+        }
+    }
     let title = "# Conditions, by what the request has of the key of a variable in the value";
     head(page, title, &mut VARIABLES.iter().map(|state| state.0));
     for (operator, _, hit, miss, _) in OPERATORS {

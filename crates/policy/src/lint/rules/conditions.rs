@@ -38,6 +38,44 @@ pub(super) const INVALID_SERVICE_CONDITION_KEY: Rule = Rule {
     },
 };
 
+pub(super) const INVALID_CONDITION_KEY_FORMAT: Rule = Rule {
+    code: "INVALID_CONDITION_KEY_FORMAT",
+    level: Level::Error,
+    doc: "A condition key begins with the prefix of a service, or with `aws:`. IAM saves one that does not, and no request ever has it.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"IpAddress":{"SourceIp":"203.0.113.0/24"}}}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}}}"#,
+    ),
+    check: |subject, found| {
+        let tested = subject.statements().flat_map(|statement| statement.conditions());
+        for tested in tested.filter(|tested| !tested.key.contains(':')) {
+            let message = format!("{} is no condition key: it has no service before a colon", tested.key);
+            found.push(fault(tested.json.span.start, message));
+        }
+    },
+};
+
+pub(super) const EMPTY_ARRAY_CONDITION: Rule = Rule {
+    code: "EMPTY_ARRAY_CONDITION",
+    level: Level::Warning,
+    doc: "A condition has no value to compare with. AWS saves it and does not say what it means, so that an `Allow` does not apply, and a \
+          `Deny` does.",
+    bad: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":[]}}}}"#,
+    ),
+    good: identity(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":["203.0.113.0/24"]}}}}"#,
+    ),
+    check: |subject, found| {
+        let tested = subject.statements().flat_map(|statement| statement.conditions());
+        for tested in tested.filter(|tested| tested.json.items().is_empty()) {
+            found.push(fault(tested.json.span.start, format!("{} has no value to compare with", tested.key)));
+        }
+    },
+};
+
 fn unknown_keys(subject: &Subject<'_>, found: &mut Vec<Fault>, concerns: impl Fn(&str) -> bool) {
     for statement in subject.statements() {
         for tested in statement.conditions() {
