@@ -346,7 +346,7 @@ def test_backups_keep_the_keys(root, softhsm, owner, store, cluster):
     assert root.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"kept"
     # Without an HSM there is nothing to connect to.
     for hsm in found["Hsms"]:
-        hsms.delete_hsm(ClusterId=related, HsmId=hsm["HsmId"])
+        hsms.delete_hsm(ClusterId=related, EniId=hsm["EniId"])
     wait_for(lambda: described(root, related)["Hsms"] == [])
     error = refused(root.kms.decrypt, CiphertextBlob=blob)
     assert error["Code"] == "KMSInvalidStateException"

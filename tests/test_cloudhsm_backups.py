@@ -106,7 +106,13 @@ def test_the_policy_of_a_backup_says_who_may_make_clusters_of_it(fastness, softh
     assert denied["Code"] == "AccessDeniedException" and arn in denied["Message"]
     policy = document(allow("cloudhsm:CreateCluster", arn, Principal={"AWS": who}))
     root.cloudhsmv2.put_resource_policy(ResourceArn=arn, Policy=policy)
+    # Regions that are not served, its own, and what has not the form of one.
+    refusals = dict.fromkeys(("qx-east-7", "us-gov-west-1", "us-east-1"), "CloudHsmInvalidRequestException")
+    for region, code in {**refusals, "qx-hidden-7": "ValidationException"}.items():
+        error = refused(root.cloudhsmv2.copy_backup_to_region, DestinationRegion=region, BackupId=backup["BackupId"])
+        assert error["Code"] == code and "egion" in error["Message"], error
     root.cloudhsmv2.copy_backup_to_region(DestinationRegion="eu-west-1", BackupId=backup["BackupId"])
+    assert set(backups(root)) == {backup["BackupId"]}
     (copy,) = backups(away).values()
     assert "Policy" not in away.cloudhsmv2.get_resource_policy(ResourceArn=copy["BackupArn"])
     fastness.kill()

@@ -133,11 +133,23 @@ impl Cluster {
 }
 
 impl Hsm {
+    /// The id of its network interface: that of the HSM in other digits, as there are no interfaces. Terraform tells HSMs apart by it.
+    pub(crate) fn eni(&self) -> String {
+        let digits = self.id.bytes().rev().map_while(|byte| match byte {
+            b'a'..=b'z' => Some(u64::from(byte - b'a')),
+            b'2'..=b'7' => Some(u64::from(byte - b'2') + 26),
+            _ => None,
+        });
+        let number = digits.take(11).enumerate().map(|(place, digit)| digit << (5 * place)).sum::<u64>();
+        format!("eni-{number:017x}")
+    }
+
     pub(crate) fn on_the_wire(&self, cluster: &Cluster) -> api::Hsm {
         api::Hsm {
             availability_zone: Some(self.zone.clone()),
             cluster_id: Some(cluster.id.clone()),
             subnet_id: Some(self.subnet.clone()),
+            eni_id: Some(self.eni()),
             eni_ip: self.ip.clone(),
             hsm_id: self.id.clone(),
             hsm_type: Some(cluster.hsm_type.clone()),

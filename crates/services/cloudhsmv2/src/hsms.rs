@@ -68,8 +68,7 @@ impl Handle<ops::DeleteHsm> for CloudHsm {
         let hsm = match (&input.hsm_id, &input.eni_ip, &input.eni_id) {
             (Some(hsm), None, None) => cluster.hsms.iter_mut().find(|other| other.id == *hsm),
             (None, Some(ip), None) => cluster.hsms.iter_mut().find(|other| other.ip.as_ref() == Some(ip)),
-            // HSMs have no network interfaces here.
-            (None, None, Some(_)) => None,
+            (None, None, Some(eni)) => cluster.hsms.iter_mut().find(|other| other.eni() == *eni),
             _ => return Err(invalid("Name the HSM by one of HsmId, EniId and EniIp.")),
         };
         let hsm = hsm.ok_or_else(|| not_found("HSM of cluster", &id))?;
