@@ -135,6 +135,7 @@ impl Cx<'_> {
         let source = Op::SERVICE.event_source();
         let caller = inner.caller();
         let (told, failed, counted) = (inner.take_told(), inner.take_failed(), inner.take_counted());
+        self.acted.set(inner.has_acted());
         let (_, resources, events, tx) = inner.finish();
         let mut txn = tx.into_txn();
         if result.is_err() {

@@ -357,6 +357,7 @@ impl<'a> Cx<'a> {
             meter: self.meter,
             counted: std::mem::take(&mut self.counted),
             waits_from: self.waits_from,
+            acted: self.acted.clone(),
             serving: Some(service),
             ..Cx::new(self.tx.take(), self.env, call, caller)
         }

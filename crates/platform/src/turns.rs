@@ -94,7 +94,7 @@ impl Cx<'_> {
     /// # Errors
     /// The client has gone. A bug, if the work was not done.
     pub fn aside_in_turn<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, Fault> {
-        let stays = || self.acted.get() || !self.call().client.is_gone();
+        let stays = || self.acted.get() || !self.call_facts().client.is_gone();
         let done = self.env.aside_in_turn(|| stays().then(work))?;
         done.map(|done| done.ok_or_else(Fault::gone)).transpose()
     }
