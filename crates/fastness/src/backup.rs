@@ -3,6 +3,7 @@
 pub(crate) mod container;
 mod digest;
 mod make;
+mod parts;
 mod restore;
 mod verify;
 

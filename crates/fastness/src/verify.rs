@@ -105,9 +105,65 @@ pub(crate) fn findings_text(report: &Report) -> String {
 
 impl Verified {
     /// With what was found in the files beside the store.
-    fn with(mut self, beside: Vec<String>) -> Self {
+    pub(crate) fn with(mut self, beside: Vec<String>) -> Self {
         self.findings.extend(beside);
         self
+    }
+
+    fn is_undamaged(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn is_contained(&self) -> bool {
+        self.contained.iter().all(|(_, found)| found == CONTAINED)
+    }
+
+    /// Everything is as it was written, and continues what was known.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_undamaged() && self.is_contained()
+    }
+
+    /// The code that it is told with.
+    pub(crate) fn code(&self) -> ExitCode {
+        match (self.is_undamaged(), self.is_contained()) {
+            (true, true) => ExitCode::SUCCESS,
+            (false, _) => Exit::Damaged.into(),
+            (true, false) => Exit::OtherHistory.into(),
+        }
+    }
+
+    /// Its facts, for programs.
+    pub(crate) fn facts(&self) -> serde_json::Value {
+        let mut facts = serde_json::to_value(self).unwrap_or_default();
+        crate::admin::merge(&mut facts, serde_json::json!({ "whole": self.is_whole() }));
+        facts
+    }
+
+    /// Its facts, a line each.
+    pub(crate) fn tell(&self, out: &mut output::Output) -> Result<(), Failure> {
+        let time = |time: Option<u64>| {
+            let time = time.and_then(|time| i64::try_from(time).ok());
+            time.map_or_else(|| "-".to_owned(), |time| Timestamp(time).rfc3339())
+        };
+        let (bytes, segments, groups) = (self.journal_bytes, self.segments, self.groups);
+        writeln!(out, "journal   {bytes} bytes in {segments} segments, {groups} groups")?;
+        writeln!(out, "from      {} to {}", time(self.since), time(self.until))?;
+        writeln!(out, "records   {}", self.records)?;
+        writeln!(out, "rows      {}", self.rows)?;
+        if !self.first.starts_with("0:") {
+            writeln!(out, "begins    {}", self.first)?;
+        }
+        writeln!(out, "head      {}", self.head)?;
+        for (head, found) in &self.contained {
+            writeln!(out, "contains  {head}: {found}")?;
+        }
+        for finding in &self.findings {
+            writeln!(out, "DAMAGED   {finding}")?;
+        }
+        if self.findings_left_out > 0 {
+            writeln!(out, "DAMAGED   and {} more", self.findings_left_out)?;
+        }
+        Ok(())
     }
 }
 
@@ -140,50 +196,14 @@ impl From<Report> for Verified {
 }
 
 fn print(verified: &Verified) -> Result<ExitCode, Failure> {
-    let time = |time: Option<u64>| {
-        let time = time.and_then(|time| i64::try_from(time).ok());
-        time.map_or_else(|| "-".to_owned(), |time| Timestamp(time).rfc3339())
-    };
-    let contained = verified.contained.iter().all(|(_, found)| found == CONTAINED);
-    let undamaged = verified.findings.is_empty();
-    let whole = undamaged && contained;
-    let facts = || {
-        let mut facts = serde_json::to_value(verified).unwrap_or_default();
-        crate::admin::merge(&mut facts, serde_json::json!({ "whole": whole }));
-        facts
-    };
-    output::print(facts, |out| {
-        writeln!(
-            out,
-            "journal   {} bytes in {} segments, {} groups",
-            verified.journal_bytes, verified.segments, verified.groups
-        )?;
-        writeln!(out, "from      {} to {}", time(verified.since), time(verified.until))?;
-        writeln!(out, "records   {}", verified.records)?;
-        writeln!(out, "rows      {}", verified.rows)?;
-        if !verified.first.starts_with("0:") {
-            writeln!(out, "begins    {}", verified.first)?;
-        }
-        writeln!(out, "head      {}", verified.head)?;
-        for (head, found) in &verified.contained {
-            writeln!(out, "contains  {head}: {found}")?;
-        }
-        for finding in &verified.findings {
-            writeln!(out, "DAMAGED   {finding}")?;
-        }
-        if verified.findings_left_out > 0 {
-            writeln!(out, "DAMAGED   and {} more", verified.findings_left_out)?;
-        }
-        writeln!(
-            out,
-            "{}",
-            if whole { "Everything is whole." } else { "NOT everything is as it was written." }
-        )?;
-        Ok(())
-    })?;
-    Ok(match (undamaged, contained) {
-        (true, true) => ExitCode::SUCCESS,
-        (false, _) => Exit::Damaged.into(),
-        (true, false) => Exit::OtherHistory.into(),
-    })
+    output::print(
+        || verified.facts(),
+        |out| {
+            verified.tell(out)?;
+            let whole = verified.is_whole();
+            let found = if whole { "Everything is whole." } else { "NOT everything is as it was written." };
+            Ok(writeln!(out, "{found}")?)
+        },
+    )?;
+    Ok(verified.code())
 }

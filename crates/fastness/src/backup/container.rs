@@ -24,10 +24,17 @@ use super::{FORMAT, Part};
 use std::io::{self, Read, Write};
 
 const MAGIC: &[u8; 8] = b"FASTBKUP";
-const CHUNK_BYTES: usize = 1 << 20;
+/// What is in front of the first part.
+pub(super) const HEAD_BYTES: u64 = 16;
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
 /// The longest manifest: some hundred thousand segments.
 const MANIFEST_BYTES_MAX: u32 = 64 << 20;
 const NAME_BYTES_MAX: usize = 255;
+
+/// How many bytes a part's chunks take, with the length of each and the end.
+pub(super) fn framed_bytes(bytes: u64) -> u64 {
+    bytes + (bytes.div_ceil(CHUNK_BYTES as u64) + 1) * size_of::<u32>() as u64
+}
 
 /// Writes parts one after another.
 pub(crate) struct Writer<W> {

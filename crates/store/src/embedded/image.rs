@@ -6,13 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::anchor::{ANCHOR_NAME, Known};
 use super::disk::{Disk, DiskFile};
-use super::logs::Index;
+use super::logs::{Bounds, Index};
 use super::overlay::Overlay;
-use super::rows::write_rows;
+use super::rows::{RowsPart, write_rows};
 use super::segment::{
     Contents, Frames, SEGMENT_HEADER_BYTES, SegmentHeader, file_len, segment_id, segment_name,
 };
-use super::tables::{Base, Mark, Tables};
+use super::tables::{Base, Mark, TABLES_NAME, Tables};
 use super::verify::{Finding, Inspector};
 use crate::{Head, StoreError, Witness};
 
@@ -25,6 +25,8 @@ pub struct Image {
     pub(super) disk: Arc<dyn Disk>,
     /// The last checkpoint that was finished, which the journal goes on from.
     pub(super) base: Option<Arc<Base>>,
+    /// The same of an image that was copied.
+    rows: Option<RowsPart>,
     /// The segments, in order.
     pub(super) segments: Vec<u64>,
     /// The segment that was being written, and where its frames ended.
@@ -35,6 +37,8 @@ pub struct Image {
     pub(super) noted: Vec<Head>,
     /// Whether it is known that nothing comes after the head, as of a running store.
     pub(super) ends_at_head: bool,
+    /// Whether a file tells how far the journal has come; a copy has none.
+    has_anchor: bool,
     pub(super) witness: Arc<dyn Witness>,
     _tables: Option<Tables>,
     _pin: Option<Pin>,
@@ -75,7 +79,20 @@ impl Image {
         let cut = (offset > 0).then_some((segment, offset));
         segments.extend(cut.map(|(segment, _)| segment));
         let (noted, ends_at_head, pin) = (Vec::new(), true, Some(pin));
-        Image { disk, base, segments, cut, head, noted, ends_at_head, witness, _tables: None, _pin: pin }
+        Image {
+            disk,
+            base,
+            rows: None,
+            segments,
+            cut,
+            head,
+            noted,
+            ends_at_head,
+            has_anchor: true,
+            witness,
+            _tables: None,
+            _pin: pin,
+        }
     }
 
     /// An image of a store that nobody has open, as its files are found, for [`verify`](Image::verify). Writes nothing.
@@ -92,9 +109,7 @@ impl Image {
                 (None, None)
             }
         };
-        let names = disk.list().map_err(|e| StoreError::io("listing the data directory", e))?;
-        let mut segments: Vec<u64> = names.iter().filter_map(|name| segment_id(name)).collect();
-        segments.sort_unstable();
+        let segments = segments_of(&*disk)?;
         let mark = base.as_ref().map_or(Mark::START, |base| base.mark);
         let mut known = match Known::read(&*disk, &*witness, &mark.head) {
             Ok(known) => known,
@@ -107,11 +122,13 @@ impl Image {
         let image = Image {
             disk,
             base,
+            rows: None,
             segments,
             cut,
             head,
             noted,
             ends_at_head,
+            has_anchor: true,
             witness,
             _tables: tables,
             _pin: None,
@@ -119,10 +136,50 @@ impl Image {
         Ok((image, findings))
     }
 
+    /// An image that was copied, from a disk that holds its parts as [`write_part`](Self::write_part) wrote them, for
+    /// [`verify`](Image::verify). Whoever copied it said that it ends at `head`. With it come the faults that were found already.
+    pub fn copied(
+        disk: Arc<dyn Disk>,
+        head: Head,
+        witness: Arc<dyn Witness>,
+    ) -> Result<(Image, Vec<Finding>), StoreError> {
+        let mut findings = Vec::new();
+        let rows =
+            disk.open(ROWS_PART).map_err(|e| StoreError::io("opening the rows", e)).and_then(RowsPart::open);
+        let rows = rows.or_else(|error| {
+            Finding::of(&error).map(|finding| {
+                findings.push(finding);
+                None
+            })
+        })?;
+        let segments = segments_of(&*disk)?;
+        let mut image = Image {
+            disk,
+            base: None,
+            rows,
+            segments,
+            cut: None,
+            head,
+            noted: Vec::new(),
+            ends_at_head: true,
+            has_anchor: false,
+            witness,
+            _tables: None,
+            _pin: None,
+        };
+        // The segment that was being written has no index. One that does not open is found by whoever walks.
+        if let Some(last) = image.segments.last().copied()
+            && let Ok(Some(Opened { contents: None, frames_end, .. })) = image.open(last)
+        {
+            image.cut = Some((last, frames_end));
+        }
+        Ok((image, findings))
+    }
+
     /// What is wrong with the file that tells how far the journal of a running store has come; that of a stopped one was read with
     /// the image.
     pub(super) fn anchor_faults(&self) -> Result<Vec<Finding>, StoreError> {
-        if !self.ends_at_head {
+        if !self.ends_at_head || !self.has_anchor {
             return Ok(Vec::new());
         }
         let mut known = Known::read_running(&*self.disk, &*self.witness, &self.mark().head)?;
@@ -196,7 +253,31 @@ impl Image {
 
     /// Where the tables end and the journal goes on.
     pub(super) fn mark(&self) -> Mark {
-        self.base.as_ref().map_or(Mark::START, |base| base.mark)
+        let copied = self.rows.as_ref().map(|rows| rows.mark);
+        self.base.as_ref().map(|base| base.mark).or(copied).unwrap_or(Mark::START)
+    }
+
+    /// The bounds of the logs there.
+    pub(super) fn bounds(&self) -> &[Bounds] {
+        let copied = self.rows.as_ref().map(|rows| rows.logs.as_slice());
+        self.base.as_ref().map(|base| base.logs.as_slice()).or(copied).unwrap_or_default()
+    }
+
+    /// Shows every row of the last checkpoint; none, if there was none yet.
+    pub(super) fn visit_rows(
+        &self,
+        show: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Option<Result<(), StoreError>> {
+        match (&self.base, &self.rows) {
+            (Some(base), _) => Some(base.visit(show)),
+            (None, Some(rows)) => Some(rows.visit(show)),
+            (None, None) => None,
+        }
+    }
+
+    /// The name of what holds those rows.
+    pub(super) fn rows_name(&self) -> &'static str {
+        if self.rows.is_some() { ROWS_PART } else { TABLES_NAME }
     }
 
     /// Whether the journal goes back to the very beginning.
@@ -222,6 +303,14 @@ impl Image {
         };
         Ok(Some(Opened { name, file, header, contents, frames_end }))
     }
+}
+
+/// The segments on a disk, in order.
+fn segments_of(disk: &dyn Disk) -> Result<Vec<u64>, StoreError> {
+    let names = disk.list().map_err(|e| StoreError::io("listing the data directory", e))?;
+    let mut segments: Vec<u64> = names.iter().filter_map(|name| segment_id(name)).collect();
+    segments.sort_unstable();
+    Ok(segments)
 }
 
 impl Opened {

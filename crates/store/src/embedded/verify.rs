@@ -340,7 +340,7 @@ impl<'a> Walk<'a> {
     fn record(&mut self, name: &str, offset: u64, log: LogId, position: u64, record: &[u8]) {
         self.report.records += 1;
         let called = self.inspector.record(log, record);
-        let first_wanted = self.image.base.iter().flat_map(|base| &base.logs);
+        let first_wanted = self.image.bounds().iter();
         let first_wanted = first_wanted.filter(|bounds| bounds.log == log).map(|bounds| bounds.first).next();
         let begins =
             if self.image.is_complete() { 0 } else { first_wanted.unwrap_or(position).min(position) };
@@ -384,8 +384,10 @@ impl<'a> Walk<'a> {
 
     /// At the checkpoint, the logs must have come as far as it says.
     fn check_bounds(&mut self, name: &str, offset: u64, head: &Head) {
-        let Some(base) = self.image.base.as_ref().filter(|base| base.mark.head == *head) else { return };
-        for bounds in &base.logs {
+        if self.mark.head != *head {
+            return;
+        }
+        for bounds in self.image.bounds() {
             let next = self.next.get(&bounds.log).map_or(bounds.first, |(next, _)| *next);
             if next != bounds.next {
                 let (log, known) = (bounds.log.0, bounds.next);
@@ -439,17 +441,17 @@ impl<'a> Walk<'a> {
     /// Every row of the tables opens, and is the one last written.
     fn rows(&mut self) -> Result<(), StoreError> {
         let image = self.image;
-        let Some(base) = &image.base else {
-            self.report.rows = self.changed.values().filter(|is_there| **is_there).count() as u64;
-            return Ok(());
-        };
-        let walked = base.visit(|key, value| {
+        let walked = image.visit_rows(|key, value| {
             if self.inspector.stop() {
                 return Err(StoreError::Closed);
             }
             self.row(key, value);
             Ok(())
         });
+        let Some(walked) = walked else {
+            self.report.rows = self.changed.values().filter(|is_there| **is_there).count() as u64;
+            return Ok(());
+        };
         if let Err(error) = walked {
             self.report(Finding::of(&error)?);
             return Ok(());
@@ -458,7 +460,7 @@ impl<'a> Walk<'a> {
             self.written.iter().filter(|(_, last)| last.is_some()).map(|(key, _)| key.clone()).collect();
         missing.sort_unstable();
         for key in missing {
-            self.find(TABLES_NAME, 0, format!("the row {} is missing", key_text(&key)));
+            self.find(self.image.rows_name(), 0, format!("the row {} is missing", key_text(&key)));
         }
         self.report.rows += self.changed.values().filter(|is_there| **is_there).count() as u64;
         Ok(())
@@ -469,19 +471,21 @@ impl<'a> Walk<'a> {
             self.report.rows += 1;
         }
         if let Err(why) = self.inspector.row(key, value) {
-            self.find(TABLES_NAME, 0, format!("the row {} does not open: {why}", key_text(key)));
+            self.find(self.image.rows_name(), 0, format!("the row {} does not open: {why}", key_text(key)));
         }
         match self.written.remove(key) {
             Some(Some(digest)) if digest == sha256_of(value) => {}
             Some(Some(_)) => {
                 let what = "is not what was last written to it: an older value was put in its place";
-                self.find(TABLES_NAME, 0, format!("the row {} {what}", key_text(key)));
+                self.find(self.image.rows_name(), 0, format!("the row {} {what}", key_text(key)));
             }
-            Some(None) => {
-                self.find(TABLES_NAME, 0, format!("the row {} was deleted, but is there", key_text(key)))
-            }
+            Some(None) => self.find(
+                self.image.rows_name(),
+                0,
+                format!("the row {} was deleted, but is there", key_text(key)),
+            ),
             None if self.image.is_complete() => {
-                self.find(TABLES_NAME, 0, format!("the row {} was never written", key_text(key)));
+                self.find(self.image.rows_name(), 0, format!("the row {} was never written", key_text(key)));
             }
             None => {} // last written before the journal begins
         }
