@@ -8,9 +8,10 @@ use std::path::Path;
 use std::process::Command;
 
 /// Where each file goes, and with which permissions. Folders stand for what is in them.
-const FILES: [(&str, &str, u32); 9] = [
+const FILES: [(&str, &str, u32); 10] = [
     ("fastness", "usr/bin/fastness", 0o755),
     ("fastness.service", "usr/lib/systemd/system/fastness.service", 0o644),
+    ("fastness-trail.service", "usr/lib/systemd/system/fastness-trail.service", 0o644),
     ("fastness.toml", "etc/fastness/fastness.toml", 0o644),
     ("completions/fastness.bash", "usr/share/bash-completion/completions/fastness", 0o644),
     ("completions/fastness.zsh", "usr/share/zsh/vendor-completions/_fastness", 0o644),
@@ -102,6 +103,7 @@ mod tests {
         for (file, text) in [
             ("fastness", "\x7fELF GLIBC_2.9\0GLIBC_2.34\0GLIBC_2.3.4\0 libgcc_s.so.1\0"),
             ("fastness.service", "[Unit]\n"),
+            ("fastness-trail.service", "[Unit]\n"),
             ("fastness.toml", "\n"),
             ("completions/fastness.bash", "bash\n"),
             ("completions/fastness.zsh", "zsh\n"),

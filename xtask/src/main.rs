@@ -8,6 +8,7 @@ mod clients;
 mod config;
 mod deb;
 mod deny;
+mod elf;
 mod files;
 mod fuzz;
 mod generate;
@@ -71,7 +72,7 @@ enum Command {
         #[arg(long)]
         botocore: Option<PathBuf>,
     },
-    /// Build what is handed out: binary, Debian package, completions, man pages, bill of materials, checksums, container recipe, systemd unit.
+    /// Build what is handed out: binary, also a static one, Debian package, completions, man pages, bill of materials, checksums, container recipe, systemd unit.
     Package {
         /// The build profile.
         #[arg(long, default_value = "dist")]

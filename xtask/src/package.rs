@@ -2,7 +2,7 @@
 
 use crate::files::root;
 use crate::run::{Failure, cargo, run, target};
-use crate::{deb, sbom};
+use crate::{deb, elf, sbom};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ const REMAPPED: [&str; 3] = ["/fastness", "/cargo", "/build"];
 /// for another.
 const BUILD_TIME: &str = "1";
 
-/// Builds the binary, with a Debian package, its bill of materials, completions, man pages, checksums, a container recipe and a systemd unit, into
+/// Builds the binary, also as a static one, with a Debian package, its bill of materials, completions, man pages, checksums, a container recipe and a systemd unit, into
 /// `package` in the target folder. `check` builds a second time elsewhere, and fails unless the same bytes come out.
 pub(crate) fn package(profile: &str, check: bool) -> Result<(), Failure> {
     let target = target()?;
@@ -25,9 +25,13 @@ pub(crate) fn package(profile: &str, check: bool) -> Result<(), Failure> {
     }
     fs::create_dir_all(&place)?;
     let commit = Commit::checked_out();
-    let built = build(profile, root(), &target.join("package-build"), &commit)?;
-    let binary = place.join("fastness");
-    fs::copy(&built, &binary)?;
+    let made = target.join("package-build");
+    for linkage in Linkage::ALL {
+        let built = build(profile, linkage, root(), &made, &commit)?;
+        linkage.require(&fs::read(&built)?)?;
+        fs::copy(built, place.join(linkage.name()))?;
+    }
+    let binary = place.join(Linkage::Dynamic.name());
     fs::write(place.join("fastness.cdx.json"), sbom::of_release()?)?;
     for entry in fs::read_dir(root().join("packaging"))? {
         let path = entry?.path();
@@ -44,7 +48,7 @@ pub(crate) fn package(profile: &str, check: bool) -> Result<(), Failure> {
     }
     fs::write(place.join("SHA256SUMS"), sums.stdout)?;
     eprintln!("packaged in {}", place.display());
-    if check { check_reproducible(profile, &commit, &built, &target.join("package-check")) } else { Ok(()) }
+    if check { check_reproducible(profile, &commit, &place, &target.join("package-check")) } else { Ok(()) }
 }
 
 /// Has the binary write its completions and man pages.
@@ -96,15 +100,59 @@ impl Commit {
     }
 }
 
+/// What a binary takes from the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Linkage {
+    /// The C library and libgcc, and whatever PKCS#11 library is configured.
+    Dynamic,
+    /// Nothing: it cannot load a library either.
+    Static,
+}
+
+impl Linkage {
+    const ALL: [Self; 2] = [Self::Dynamic, Self::Static];
+
+    /// The name of the binary in the package.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dynamic => "fastness",
+            Self::Static => "fastness-static",
+        }
+    }
+
+    /// Fails unless a binary is linked as its name says.
+    fn require(self, binary: &[u8]) -> Result<(), Failure> {
+        if elf::has_interpreter(binary)? == (self == Self::Dynamic) {
+            return Ok(());
+        }
+        Err(format!("{} is not linked as its name says", self.name()).into())
+    }
+}
+
 /// Builds the binary from a source folder with a profile, in a target folder of its own.
-fn build(profile: &str, source: &Path, target: &Path, commit: &Commit) -> Result<PathBuf, Failure> {
+fn build(
+    profile: &str,
+    linkage: Linkage,
+    source: &Path,
+    target: &Path,
+    commit: &Commit,
+) -> Result<PathBuf, Failure> {
     let cargo_home = cargo_home()?;
     let places = [source, &cargo_home, target];
     // The last that fits counts: the target folder may lie in the source.
-    let rust: Vec<String> = remaps("--remap-path-prefix", &places);
+    let mut rust: Vec<String> = remaps("--remap-path-prefix", &places);
     let c = remaps("-ffile-prefix-map", &places).join(" ");
-    run(cargo()
-        .args(["build", "--locked", "--package", "fastness", "--profile", profile])
+    let mut build = cargo();
+    build.args(["build", "--locked", "--package", "fastness", "--profile", profile]);
+    let mut folder = target.to_owned();
+    if linkage == Linkage::Static {
+        // What is named is built apart from what the build itself runs, which no static build can load.
+        let host = host()?;
+        build.args(["--target", &host]);
+        rust.push("-Ctarget-feature=+crt-static".to_owned());
+        folder.push(host);
+    }
+    run(build
         .current_dir(source)
         .env_remove("RUSTFLAGS")
         .env("CARGO_ENCODED_RUSTFLAGS", rust.join("\x1f"))
@@ -114,8 +162,7 @@ fn build(profile: &str, source: &Path, target: &Path, commit: &Commit) -> Result
         .env(format!("CARGO_PROFILE_{}_DEBUG", profile.to_uppercase()), "false")
         .env("FASTNESS_COMMIT", &commit.name)
         .env("SOURCE_DATE_EPOCH", BUILD_TIME))?;
-    let folder = if profile == "dev" { "debug" } else { profile };
-    let binary = target.join(folder).join("fastness");
+    let binary = folder.join(if profile == "dev" { "debug" } else { profile }).join("fastness");
     let bytes = fs::read(&binary)?;
     for place in places {
         let told = place.as_os_str().as_encoded_bytes();
@@ -126,13 +173,21 @@ fn build(profile: &str, source: &Path, target: &Path, commit: &Commit) -> Result
     Ok(binary)
 }
 
+/// The target that the compiler builds for by itself.
+fn host() -> Result<String, Failure> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let told = String::from_utf8(Command::new(rustc).arg("-vV").output()?.stdout)?;
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.ok_or("rustc does not tell its host")?.to_owned())
+}
+
 fn remaps(option: &str, places: &[&Path; 3]) -> Vec<String> {
     let pairs = places.iter().zip(REMAPPED);
     pairs.map(|(place, instead)| format!("{option}={}={instead}", place.display())).collect()
 }
 
 /// Builds what is checked out from a copy in another folder and compares.
-fn check_reproducible(profile: &str, commit: &Commit, binary: &Path, scratch: &Path) -> Result<(), Failure> {
+fn check_reproducible(profile: &str, commit: &Commit, place: &Path, scratch: &Path) -> Result<(), Failure> {
     if scratch.exists() {
         fs::remove_dir_all(scratch)?;
     }
@@ -142,10 +197,14 @@ fn check_reproducible(profile: &str, commit: &Commit, binary: &Path, scratch: &P
         fs::create_dir_all(copy.parent().ok_or("a file without a folder")?)?;
         fs::copy(root().join(&file), copy)?;
     }
-    let again = build(profile, &source, &scratch.join("another-target"), commit)?;
-    let same = fs::read(binary)? == fs::read(&again)?;
-    if !same {
-        return Err(format!("not reproducible: {} and {} differ", binary.display(), again.display()).into());
+    for linkage in Linkage::ALL {
+        let binary = place.join(linkage.name());
+        let again = build(profile, linkage, &source, &scratch.join("another-target"), commit)?;
+        if fs::read(&binary)? != fs::read(&again)? {
+            return Err(
+                format!("not reproducible: {} and {} differ", binary.display(), again.display()).into()
+            );
+        }
     }
     fs::remove_dir_all(scratch)?;
     eprintln!("reproducible: two builds in two folders are the same");

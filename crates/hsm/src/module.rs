@@ -17,6 +17,9 @@ pub const USE_MAX: Duration = Duration::from_secs(5);
 /// How long making RSA keys and initializing tokens is waited for: half a minute is not rare on small devices.
 pub const SETUP_MAX: Duration = Duration::from_secs(60);
 
+/// What a program says that the C library was linked into: another copy of that library, which a PKCS#11 library would bring, is not kept apart.
+const STATIC: &str = "this is the static program, which can load no library: use the one named `fastness` of the same package, or the Debian package";
+
 /// All libraries that were named so far.
 static MODULES: Mutex<BTreeMap<PathBuf, Arc<Module>>> = Mutex::new(BTreeMap::new());
 
@@ -128,6 +131,9 @@ impl Module {
         let failed = |reason: String| HsmError::Module { path: self.path.clone(), reason };
         // The loader's own words for this are about search paths.
         std::fs::metadata(&self.path).map_err(|error| failed(error.to_string()))?;
+        if cfg!(target_feature = "crt-static") {
+            return Err(failed(STATIC.to_owned()));
+        }
         let functions = Pkcs11::new(&self.path).map_err(|error| failed(error.to_string()))?;
         functions.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))?;
         Ok(Library { functions, seats: Mutex::default() })
