@@ -5,13 +5,16 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import subprocess
 
 import pytest
+from botocore.exceptions import ClientError, HTTPClientError
 from conftest import Fastness, binary, events, refused, wait_for
 
 SIZE_MIB = 48
 RESERVE_MIB = 16
+EX_IOERR = 74
 
 
 class Small(Fastness):
@@ -114,3 +117,27 @@ def test_a_server_starts_on_a_full_disk_and_waits_for_room(small):
     small.ballast.unlink()
     wait_for(lambda: status(small).returncode == 0, 30)
     assert root.kms.list_keys()["Keys"]
+
+
+def test_a_write_that_fails_ends_the_server_to_be_started_anew(fresh):
+    """A limit on the size of files, which needs no privilege, fails every write to the store. The code is the one that supervisors know."""
+    fresh.serve()
+    root = fresh.root()
+    key = root.kms.create_key()["KeyMetadata"]["KeyId"]
+    process = fresh.process
+    _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, most))
+    # Whether the call still gets an answer depends on what wrote first; it is not done in any case.
+    with pytest.raises((ClientError, HTTPClientError, ConnectionError)) as caught:
+        root.kms.create_alias(AliasName="alias/unwritten", TargetKeyId=key)
+    if isinstance(caught.value, ClientError):
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] >= 500, caught.value
+    assert process.wait(timeout=30) == EX_IOERR
+    fresh.close()
+    told = fresh.run("status", "--data", str(fresh.data), check=False)
+    assert told.returncode == 3 and "serving   no" in told.stdout, "nobody serves"
+    fresh.serve()
+    root = fresh.root()
+    assert [found["KeyId"] for found in root.kms.list_keys()["Keys"]] == [key]
+    assert "alias/unwritten" not in [alias["AliasName"] for alias in root.kms.list_aliases()["Aliases"]]
+    assert "Everything is whole." in fresh.run("verify", "--data", str(fresh.data)).stdout

@@ -23,7 +23,11 @@ use tokio::sync::{Notify, watch};
 /// What the process ends with when a write to the disk failed, so that its supervisor starts it again (`EX_IOERR` of sysexits.h).
 const STORE_FAILED: u8 = 74;
 
+/// The signal of a write beyond the limit of a file's size, on all architectures of Linux but MIPS.
+const SIGXFSZ: i32 = 25;
+
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    survive_limits()?;
     if let Some(parent) = args.parent {
         confine::end_with_parent(parent)?;
     }
@@ -105,6 +109,15 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         }
         End::Sealed => Err(process::start_anew_sealed(front.into_listener())),
     }
+}
+
+/// Has a write beyond a limit of the system (`ulimit -f`, `LimitFSIZE=`) fail, as on a full disk, where else the process would end at once.
+fn survive_limits() -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _within = runtime.enter();
+    // Whoever heard it once hears it for good; what it tells, the write tells too.
+    let _heard = signal(SignalKind::from_raw(SIGXFSZ))?;
+    Ok(())
 }
 
 /// How serving came to its end.
