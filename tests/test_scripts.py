@@ -8,11 +8,18 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import Fastness, binary
+from conftest import Fastness, allow, binary, document
 
 ABSENT, SEALED, DAMAGED, LOCKED, OTHER_HISTORY = 3, 4, 5, 6, 7
-# What serves, and what prints records or a program's own form.
-NO_FACTS = {"serve", "trail export", "help", "dev", "completions", "manual", "man", "root-access-key", "xks create", "xks enable", "xks disable", "xks delete"}
+# What prints text of a form that is not the command's to choose: lines of the trail, with a receipt that is JSON; and scripts of shells. `man`
+# writes files, and is not listed.
+NO_FACTS = {"trail export", "completions"}
+# What test_trail_export.py tries, with its own files.
+ELSEWHERE = {"trail check"}
+# What begins to serve, and goes on. `dev` is tried in test_dev.py.
+SERVING = {"serve", "dev"}
+# What needs, or changes, what others made; the rest goes first.
+IN_ORDER = ["xks create", "xks list", "xks disable", "xks enable", "xks delete", "slots add", "slots remove", "rekey", "root-access-key", "seal", "unseal"]
 COMMANDS = re.compile(r"^  ([a-z-]+) ", re.MULTILINE)
 
 
@@ -36,39 +43,76 @@ def world(tmp_path_factory):
     user = root.user("nobody")
     with pytest.raises(user.kms.exceptions.ClientError):
         user.kms.list_keys()
-    (fastness.directory / "policy.json").write_text('{"Version":"2012-10-17","Statement":[]}')
-    (fastness.directory / "cases.yaml").write_text("policies: {}\ncases: []\n")
+    (fastness.directory / "policy.json").write_text(document(allow("kms:ListKeys")))
+    cases = {"policies": {"identity": [{"file": "policy.json"}]},
+             "cases": [{"name": "lists", "principal": "arn:aws:iam::111122223333:role/app", "action": "kms:ListKeys", "resource": "*", "expect": "allowed"}]}
+    (fastness.directory / "cases.json").write_text(json.dumps(cases))
     fastness.run("backup", "--data", str(fastness.data), "--to", str(fastness.directory / "kept.backup"))
     yield fastness
     fastness.stop()
 
 
+def documents(text):
+    """The JSON documents that stand one after the other."""
+    found, decoder = [], json.JSONDecoder()
+    while text := text.lstrip():
+        value, end = decoder.raw_decode(text)
+        found.append(value)
+        text = text[end:]
+    return found
+
+
 def test_every_command_that_prints_facts_prints_them_as_json(world):
     data = ("--data", str(world.data))
     shreds = str(world.data / "keyring.shreds")
+    made = {}
+    own_key = lambda: (*data, made["xks create"]["XksProxyAuthenticationCredential"]["AccessKeyId"])  # noqa: E731
     given = {
-        "init": ("--data", str(world.directory / "made")),
-        "backup": (*data, "--to", str(world.directory / "new.backup")),
-        "restore": ("--data", str(world.directory / "restored"), "--from", str(world.directory / "kept.backup"), "--shreds", shreds,
-                    "--key-file", key_file(world)),
-        "policy lint": (str(world.directory / "policy.json"),),
-        "policy test": (str(world.directory / "cases.yaml"),),
-        "slots remove": (*data, "9"),
-        "coverage": (),
-        "quotas": (),
+        "init": lambda: ("--data", str(world.directory / "made")),
+        "backup": lambda: (*data, "--to", str(world.directory / "new.backup")),
+        "restore": lambda: ("--data", str(world.directory / "restored"), "--from", str(world.directory / "kept.backup"), "--shreds", shreds,
+                            "--key-file", key_file(world)),
+        "policy lint": lambda: (str(world.directory / "policy.json"),),
+        "policy test": lambda: (str(world.directory / "cases.json"),),
+        "xks create": lambda: (*data, "--user", "nobody"),
+        **{f"xks {change}": own_key for change in ("disable", "enable", "delete")},
+        "slots add": lambda: (*data, "--shamir", "2-of-3"),
+        "slots remove": lambda: (*data, str(made["slots add"]["slots"][-1])),
+        "coverage": lambda: (),
+        "quotas": lambda: (),
     }
-    commands = [command for command in subcommands(world) if command not in NO_FACTS]
-    assert len(commands) >= 16, commands
-    # What changes the server's state goes last.
-    order = ["seal", "unseal"]
-    for command in sorted(commands, key=lambda name: (name in order, order.index(name) if name in order else 0)):
-        done = world.run(*command.split(), *given.get(command, data), "--json", check=False)
-        if command in ("slots remove", "slots add", "policy test"):
-            # The first two refuse here what they are asked, in words.
-            assert done.stdout == "" or json.loads(done.stdout) is not None, (command, done)
-            continue
-        assert done.returncode in (0, 2), (command, done)
-        assert isinstance(json.loads(done.stdout), (dict, list)), command
+    commands = subcommands(world)
+    assert SERVING | NO_FACTS | ELSEWHERE | set(IN_ORDER) | set(given) <= set(commands), "a command that is gone"
+    walked = [command for command in commands if command not in NO_FACTS | ELSEWHERE | SERVING]
+    for command in sorted(walked, key=lambda name: (name in IN_ORDER, IN_ORDER.index(name) if name in IN_ORDER else 0)):
+        done = world.run(*command.split(), *given.get(command, lambda: data)(), "--json", check=False)
+        assert done.returncode == 0, (command, done)
+        *before, facts = documents(done.stdout)
+        assert isinstance(facts, (dict, list)) and not done.stderr, (command, done)
+        # New shares are shown before anything depends on them.
+        assert [sorted(document) for document in before] == ([["shares", "threshold"]] if command == "slots add" else []), command
+        made[command] = facts
+    assert made["xks create"]["XksProxyUriPath"].endswith("/kms/xks/v1")
+    states = [made[f"xks {change}"]["Status"] for change in ("disable", "enable", "delete")]
+    assert states == ["Inactive", "Active", "Deleted"] and [key["Status"] for key in made["xks list"]] == ["Active"]
+    assert made["root-access-key"]["accessKeyId"] == world.exports["AWS_ACCESS_KEY_ID"]
+
+
+def test_what_serves_tells_programs_in_one_line_and_logs_apart(fresh, tmp_path):
+    monitor = ("--monitor", "127.0.0.1:0", "--json")
+    fresh.run("init", "--data", str(fresh.data))
+    command = [binary(), "serve", "--data", str(fresh.data), "--listen", "127.0.0.1:0", *monitor]
+    with open(tmp_path / "log", "w", encoding="utf-8") as log, subprocess.Popen(
+        command, env=fresh.environment, stdout=subprocess.PIPE, stderr=log, text=True
+    ) as process:
+        told = json.loads(process.stdout.readline())
+        fresh.endpoint = told["endpoint"]
+        assert fresh.root().sts.get_caller_identity()["Account"] == told["account"]
+        assert told["pid"] == process.pid and told["data"] == str(fresh.data) and told["sealed"] is False
+        assert told["region"] == "us-east-1" and told["monitor"].startswith("http://127.0.0.1:")
+        process.terminate()
+        assert process.stdout.read() == "" and process.wait(timeout=30) == 0
+    assert any(json.loads(line)["message"] == "serving" for line in (tmp_path / "log").read_text().splitlines())
 
 
 def key_file(fastness):
@@ -124,13 +168,22 @@ def test_absence_damage_and_a_wrong_key_have_codes_of_their_own(world, copy):
 
 
 def test_a_backup_is_verified_without_restoring_it(world, copy):
+    """Every row and record of it is opened where it lies: the facts are those of the data that it was restored to."""
     backup = world.directory / "kept.backup"
     data, own = ("--data", str(copy.directory / "none")), ("--key-file", key_file(world))
     found = json.loads(copy.run("verify", "--backup", str(backup), *data, *own, "--json").stdout)
     assert found["whole"] and found["genuine"] and found["backup"]["parts"] > 3
     assert not (copy.directory / "none").exists()
-    text = copy.run("verify", "--backup", str(backup), *data, *own).stdout
-    assert "It is whole, and the deployment's own." in text
+    head = found["backup"]["head"]
+    restored = json.loads(copy.run("verify", "--data", str(copy.data), *own, "--contains", head, "--json").stdout)
+    assert found["head"] == head and found["records"] > 3 and found["rows"] > 3 and not found["findings"]
+    # A restore leaves a record of its own.
+    assert restored["contained"] == [[head, "contained"]] and restored["records"] == found["records"] + 1
+    assert restored["first"] == found["first"] and restored["groups"] >= found["groups"] + 1
+    text = copy.run("verify", "--backup", str(backup), *data, *own, "--contains", head).stdout
+    assert "It is whole, and the deployment's own." in text and f"contains  {head}: contained" in text
+    later = copy.run("verify", "--backup", str(backup), *data, *own, "--contains", restored["head"], check=False)
+    assert later.returncode == OTHER_HISTORY and "NOT everything" in later.stdout
     wrong = copy.directory / "wrong.key"
     wrong.write_text("0" * 64)
     wrong.chmod(0o600)

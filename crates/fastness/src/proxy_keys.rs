@@ -2,7 +2,7 @@
 //! may.
 
 use crate::admin::{self, Command, merge, words};
-use crate::args::{Place, XksArgs, XksCommand};
+use crate::args::{Place, XksArgs, XksCommand, XksKeyArgs};
 use crate::config::Config;
 use crate::deployment::Data;
 use crate::exit::Exit;
@@ -13,11 +13,11 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &XksArgs) -> Result<ExitCode, Failure> {
-    let mut out = std::io::stdout();
     match &args.command {
         XksCommand::Create(args) => {
             let made = ask(&args.place, &Command::CreateProxyKey { user: args.user.clone() })?;
-            writeln!(out, "{made:#}")?;
+            // The form in which the store's KMS takes it, for people as well.
+            output::print(|| made.clone(), |out| Ok(writeln!(out, "{made:#}")?))?;
         }
         XksCommand::List(args) => {
             let keys = ask(&args.place, &Command::ProxyKeys {})?;
@@ -33,17 +33,32 @@ pub(crate) fn run(args: &XksArgs) -> Result<ExitCode, Failure> {
                 },
             )?;
         }
-        XksCommand::Disable(args) => {
-            ask(&args.place, &Command::SetProxyKeyActive { id: args.id.clone(), active: false })?;
-        }
-        XksCommand::Enable(args) => {
-            ask(&args.place, &Command::SetProxyKeyActive { id: args.id.clone(), active: true })?;
-        }
-        XksCommand::Delete(args) => {
-            ask(&args.place, &Command::DeleteProxyKey { id: args.id.clone() })?;
-        }
+        XksCommand::Disable(args) => set(args, Change::Disable)?,
+        XksCommand::Enable(args) => set(args, Change::Enable)?,
+        XksCommand::Delete(args) => set(args, Change::Delete)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A change of a key.
+#[derive(Clone, Copy)]
+enum Change {
+    Enable,
+    Disable,
+    Delete,
+}
+
+/// Changes a key, and tells what it is now.
+fn set(args: &XksKeyArgs, change: Change) -> Result<(), Failure> {
+    let id = args.id.clone();
+    let (command, status, text) = match change {
+        Change::Enable => (Command::SetProxyKeyActive { id, active: true }, "Active", "may be used again"),
+        Change::Disable => (Command::SetProxyKeyActive { id, active: false }, "Inactive", "cannot be used"),
+        Change::Delete => (Command::DeleteProxyKey { id }, "Deleted", "is removed"),
+    };
+    ask(&args.place, &command)?;
+    let facts = || json!({ "AccessKeyId": args.id, "Status": status });
+    output::print(facts, |out| Ok(writeln!(out, "The key {} {text}.", args.id)?))
 }
 
 fn ask(place: &Place, command: &Command) -> Result<Value, Failure> {

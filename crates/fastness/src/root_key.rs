@@ -5,7 +5,7 @@ use crate::admin::{Command, ask_or_open, merge, words};
 use crate::args::RootAccessKeyArgs;
 use crate::credentials::RootKey;
 use crate::opening::Opening;
-use crate::{Failure, failure};
+use crate::{Failure, failure, output};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keyring::{Keyring, SystemRandom};
@@ -43,11 +43,10 @@ pub(crate) fn run(args: &RootAccessKeyArgs) -> Result<ExitCode, Failure> {
     ask_or_open(&opening, open, &command, async |deployment| {
         make(deployment, &opening, &sealed, args.replace.as_deref(), by).await
     })?;
-    let mut out = std::io::stdout();
-    writeln!(
-        out,
-        "Made the access key {} of the root user. `fastness env` prints it.",
-        wish.key.access_key_id
+    let id = &wish.key.access_key_id;
+    output::print(
+        || json!({ "accessKeyId": id, "replaced": args.replace }),
+        |out| Ok(writeln!(out, "Made the access key {id} of the root user. `fastness env` prints it.")?),
     )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,18 +1,19 @@
 //! `fastness serve`: the server.
 
-use crate::admin::Commanded;
-use crate::args::{Place, ServeArgs};
+use crate::admin::{Commanded, merge};
+use crate::args::ServeArgs;
 use crate::config::Config;
 use crate::deployment::{Data, Serving};
 use crate::front::Front;
 use crate::opening::{Opening, Unopened};
 use crate::tls::{Keeper, Setup};
 use crate::watched::Watched;
-use crate::{Failure, failure, init, log, operators, ownership, process};
+use crate::{Failure, failure, init, log, operators, output, ownership, process};
 use assembly::{Parts, services};
 use iam::Iam;
 use keyring::SystemRandom;
 use platform::ids;
+use serde_json::json;
 use server::{Gate, SealError, bind_admin, listen, run_timers, serve_admin, store_failed};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -150,10 +151,10 @@ async fn serve(
     let monitor = watching.address.map(|address| format!("http://{address}"));
     let serving = Serving { monitor, ..front.serving(keeper.as_ref(), &data)? };
     data.write_serving(&serving)?;
-    let endpoint = serving.endpoint;
+    let endpoint = &serving.endpoint;
     tracing::info!(endpoint, account = opening.description.account, data = %data.path().display(), "serving");
     if first {
-        greet(&endpoint, &opening.place);
+        greet(&serving, &opening, gate.deployment().is_none());
     }
 
     let timers = tokio::spawn(run_timers(Arc::clone(&gate), stopping.clone()));
@@ -200,9 +201,20 @@ async fn serve(
     Ok(end)
 }
 
-/// Tells a person where the server is and how to use it. Whether anybody reads it makes no difference.
-fn greet(endpoint: &str, place: &Place) {
-    let text = format!("Fastness serves {endpoint}\nUse it with: eval \"$({})\"\n", place.hint("env"));
+/// Tells whoever started it where the server is and how to use it: a person in words, a program in one line of JSON. Whether anybody reads it makes
+/// no difference.
+fn greet(serving: &Serving, opening: &Opening, sealed: bool) {
+    let hint = opening.place.hint("env");
+    let text = if output::wants_json() {
+        let (description, data) = (&opening.description, opening.data.path());
+        let mut facts = json!({
+            "data": data, "account": description.account, "region": description.region, "scratch": description.scratch, "sealed": sealed,
+        });
+        merge(&mut facts, json!(serving));
+        format!("{facts}\n")
+    } else {
+        format!("Fastness serves {}\nUse it with: eval \"$({hint})\"\n", serving.endpoint)
+    };
     let mut out = std::io::stdout();
     let _unread = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

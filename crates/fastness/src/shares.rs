@@ -1,9 +1,10 @@
 //! Shares: shown once, and typed in again.
 
 use crate::exit::Exit;
-use crate::{Failure, failure};
+use crate::{Failure, failure, output};
 use keyring::{Seal, SystemRandom};
 use seals::{Shamir, Share, Shares, Split};
+use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use zeroize::Zeroizing;
 
@@ -15,9 +16,15 @@ pub(crate) fn split(split: Split) -> (Shamir, Vec<Share>) {
     Shamir::split(split, &SystemRandom)
 }
 
-/// Shows shares to whoever runs the command, the one time that they can be seen.
+/// Shows shares to whoever runs the command, the one time that they can be seen; to a program as an object of their own, before that of what
+/// came of the command.
 pub(crate) fn show(shares: &[Share], split: Split) -> Result<(), Failure> {
     let mut out = std::io::stdout();
+    if output::wants_json() {
+        let texts: Vec<_> = shares.iter().map(|share| share.to_text().to_string()).collect();
+        writeln!(out, "{}", json!({ "shares": texts, "threshold": split.threshold() }))?;
+        return Ok(out.flush()?);
+    }
     writeln!(
         out,
         "Shares: any {} of these {} open the keyring. They are shown this once; give each to somebody else.",
