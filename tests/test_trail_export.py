@@ -77,6 +77,61 @@ def test_an_export_goes_on_where_it_was_acknowledged(fastness, world, tmp_path):
     assert "another history" in export(fastness, *flags, code=7).stderr
 
 
+def chained(lines, count):
+    """The digest of so many lines, as docs/trail-export.md defines it."""
+    digest = "0" * 64
+    for line in lines[:count]:
+        digest = hashlib.sha256(f"{digest}\n{line}\n".encode()).hexdigest()
+    return digest
+
+
+def check(fastness, receipts, *files, code=0):
+    done = fastness.run("trail", "check", "--receipts", str(receipts), *map(str, files), "--json", check=False)
+    assert done.returncode == code, done
+    return json.loads(done.stdout)
+
+
+def test_a_receipt_covers_what_all_runs_exported(fastness, world, tmp_path):
+    position, target, receipts = tmp_path / "position", tmp_path / "trail.jsonl", tmp_path / "receipts"
+    flags = ("--position", str(position), "--to", str(target), "--receipts", str(receipts))
+    for _ in range(3):
+        export(fastness, *flags)
+        world.kms.list_keys()
+    told = [entry["receipt"] for entry in lines(receipts.read_text())]
+    whole = target.read_text().splitlines()
+    assert [entry["chain"]["records"] for entry in told] == [entry["to"] for entry in told] and len(whole) == told[-1]["to"]
+    for entry in told:
+        assert entry["chain"] == {"from": 0, "records": entry["to"], "sha256": chained(whole, entry["to"])}
+    found = check(fastness, receipts, target)
+    assert found["whole"] and found["head"] == told[-1]["head"] and found["records"] == len(whole) and found["receipts"] == 3
+    assert fastness.run("verify", "--data", str(fastness.data), "--contains", found["head"]).returncode == 0
+    # An acknowledgement that was lost, and a write that was cut off: a page goes out again, on lines of its own.
+    kept = json.loads(position.read_text())
+    with open(target, "a", encoding="utf-8") as file:
+        file.write("\n".join([*whole[-2:], whole[-1][:40]]))
+    export(fastness, *flags)
+    again = check(fastness, receipts, target)
+    assert again["whole"] and again["repeated"] == 2 and again["torn"] == 1 and again["records"] > len(whole)
+    assert json.loads(position.read_text())["chain"]["records"] == again["records"] > kept["chain"]["records"]
+    # Several files are one export, and so is standard input; what no receipt covers yet is told.
+    (tmp_path / "first").write_text("\n".join(whole[:3]) + "\n")
+    (tmp_path / "rest").write_text("\n".join([*whole[3:], '{"eventID":"later"}']) + "\n")
+    assert check(fastness, receipts, tmp_path / "first", tmp_path / "rest", code=5)["findings"], "the last receipt's lines are missing"
+    (tmp_path / "three").write_text("\n".join(receipts.read_text().splitlines()[:3]) + "\n")
+    assert check(fastness, tmp_path / "three", tmp_path / "first", tmp_path / "rest")["beyond"] == 1
+    # Whatever is changed is found, and where.
+    changed = tmp_path / "changed"
+    cut = told[0]["to"]
+    for altered in (whole[:1] + whole[2:], whole[:1] + [whole[1].replace("eventName", "eventname")] + whole[2:], [*whole[:2][::-1], *whole[2:]]):
+        changed.write_text("\n".join(altered) + "\n")
+        found = check(fastness, tmp_path / "three", changed, code=5)
+        assert not found["whole"] and f"records 1 to {cut} are not those" in found["findings"][0], found
+    changed.write_text("\n".join(whole[:-1]) + "\n")
+    assert f"records {len(whole)} to {len(whole)}" in check(fastness, tmp_path / "three", changed, code=5)["findings"][0]
+    assert fastness.run("trail", "check", "--receipts", str(target), str(target), check=False).returncode == 5
+    assert fastness.run("trail", "check", "--receipts", "/dev/null", str(target), check=False).returncode == 3
+
+
 def test_who_commanded_is_found_by_a_look_up(fastness, world):
     export(fastness, "--to", "/dev/null")
     name = f"operator/{pwd.getpwuid(os.getuid()).pw_name}"

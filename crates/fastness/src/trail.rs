@@ -1,5 +1,7 @@
 //! `fastness trail export`: the trail, taken to where neither the server's operator nor its disk reaches.
 
+mod chain;
+mod check;
 mod export;
 mod position;
 mod sessions;
@@ -26,6 +28,19 @@ pub(crate) struct TrailArgs {
 enum TrailCommand {
     /// Send the records of all accounts and Regions, oldest first, as JSON lines in CloudTrail's form
     Export(ExportArgs),
+    /// Compare what was exported with receipts that were kept elsewhere, without a server; exits with 5 if a line was changed, added, moved or taken away
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// Exported lines, all from the first on, in one file or several in order; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// File of the export's receipts
+    #[arg(long, value_name = "FILE")]
+    receipts: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -71,5 +86,6 @@ struct ExportArgs {
 pub(crate) fn run(args: &TrailArgs) -> Result<ExitCode, Failure> {
     match &args.command {
         TrailCommand::Export(args) => export::run(args),
+        TrailCommand::Check(args) => check::run(args),
     }
 }

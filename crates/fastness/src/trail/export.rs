@@ -2,6 +2,7 @@
 //! least once, and in order; after a crash the last page may go out again, which its event ids tell.
 
 use super::ExportArgs;
+use super::chain::Chain;
 use super::position::Position;
 use super::sink::Sink;
 use crate::admin::{Command, ask};
@@ -128,7 +129,7 @@ impl Exporter<'_> {
             if !page.records.is_empty() {
                 self.send(&page.records)?;
                 self.receipts.note(&page.records);
-                self.position.advance(page.next, &page.head)?;
+                self.position.advance(&page.records, page.next, &page.head)?;
             }
             let total = page.end.saturating_sub(page.first);
             let progress = self.progress.get_or_insert_with(|| Progress::begin("exporting", total));
@@ -137,7 +138,7 @@ impl Exporter<'_> {
             let due = self.receipts.told.elapsed() >= Duration::from_secs(self.args.receipt_every);
             if (done && !follow) || (due && self.receipts.records > 0 && self.receipts.sink.is_some()) {
                 let next = self.position.next.max(page.next);
-                self.receipts.publish(&self.deployment, next, &page.head)?;
+                self.receipts.publish(&self.deployment, next, &page.head, &self.position.chain)?;
             }
             if done && !follow {
                 return Ok(());
@@ -199,11 +200,12 @@ impl Receipts {
         }
     }
 
-    /// A receipt: these records, with this hash over their lines, are in the history that ends with this head.
-    fn publish(&mut self, deployment: &str, to: u64, head: &str) -> Result<(), Failure> {
+    /// A receipt: these records, with this hash over their lines, and all that went out before them, with the digest of the chain, are in the history
+    /// that ends with this head.
+    fn publish(&mut self, deployment: &str, to: u64, head: &str, chain: &Chain) -> Result<(), Failure> {
         let hash = std::mem::take(&mut self.hash).finish();
         let receipt = json!({
-            "receipt": { "deployment": deployment, "from": self.from, "to": to, "records": self.records, "sha256": hash, "head": head },
+            "receipt": { "deployment": deployment, "from": self.from, "to": to, "records": self.records, "sha256": hash, "head": head, "chain": chain },
         });
         match &mut self.sink {
             Some(sink) => sink.send(&[receipt.to_string()])?,

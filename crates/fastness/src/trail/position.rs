@@ -1,5 +1,6 @@
 //! The position of an export, kept durably by the exporter.
 
+use super::chain::Chain;
 use crate::deployment::{read_json, write_json};
 use crate::exit::Exit;
 use crate::{Failure, failure};
@@ -16,6 +17,8 @@ struct Kept {
     next: u64,
     /// The head that the history had by then.
     head: String,
+    /// The digest of what went out until then.
+    chain: Chain,
 }
 
 /// The position, and the file that keeps it, if one does.
@@ -24,6 +27,8 @@ pub(super) struct Position {
     file: Option<PathBuf>,
     deployment: String,
     pub(super) next: u64,
+    /// The digest of what was acknowledged, in this run and those before.
+    pub(super) chain: Chain,
 }
 
 impl Position {
@@ -42,14 +47,16 @@ impl Position {
             );
             return Err(failure(path.display(), why).with(Exit::OtherHistory));
         }
-        let next = kept.map_or(first, |kept| kept.next);
-        Ok(Self { file, deployment: deployment.to_owned(), next })
+        let (next, chain) = kept.map_or_else(|| (first, Chain::begin(first)), |kept| (kept.next, kept.chain));
+        Ok(Self { file, deployment: deployment.to_owned(), next, chain })
     }
 
-    /// Goes on to a position, once what is before it was acknowledged.
-    pub(super) fn advance(&mut self, next: u64, head: &str) -> Result<(), Failure> {
+    /// Goes on to a position, once the records before it were acknowledged.
+    pub(super) fn advance(&mut self, records: &[String], next: u64, head: &str) -> Result<(), Failure> {
         self.next = next;
+        records.iter().for_each(|record| self.chain.add(record));
         let Some(path) = &self.file else { return Ok(()) };
-        write_json(path, &Kept { deployment: self.deployment.clone(), next, head: head.to_owned() })
+        let (deployment, head, chain) = (self.deployment.clone(), head.to_owned(), self.chain.clone());
+        write_json(path, &Kept { deployment, next, head, chain })
     }
 }

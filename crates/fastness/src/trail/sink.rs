@@ -6,7 +6,7 @@ use outbound::Collector;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _, UdpSocket};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -93,7 +93,8 @@ impl Sink {
             Target::Output => Self::Output,
             Target::File(path) => {
                 let open = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-                Self::File(open.map_err(|error| failure(path.display(), error))?, path.clone())
+                let opened = open.and_then(|mut file| end_line(&mut file, path).map(|()| file));
+                Self::File(opened.map_err(|error| failure(path.display(), error))?, path.clone())
             }
             Target::Udp(at) => {
                 let found = at.to_socket_addrs().map_err(|error| failure(at, error))?.next();
@@ -193,6 +194,18 @@ fn forgetting<T>(held: &mut Option<T>, sent: std::io::Result<()>) -> std::io::Re
         *held = None;
     }
     sent
+}
+
+/// Ends a line that a crash cut off: what follows it has lines of its own.
+fn end_line(file: &mut File, path: &Path) -> std::io::Result<()> {
+    let found = file.metadata()?;
+    let Some(last) = found.len().checked_sub(1).filter(|_| found.is_file()) else { return Ok(()) };
+    let mut byte = [0];
+    // Who may append may not be allowed to read; then nothing is known of the line.
+    match File::open(path).and_then(|opened| opened.read_exact_at(&mut byte, last)) {
+        Ok(()) if byte != *b"\n" => file.write_all(b"\n"),
+        _ => Ok(()),
+    }
 }
 
 fn joined(lines: &[String]) -> String {
