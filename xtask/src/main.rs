@@ -80,6 +80,9 @@ enum Command {
         /// Build a second time elsewhere and fail unless the same bytes come out.
         #[arg(long)]
         check_reproducible: bool,
+        /// Install it into a scratch root, load the completions, render the man pages, and serve with both binaries.
+        #[arg(long)]
+        try_out: bool,
     },
     /// Simulate, fuzz and kill the server for a long time.
     Soak {
@@ -100,7 +103,9 @@ fn main() -> ExitCode {
         Command::Fuzz { targets, seconds, keep } => fuzz::fuzz(&targets, seconds, keep),
         Command::Generate { check } => generate::run(check).map_err(Into::into),
         Command::Models { botocore } => models::run(botocore).map_err(Into::into),
-        Command::Package { profile, check_reproducible } => package::package(&profile, check_reproducible),
+        Command::Package { profile, check_reproducible, try_out } => {
+            package::package(&profile, check_reproducible, try_out)
+        }
         Command::Soak { minutes } => soak::soak(minutes),
         Command::Test => test::test(),
         Command::Tour => tour::tour(),

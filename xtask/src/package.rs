@@ -2,7 +2,7 @@
 
 use crate::files::root;
 use crate::run::{Failure, cargo, run, target};
-use crate::{deb, elf, sbom};
+use crate::{clients, deb, elf, sbom};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,8 +16,8 @@ const REMAPPED: [&str; 3] = ["/fastness", "/cargo", "/build"];
 const BUILD_TIME: &str = "1";
 
 /// Builds the binary, also as a static one, with a Debian package, its bill of materials, completions, man pages, checksums, a container recipe and a systemd unit, into
-/// `package` in the target folder. `check` builds a second time elsewhere, and fails unless the same bytes come out.
-pub(crate) fn package(profile: &str, check: bool) -> Result<(), Failure> {
+/// `package` in the target folder. `check` builds a second time elsewhere, and fails unless the same bytes come out; `try_out` does with all of it what those do who are handed it.
+pub(crate) fn package(profile: &str, check: bool, try_out: bool) -> Result<(), Failure> {
     let target = target()?;
     let place = target.join("package");
     if place.exists() {
@@ -35,7 +35,10 @@ pub(crate) fn package(profile: &str, check: bool) -> Result<(), Failure> {
     fs::write(place.join("fastness.cdx.json"), sbom::of_release()?)?;
     for entry in fs::read_dir(root().join("packaging"))? {
         let path = entry?.path();
-        fs::copy(&path, place.join(path.file_name().ok_or("a file without a name")?))?;
+        // Beside them are their tests.
+        if path.is_file() {
+            fs::copy(&path, place.join(path.file_name().ok_or("a file without a name")?))?;
+        }
     }
     texts(&binary, &place)?;
     deb::build(&place, &commit)?;
@@ -48,6 +51,13 @@ pub(crate) fn package(profile: &str, check: bool) -> Result<(), Failure> {
     }
     fs::write(place.join("SHA256SUMS"), sums.stdout)?;
     eprintln!("packaged in {}", place.display());
+    if try_out {
+        run(Command::new(clients::python()?.join("python"))
+            .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "packaging/tests"])
+            .current_dir(root())
+            .env("FASTNESS_PACKAGE", &place)
+            .env("PYTHONDONTWRITEBYTECODE", "1"))?;
+    }
     if check { check_reproducible(profile, &commit, &place, &target.join("package-check")) } else { Ok(()) }
 }
 
