@@ -353,8 +353,8 @@ def test_monitoring_is_off_unless_asked_for_and_stays_at_home(fresh):
         ("", ["--monitor", "0.0.0.0:0"], "--monitor-beyond-loopback"),
         ('[monitor]\nlisten = "[::]:0"\n', [], "--monitor-beyond-loopback"),
         ('[telemetry]\notlp-endpoint = "http://collector.example:4318"\n', [], "plain-http-beyond-loopback"),
-        ('[telemetry]\notlp-endpoint = "https://localhost:4318"\n', [], f"{path}:2: only http:// is spoken"),
-        ("[telemetry]\nsampling-ratio = -1\n", [], f"{path}:2: not a number from 0 to 1"),
+        ('[telemetry]\notlp-endpoint = "https://localhost:4318"\n', [], f"{path}:2: `telemetry.otlp-endpoint`: only http:// is spoken"),
+        ("[telemetry]\nsampling-ratio = -1\n", [], f"{path}:2: `telemetry.sampling-ratio`: not a number from 0 to 1"),
     ]:
         path.write_text(text)
         done = fresh.run(

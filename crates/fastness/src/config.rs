@@ -6,6 +6,7 @@ mod attestation;
 mod bounds;
 mod limits;
 mod monitor;
+mod place;
 mod quotas;
 mod seal;
 mod tls;
@@ -17,8 +18,8 @@ pub(crate) use quotas::{Load, QuotaSettings};
 pub(crate) use seal::Seal;
 pub(crate) use tls::{ClientCertificates, Tls};
 
-use crate::Failure;
 use crate::args::Place;
+use crate::{Failure, failure};
 use cloudhsmv2::DeviceSettings;
 use platform::Regions;
 use platform::regions::InvalidRegions;
@@ -176,13 +177,16 @@ impl Config {
     /// Reads a file, if there is one.
     pub(crate) fn read_file(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self::default()) };
-        let text =
-            std::fs::read_to_string(path).map_err(|error| Failure::from(error).during(path.display()))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::from(error)
+                .during(path.display())
+                .of_setting("--config (FASTNESS_CONFIG)", "name a file that this user can read, or none")
+        })?;
         Self::parse(&text, path)
     }
 
-    /// Refuses a Region that is not served, and tells which one was meant, or which ones there are.
-    pub(crate) fn require_served(&self, region: &str) -> Result<(), Failure> {
+    /// Refuses a Region that is not served, which a setting names, and tells which one was meant, or which ones there are.
+    pub(crate) fn require_served(&self, setting: &str, region: &str) -> Result<(), Failure> {
         let Self { regions: ServedRegions(regions), .. } = self;
         if regions.serve(region) {
             return Ok(());
@@ -191,14 +195,23 @@ impl Config {
             Some(name) => format!("did you mean {name}?"),
             None => format!("there are {}", regions.names().collect::<Vec<_>>().join(", ")),
         };
-        Err(Failure(format!("the Region `{region}` is not served: {instead}")))
+        Err(Failure(format!("{setting}: the Region `{region}` is not served: {instead}")))
     }
 
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
-            Failure(format!("{}:{line}: {}", path.display(), error.message().trim_end()))
+            let (place, message) = (format!("{}:{line}", path.display()), error.message().trim_end());
+            match place::setting_at(text, start) {
+                Some(setting) if message.starts_with("missing field") => {
+                    failure(place, format!("`{setting}`: {message}: add it"))
+                }
+                Some(setting) => {
+                    failure(place, format!("`{setting}`: {message}: correct it, or leave it out"))
+                }
+                None => failure(place, format!("{message}: correct the line, which is no TOML")),
+            }
         })
     }
 }
@@ -210,38 +223,62 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_their_line() {
         let cases = [
-            ("listen = \"127.0.0.1:1\"\nlisten_on = 1\n", "f.toml:2: unknown field `listen_on`"),
-            ("data = 3\n", "f.toml:1: invalid type: integer `3`"),
-            ("\n\nlisten = \"localhost\"\n", "f.toml:3: `localhost` is not an address with a port"),
-            ("[log]\nlevel = \"loud\"\n", "f.toml:2: unknown variant `loud`"),
-            ("[seal]\nkind = \"key-file\"\npath = \"k\"\nmode = 1\n", "f.toml:1: unknown field `mode`"),
-            ("[[seal]]\nkind = \"tpm\"\n", "f.toml:2: unknown variant `tpm`"),
-            ("[seal]\nkind = \"key-file\"\n", "f.toml:1: name one of"),
-            ("[seal]\nkind = \"key-file\"\npath = \"k\"\ncredential = \"k\"\n", "f.toml:1: name one of"),
-            ("[seal]\nkind = \"kms\"\nregion = \"r\"\n", "f.toml:1: missing field `key`"),
+            ("listen = \"127.0.0.1:1\"\nlisten_on = 1\n", "f.toml:2: `listen_on`: unknown field `listen_on`"),
+            ("data = 3\n", "f.toml:1: `data`: invalid type: integer `3`"),
+            ("\n\nlisten = \"localhost\"\n", "f.toml:3: `listen`: `localhost` is not an address with a port"),
+            ("[log]\nlevel = \"loud\"\n", "f.toml:2: `log.level`: unknown variant `loud`"),
+            (
+                "[seal]\nkind = \"key-file\"\npath = \"k\"\nmode = 1\n",
+                "f.toml:1: `seal`: unknown field `mode`",
+            ),
+            ("[[seal]]\nkind = \"tpm\"\n", "f.toml:2: `seal.kind`: unknown variant `tpm`"),
+            ("[seal]\nkind = \"key-file\"\n", "f.toml:1: `seal`: name one of"),
+            (
+                "[seal]\nkind = \"key-file\"\npath = \"k\"\ncredential = \"k\"\n",
+                "f.toml:1: `seal`: name one of",
+            ),
+            ("[seal]\nkind = \"kms\"\nregion = \"r\"\n", "f.toml:1: `seal`: missing field `key`"),
             (
                 "[seal]\nkind = \"kms\"\nregion = \"r\"\nkey = \"k\"\nsecret = \"s\"\n",
-                "f.toml:1: unknown field `secret`",
+                "f.toml:1: `seal`: unknown field `secret`",
             ),
-            ("seal = 1\n", "f.toml:1: invalid type: integer `1`"),
-            ("[[cloudhsm]]\nmodule = \"m\"\npin = 1\n", "f.toml:3: unknown field `pin`"),
-            ("[[cloudhsm]]\nslots = [0]\n", "f.toml:1: missing field `module`"),
+            ("seal = 1\n", "f.toml:1: `seal`: invalid type: integer `1`"),
+            ("[[cloudhsm]]\nmodule = \"m\"\npin = 1\n", "f.toml:3: `cloudhsm.pin`: unknown field `pin`"),
+            ("[[cloudhsm]]\nslots = [0]\n", "f.toml:1: `cloudhsm`: missing field `module`"),
             ("data = \n", "f.toml:1: "),
-            ("regions = [\"us-east-1\", \"mars\"]\n", "f.toml:1: `mars` does not have the form of a Region"),
-            ("regions = [\"eu-central-1\"]\n", "f.toml:1: `us-east-1` must be among them"),
-            ("\n[tls]\ncert = \"c\"\n", "f.toml:3: unknown field `cert`"),
-            ("[tls]\nclient-certificates = \"yes\"\n", "f.toml:2: unknown variant `yes`"),
-            ("[limits]\nconnections = 0\n", "f.toml:2: invalid value: integer `0`"),
-            ("[limits]\nidle-seconds = -1\n", "f.toml:2: invalid value: integer `-1`"),
-            ("trusted-proxies = [\"10.0.0.1/8\"]\n", "f.toml:1: `10.0.0.1/8`: the address has bits set"),
-            ("trusted-proxies = [\"proxy.local\"]\n", "f.toml:1: `proxy.local`: an address"),
-            ("[attestation]\nroot = \"r\"\n", "f.toml:2: unknown field `root`"),
-            ("[clock]\nleap-hours-max = 0\n", "f.toml:2: invalid value: integer `0`"),
-            ("[disk]\nreserve-mib = \"1\"\n", "f.toml:2: invalid type: string"),
-            ("[monitor]\nlisten = 4567\n", "f.toml:2: invalid type: integer `4567`"),
-            ("[monitor]\nport = 4567\n", "f.toml:2: unknown field `port`"),
-            ("[telemetry]\notlp-endpoint = \"https://c\"\n", "f.toml:2: only http:// is spoken"),
-            ("[telemetry]\nsampling-ratio = 1.5\n", "f.toml:2: not a number from 0 to 1"),
+            (
+                "regions = [\"us-east-1\", \"mars\"]\n",
+                "f.toml:1: `regions`: `mars` does not have the form of a Region",
+            ),
+            ("regions = [\"eu-central-1\"]\n", "f.toml:1: `regions`: `us-east-1` must be among them"),
+            ("\n[tls]\ncert = \"c\"\n", "f.toml:3: `tls.cert`: unknown field `cert`"),
+            (
+                "[tls]\nclient-certificates = \"yes\"\n",
+                "f.toml:2: `tls.client-certificates`: unknown variant `yes`",
+            ),
+            ("[limits]\nconnections = 0\n", "f.toml:2: `limits.connections`: invalid value: integer `0`"),
+            ("[limits]\nidle-seconds = -1\n", "f.toml:2: `limits.idle-seconds`: invalid value: integer `-1`"),
+            (
+                "trusted-proxies = [\"10.0.0.1/8\"]\n",
+                "f.toml:1: `trusted-proxies`: `10.0.0.1/8`: the address has bits set",
+            ),
+            (
+                "trusted-proxies = [\"proxy.local\"]\n",
+                "f.toml:1: `trusted-proxies`: `proxy.local`: an address",
+            ),
+            ("[attestation]\nroot = \"r\"\n", "f.toml:2: `attestation.root`: unknown field `root`"),
+            ("[clock]\nleap-hours-max = 0\n", "f.toml:2: `clock.leap-hours-max`: invalid value: integer `0`"),
+            ("[disk]\nreserve-mib = \"1\"\n", "f.toml:2: `disk.reserve-mib`: invalid type: string"),
+            ("[monitor]\nlisten = 4567\n", "f.toml:2: `monitor.listen`: invalid type: integer `4567`"),
+            ("[monitor]\nport = 4567\n", "f.toml:2: `monitor.port`: unknown field `port`"),
+            (
+                "[telemetry]\notlp-endpoint = \"https://c\"\n",
+                "f.toml:2: `telemetry.otlp-endpoint`: only http:// is spoken",
+            ),
+            (
+                "[telemetry]\nsampling-ratio = 1.5\n",
+                "f.toml:2: `telemetry.sampling-ratio`: not a number from 0 to 1",
+            ),
         ];
         for (text, expected) in cases {
             let Failure { message, .. } = Config::parse(text, Path::new("f.toml")).unwrap_err();

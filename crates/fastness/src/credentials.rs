@@ -75,8 +75,8 @@ impl RootKey {
             return Ok(());
         }
         Err(Failure(format!(
-            "the secret access key of the root user has about {bits:.0} bits: for {listen}, which is not a loopback address, it must have \
-             {SECRET_BITS_MIN:.0}, as `openssl rand -base64 30` has"
+            "FASTNESS_ROOT_SECRET_ACCESS_KEY: the secret access key of the root user has about {bits:.0} bits: for {listen}, which is not a loopback address, it must have \
+             {SECRET_BITS_MIN:.0}, as `openssl rand -base64 30` has. `fastness root-access-key` makes another for a deployment that is there"
         )))
     }
 

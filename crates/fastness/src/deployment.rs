@@ -200,12 +200,19 @@ impl Data {
         self.0.join("serving.json")
     }
 
+    /// A failure of the directory itself.
+    fn unusable(failure: Failure) -> Failure {
+        failure
+            .of_setting("data (--data, FASTNESS_DATA)", "name a directory that this user can read and write")
+    }
+
     /// Makes the directory, or takes an empty one.
     pub(crate) fn create(&self) -> Result<(), Failure> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        builder.create(&self.0).map_err(|error| failure(self.0.display(), error))?;
-        let mut entries = fs::read_dir(&self.0).map_err(|error| failure(self.0.display(), error))?;
+        let unusable = |error| Self::unusable(failure(self.0.display(), error));
+        builder.create(&self.0).map_err(unusable)?;
+        let mut entries = fs::read_dir(&self.0).map_err(unusable)?;
         // A keyring that could not be made, as with a short passphrase, leaves its lock behind.
         let lock = self.keyring().with_extension("json.lock");
         if entries.any(|entry| entry.map_or(true, |entry| entry.path() != lock)) {
@@ -223,12 +230,14 @@ impl Data {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failure(path.display(), error)),
+            Err(error) => return Err(Self::unusable(failure(path.display(), error))),
         };
         let damaged = |why: &dyn std::fmt::Display| failure(path.display(), why).with(Exit::Damaged);
         let Format { format } = serde_json::from_slice(&bytes).map_err(|error| damaged(&error))?;
         if format != FORMAT {
-            let why = format!("it has format {format}, but this program reads format {FORMAT} only");
+            let why = format!(
+                "it has format {format}, but this program reads format {FORMAT} only: use the version of Fastness that wrote it"
+            );
             return Err(failure(path.display(), why));
         }
         let description: Description = serde_json::from_slice(&bytes).map_err(|error| damaged(&error))?;
@@ -280,7 +289,7 @@ impl Data {
     pub(crate) fn claim_unless_served(&self) -> Result<Option<fs::File>, Failure> {
         let path = self.0.join("serving.lock");
         let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = open.map_err(|error| failure(path.display(), error))?;
+        let file = open.map_err(|error| Self::unusable(failure(path.display(), error)))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(fs::TryLockError::WouldBlock) => Ok(None),

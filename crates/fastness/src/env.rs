@@ -15,7 +15,7 @@ use std::process::ExitCode;
 pub(crate) fn run(args: &EnvArgs) -> Result<ExitCode, Failure> {
     let opening = Opening::locate(&args.place)?;
     let keyring = opening.keyring_or_by_shares(args.shares)?;
-    opening.config.require_served(&opening.description.region)?;
+    opening.config.require_served("regions", &opening.description.region)?;
     let root = RootKey::read(&opening.data, &keyring)?;
     root_key::require_alive(&opening, &keyring, &root.access_key_id)?;
     let Opening { config, data, description, .. } = opening;

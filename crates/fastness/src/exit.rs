@@ -96,6 +96,19 @@ impl Failure {
         Self { exit, ..self }
     }
 
+    /// The same failure, of a setting: with its name, and the flags and variables that stand for it, in front, and the next step of whoever set it
+    /// behind.
+    #[must_use]
+    pub(crate) fn of_setting(self, setting: &str, step: &str) -> Self {
+        self.during(setting).before(step)
+    }
+
+    /// The same failure, with the next step behind.
+    #[must_use]
+    pub(crate) fn before(self, step: &str) -> Self {
+        Self { message: format!("{}: {step}", self.message), ..self }
+    }
+
     /// The same failure, with what was being done in front.
     #[must_use]
     pub(crate) fn during(self, doing: impl Display) -> Self {

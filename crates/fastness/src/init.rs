@@ -5,7 +5,7 @@ use crate::config::{Config, LISTEN_DEFAULT};
 use crate::credentials::RootKey;
 use crate::deployment::{Data, Description, SealPlace};
 use crate::tls::Setup;
-use crate::{Failure, failure, output, ownership, seal, shares};
+use crate::{Failure, output, ownership, seal, shares};
 use keyring::{Keyring, Random, Seal, SlotInfo, SystemRandom, Wrapping};
 use platform::{Tx, Vouching, ids};
 use serde_json::json;
@@ -120,11 +120,11 @@ pub(crate) fn create(
     let account = wanted.account.unwrap_or_else(|| ids::account(&random));
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Failure(format!(
-            "the account id `{account}` of --account-id or FASTNESS_ACCOUNT_ID does not have 12 digits"
+            "the account id `{account}` of --account-id or FASTNESS_ACCOUNT_ID does not have 12 digits: give so many, or none for a random one"
         )));
     }
     let region = wanted.region.as_deref().unwrap_or(REGION_DEFAULT);
-    config.require_served(region)?;
+    config.require_served("--region", region)?;
     let root = RootKey::choose(&random)?;
     root.require_strength(config.listen.unwrap_or(LISTEN_DEFAULT))?;
     data.create()?;
@@ -134,10 +134,10 @@ pub(crate) fn create(
     let (seals, seal_place) = seal::new(place, config, &id, shares.is_some(), &random)?;
     let mut seals = seals.iter().map(|seal| &**seal).chain(shares);
     let first = seals.next().ok_or_else(|| Failure("nothing would open the keyring".to_owned()))?;
-    let keyring =
-        Keyring::create(&data.keyring(), first, Arc::new(random)).map_err(|e| failure("the keyring", e))?;
+    let keyring = Keyring::create(&data.keyring(), first, Arc::new(random))
+        .map_err(|error| seal::unusable(first, &error))?;
     for seal in seals {
-        keyring.add_slot(seal).map_err(|error| failure("the keyring", error))?;
+        keyring.add_slot(seal).map_err(|error| seal::unusable(seal, &error))?;
     }
     let now = SystemClock.now();
     let (sizes, witness) = (config.disk.sizes(), Arc::new(Vouching::new(&keyring)));

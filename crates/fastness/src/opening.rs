@@ -186,7 +186,12 @@ impl Opening {
         let mut stores = KeyStores::none();
         if let Some(settings) = &self.config.external_key_stores {
             let proxies = xks::External::new(settings.clone());
-            stores.proxies = Arc::new(proxies.map_err(|error| Unopened::KeyStores(error.to_string()))?);
+            stores.proxies = Arc::new(proxies.map_err(|error| {
+                let step = "name a file of certificates in PEM, or none for the system's";
+                Unopened::KeyStores(
+                    Failure(error.to_string()).of_setting("external-key-stores.ca-file", step).message,
+                )
+            })?);
         }
         Ok(stores)
     }
@@ -213,7 +218,9 @@ impl Opening {
         let key_stores = KeyStores { clusters: Arc::clone(&cloudhsm) as _, ..self.key_stores()? };
         let regions = self.config.regions.0.clone();
         let Description { account, region, .. } = &self.description;
-        self.config.require_served(region).map_err(|Failure { message: why, .. }| Unopened::Regions(why))?;
+        self.config
+            .require_served("regions", region)
+            .map_err(|Failure { message: why, .. }| Unopened::Regions(why))?;
         let env = Env { key_stores, regions, aside, ..Env::new(keyring, Arc::new(SystemRandom), directory) };
         let clock = Arc::new(SystemClock);
         let services = services(Parts { iam, cloudhsm, roots: self.roots.clone() });

@@ -32,7 +32,8 @@ impl<'a> Server<'a> {
         let Some(name) = config.process.user.as_deref().filter(|_| confine::is_root()) else {
             return Ok(None);
         };
-        let (uid, gid) = confine::user(name).map_err(|error| failure("[process] user", error))?;
+        let (uid, gid) = confine::user(name)
+            .map_err(|error| Failure::from(error).of_setting("[process] user", "name a user of this host"))?;
         Ok(Some(Self { name, uid: Uid::from_raw(uid), gid: Gid::from_raw(gid) }))
     }
 }

@@ -47,6 +47,15 @@ pub(crate) fn restrict(
     if confine::lock_all_if_unlimited()? {
         tracing::info!("all memory is locked");
     }
+    for (setting, paths) in [("process.read", &config.process.read), ("process.write", &config.process.write)]
+    {
+        for path in paths {
+            // What is made there later would be out of reach.
+            path.metadata().map_err(|error| {
+                failure(path.display(), error).of_setting(setting, "name what is there, or leave it out")
+            })?;
+        }
+    }
     let mut read = config.process.read.clone();
     let trusted = config.external_key_stores.as_ref().and_then(|settings| settings.ca_file.clone());
     let modules = config.cloudhsm.iter().map(|device| device.module.clone());

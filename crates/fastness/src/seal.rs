@@ -4,7 +4,7 @@ use crate::args::Place;
 use crate::config::{Config, Seal as Configured};
 use crate::deployment::{Description, SealPlace, create_private, default_key_file};
 use crate::{Failure, failure};
-use keyring::{Access, KeyFile, Passphrase, Random, Seal, SlotInfo, Wrapping};
+use keyring::{Access, KeyFile, KeyringError, Kind, Passphrase, Random, Seal, SlotInfo, Wrapping};
 use seals::{Kms, Pkcs11, Source, default_credential};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -101,12 +101,56 @@ pub(crate) fn key_file(path: &Path, random: &dyn Random) -> Result<(KeyFile, Pat
     let seal = if path.exists() {
         KeyFile::open(&path, Access::Owner)
     } else {
-        if let Some(parent) = path.parent() {
-            create_private(parent)?;
-        }
+        path.parent()
+            .map_or(Ok(()), create_private)
+            .map_err(|Failure { message, .. }| refused(KEY_FILE, &Source::Path(path.clone()), message))?;
         KeyFile::create(&path, random)
     };
-    Ok((seal.map_err(|error| failure("the key file", error))?, path))
+    let seal = seal.map_err(|error| refused(KEY_FILE, &Source::Path(path.clone()), error))?;
+    Ok((seal, path))
+}
+
+/// The key file, as faults and settings call it.
+const KEY_FILE: &str = "the key file";
+
+/// The passphrase, likewise.
+const PASSPHRASE: &str = "the passphrase";
+
+/// Why a secret of the configuration, of flags or of the environment cannot be used, with the next step.
+fn refused(what: &'static str, source: &Source, error: impl std::fmt::Display) -> Failure {
+    let flag = if what == KEY_FILE {
+        "--key-file, FASTNESS_KEY_FILE"
+    } else {
+        "--passphrase-file, FASTNESS_PASSPHRASE_FILE"
+    };
+    let (setting, step) = match source {
+        Source::Path(_) => (
+            format!("seal.path ({flag})"),
+            "name a file that holds it, and that its owner alone can read (chmod 600)",
+        ),
+        Source::Credential(_) => (
+            "seal.credential".to_owned(),
+            "name one that systemd gives to the service (LoadCredentialEncrypted=)",
+        ),
+        Source::EnvironmentFile(_) => (
+            "seal.environment-file".to_owned(),
+            "name a file of `NAME=value` lines that its owner alone can read (chmod 600)",
+        ),
+        Source::Environment(_) => ("seal.environment".to_owned(), "set the variable, or name another"),
+    };
+    failure(what, error).of_setting(&setting, step)
+}
+
+/// Why a keyring cannot have a seal, with the settings to look at.
+pub(crate) fn unusable(seal: &dyn Seal, error: &KeyringError) -> Failure {
+    let step = match seal.kind() {
+        Kind::KeyFile => "name another file with seal.path (--key-file)",
+        Kind::Passphrase => "give another to seal.path (--passphrase-file) or FASTNESS_PASSPHRASE",
+        Kind::Pkcs11 => "look at module, token, key and pin of [seal]",
+        Kind::Kms => "look at endpoint, region, key, credentials and ca-file of [seal]",
+        Kind::Shamir => "make other shares with --shamir",
+    };
+    failure("the keyring", format!("{error}: {step}"))
 }
 
 /// The passphrase that flags or environment give, if they give one.
@@ -123,8 +167,8 @@ pub(crate) fn passphrase(place: &Place) -> Result<Option<Zeroizing<String>>, Fai
 
 /// The passphrase that a source holds, as it goes over the operator's channel.
 pub(crate) fn passphrase_of(source: &Source) -> Result<Zeroizing<String>, Failure> {
-    let bytes = source.secret(PASSPHRASE_VARIABLE).map_err(|error| failure("the passphrase", error))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Failure("the passphrase is not UTF-8".into()))?;
+    let bytes = source.secret(PASSPHRASE_VARIABLE).map_err(|error| refused(PASSPHRASE, source, error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| refused(PASSPHRASE, source, "it is not UTF-8"))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
@@ -170,11 +214,11 @@ fn named(place: &Place, config: &Config) -> Vec<Configured> {
 fn load(configured: &Configured) -> Result<Box<dyn Seal>, Failure> {
     Ok(match configured {
         Configured::KeyFile(source) => {
-            Box::new(source.key().map_err(|error| failure("the key file", error))?)
+            Box::new(source.key().map_err(|error| refused(KEY_FILE, source, error))?)
         }
         Configured::Passphrase(source) => {
             let bytes =
-                source.secret(PASSPHRASE_VARIABLE).map_err(|error| failure("the passphrase", error))?;
+                source.secret(PASSPHRASE_VARIABLE).map_err(|error| refused(PASSPHRASE, source, error))?;
             Box::new(Passphrase::new(bytes))
         }
         Configured::Pkcs11(settings) => Box::new(Pkcs11::new(settings.clone())),

@@ -4,6 +4,7 @@ use crate::admin::{Commanded, merge};
 use crate::args::ServeArgs;
 use crate::config::Config;
 use crate::deployment::{Data, Serving};
+use crate::exit::Exit;
 use crate::front::Front;
 use crate::opening::{Opening, Unopened};
 use crate::tls::{Keeper, Setup};
@@ -24,10 +25,26 @@ use tokio::sync::{Notify, watch};
 /// What the process ends with when a write to the disk failed, so that its supervisor starts it again (`EX_IOERR` of sysexits.h).
 const STORE_FAILED: u8 = 74;
 
+/// The next step where something of a deployment is not what was written.
+const RESTORE: &str =
+    "`fastness verify` tells what is damaged, and `fastness restore` makes another directory of a backup";
+
+/// The next step where nothing at hand opens a deployment.
+const OPEN: &str =
+    "give what opens it with --key-file, --passphrase-file or [seal]; `fastness slots list` tells what does";
+
 /// The signal of a write beyond the limit of a file's size, on all architectures of Linux but MIPS.
 const SIGXFSZ: i32 = 25;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    run_to_end(args).map_err(|failure| match failure.exit {
+        Exit::Damaged => failure.before(RESTORE),
+        Exit::Locked => failure.before(OPEN),
+        _ => failure,
+    })
+}
+
+fn run_to_end(args: &ServeArgs) -> Result<ExitCode, Failure> {
     survive_limits()?;
     if let Some(parent) = args.parent {
         confine::end_with_parent(parent)?;
@@ -91,7 +108,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
         match opening.configured() {
             Ok(deployment) => drop(gate.open(deployment)),
             Err(Unopened::Waits(why)) => tracing::warn!("sealed: {why}"),
-            Err(unopened) => return Err(unopened.into()),
+            Err(unopened) => {
+                let failure = Failure::from(unopened);
+                return Err(match failure.exit {
+                    // A file that belongs to it.
+                    Exit::Absent => failure.before(RESTORE),
+                    _ => failure,
+                });
+            }
         }
     }
     let keeper =

@@ -45,8 +45,8 @@ impl Watched {
         let endpoint = settings.otlp_endpoint.as_ref().map(|collector| &collector.0);
         if endpoint.is_some_and(|endpoint| !endpoint.is_loopback()) && !settings.plain_http_beyond_loopback {
             return Err(Failure(
-                "the otlp-endpoint is not on loopback, and over plain HTTP spans can be read on the way; to do it all the same, set \
-                 plain-http-beyond-loopback in [telemetry]"
+                "telemetry.otlp-endpoint is not on loopback, and over plain HTTP spans can be read on the way: name a collector on this host, or else set \
+                 telemetry.plain-http-beyond-loopback"
                     .to_owned(),
             ));
         }

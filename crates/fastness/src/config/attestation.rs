@@ -19,8 +19,11 @@ impl Attestation {
     pub(crate) fn read(&self) -> Result<Roots, Failure> {
         let mut roots = Roots::default();
         for path in &self.roots {
-            let pem = std::fs::read(path).map_err(|error| failure(path.display(), error))?;
-            roots.add_pem(&pem).map_err(|refused| failure(path.display(), refused))?;
+            let refused = |failure: Failure| {
+                failure.of_setting("attestation.roots", "name files of certificates in PEM")
+            };
+            let pem = std::fs::read(path).map_err(|error| refused(failure(path.display(), error)))?;
+            roots.add_pem(&pem).map_err(|error| refused(failure(path.display(), error)))?;
         }
         Ok(roots)
     }

@@ -26,9 +26,23 @@ pub(super) fn identity(source: &Source) -> Result<Identity, Failure> {
         Source::Given { certificate, key } => (certificate, key),
         Source::Own { file, .. } => (file, file),
     };
-    let key_pem = read(key, true)?;
-    let chain = if certificate == key { key_pem.clone() } else { read(certificate, false)? };
-    let wrong = |error| failure(format!("{} with {}", certificate.display(), key.display()), error);
+    let (setting, key_setting) = match source {
+        Source::Given { .. } => ("tls.certificate", "tls.key"),
+        Source::Own { .. } => ("tls.made-file", "tls.made-file"),
+    };
+    let unread = |setting: &'static str| {
+        move |error: Failure| error.of_setting(setting, "name a file in PEM that the server can read")
+    };
+    let key_pem = read(key, true).map_err(unread(key_setting))?;
+    let chain = if certificate == key {
+        key_pem.clone()
+    } else {
+        read(certificate, false).map_err(unread(setting))?
+    };
+    let wrong = |error| {
+        let what = failure(format!("{} with {}", certificate.display(), key.display()), error);
+        what.of_setting(setting, "name a certificate that is valid now, with its own key")
+    };
     let identity = Identity::from_pem(&chain, &key_pem).map_err(wrong)?;
     identity.check_time(SystemTime::now()).map_err(wrong)?;
     Ok(identity)
@@ -36,8 +50,10 @@ pub(super) fn identity(source: &Source) -> Result<Identity, Failure> {
 
 /// The clients whose authorities are in a file.
 pub(super) fn clients(authority: &ClientAuthority) -> Result<Clients, Failure> {
-    let pem = read(&authority.file, false)?;
-    Clients::from_pem(&pem, authority.required).map_err(|error| failure(authority.file.display(), error))
+    let refused = |error: Failure| error.of_setting("tls.client-ca", "name a file of certificates in PEM");
+    let pem = read(&authority.file, false).map_err(refused)?;
+    Clients::from_pem(&pem, authority.required)
+        .map_err(|error| refused(failure(authority.file.display(), error)))
 }
 
 /// The state of all files that matter.

@@ -67,7 +67,8 @@ impl Setup {
             (Some(certificate), Some(key)) => {
                 if !tls.names.is_empty() || tls.made_file.is_some() {
                     return Err(Failure(
-                        "tls.names and tls.made-file are for a certificate that is made here, and tls.certificate names one that is given"
+                        "tls.names and tls.made-file are for a certificate that is made here, and tls.certificate names one that is given: leave out the ones or the \
+                         other"
                             .to_owned(),
                     ));
                 }
@@ -81,14 +82,22 @@ impl Setup {
                 outside(&file, data)?;
                 Source::Own { file, names: names::wanted(&tls.names, listens)?, id: id.to_owned() }
             }
-            _ => return Err(Failure("tls.certificate and tls.key go together".to_owned())),
+            _ => {
+                return Err(Failure(
+                    "tls.certificate and tls.key go together: name both, or neither".to_owned(),
+                ));
+            }
         };
         let clients = match (tls.client_ca, tls.client_certificates) {
             (None, None) => None,
             (Some(file), Some(mode)) => {
                 Some(ClientAuthority { file, required: mode == ClientCertificates::Required })
             }
-            _ => return Err(Failure("tls.client-ca and tls.client-certificates go together".to_owned())),
+            _ => {
+                return Err(Failure(
+                    "tls.client-ca and tls.client-certificates go together: set both, or neither".to_owned(),
+                ));
+            }
         };
         Ok(Some(Self { source, clients }))
     }
@@ -141,10 +150,10 @@ impl Setup {
             return Ok(());
         }
         let issued = authority.issue(names)?;
-        if let Some(parent) = file.parent() {
-            create_private(parent)?;
-        }
-        write_private(file, issued.as_bytes())?;
+        let unmade =
+            |failure: Failure| failure.of_setting("tls.made-file", "name a file that the server can write");
+        file.parent().map_or(Ok(()), create_private).map_err(unmade)?;
+        write_private(file, issued.as_bytes()).map_err(unmade)?;
         tracing::info!(file = %file.display(), ?names, "made a server certificate");
         Ok(())
     }
@@ -164,7 +173,7 @@ fn is_due(identity: &Identity, names: &[String], now: SystemTime) -> bool {
 fn outside(file: &Path, data: &Data) -> Result<(), Failure> {
     if lies_in(file, data.path()) {
         return Err(Failure(format!(
-            "{} lies in the data directory: the server's key is not sealed, since it is needed before the keyring is open, so keep it apart",
+            "tls.made-file: {} lies in the data directory: the server's key is not sealed, since it is needed before the keyring is open: name a file elsewhere",
             file.display()
         )));
     }

@@ -16,8 +16,11 @@ pub(super) fn wanted(configured: &[String], listens: SocketAddr) -> Result<Vec<S
         }
     };
     for name in configured {
-        add(canonical(name)
-            .ok_or_else(|| Failure(format!("`{name}` is neither a host name nor an address")))?);
+        add(canonical(name).ok_or_else(|| {
+            Failure(format!(
+                "tls.names: `{name}` is neither a host name nor an address: name one, such as kms.example.com"
+            ))
+        })?);
     }
     if configured.is_empty() {
         for name in ["localhost", "127.0.0.1", "::1"] {
