@@ -3,12 +3,14 @@
 It is no part of the tests, as a build of it takes minutes.
 """
 
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -94,6 +96,27 @@ def test_the_static_program_refuses_tokens_and_names_the_one_that_does_not(deplo
     (deployment.directory / "settings.toml").write_text(seal)
     done = deployment.run("init", "--data", str(deployment.data), check=False)
     assert done.returncode != 0 and "this is the static program" in done.stderr and "the one named `fastness`" in done.stderr, done
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root becomes a user without an entry")
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_users_and_hosts_that_only_a_library_knows_do_no_harm(program):
+    """Systemd's library, for one, is asked for a user who is in no file."""
+    own = pathlib.Path(tempfile.mkdtemp(prefix="fastness-package-", dir="/tmp"))
+    try:
+        shutil.copy(PACKAGE / program, own / "fastness")
+        os.chown(own, 65532, 65532)
+        become = ["setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+        serve = [*become, own / "fastness", "serve", "--data", own / "data", "--key-file", own / "key", "--listen", "localhost:0", "--json"]
+        with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=own) as process:
+            assert json.loads(process.stdout.readline())["endpoint"].startswith("http://")
+            export = [*become, own / "fastness", "trail", "export", "--data", own / "data", "--to", "udp://absent.invalid:514"]
+            done = output(*export, check=False, cwd=own)
+            assert done.returncode == 1 and "absent.invalid:514" in done.stderr, done
+            process.terminate()
+            assert process.wait(timeout=30) == 0
+    finally:
+        shutil.rmtree(own)
 
 
 @installed("dpkg")

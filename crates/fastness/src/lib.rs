@@ -54,6 +54,8 @@ use std::process::ExitCode;
 
 /// Does what the command line says, and tells what the process is to exit with.
 pub fn run() -> ExitCode {
+    // The command line may name hosts.
+    let looked_up = memory::look_up_without_libraries();
     let args = args::Args::parse();
     output::choose(args.json);
     // The command that `dev` runs is somebody else's: it takes on nothing of how servers are confined.
@@ -61,7 +63,8 @@ pub fn run() -> ExitCode {
         args::Command::Dev(_) => Ok(()),
         _ => confine::keep_memory_private(),
     };
-    let result = confined.map_err(Failure::from).and_then(|()| match args.command {
+    let ready = looked_up.map_err(Failure::from).and(confined.map_err(Failure::from));
+    let result = ready.and_then(|()| match args.command {
         args::Command::Serve(args) => serve::run(&args),
         args::Command::Dev(args) => dev::run(&args),
         args::Command::Completions(args) => manual::completions(&args),

@@ -4,6 +4,10 @@
 //! Keys of 32 bytes lie in slots of a few regions that stay for the life of the process. This is the one room where `unsafe` is
 //! let in: mapping, protecting and locking pages cannot be said without it.
 
+mod lookups;
+
+pub use lookups::look_up_without_libraries;
+
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mlock, mmap_anonymous, mprotect};
 use rustix::param::page_size;
 use std::alloc::{Layout, handle_alloc_error};
