@@ -33,7 +33,7 @@ mod tests {
         bytes.resize(64, 0);
         bytes[32] = 64;
         bytes[54] = 56;
-        bytes[56] = types.len() as u8;
+        bytes[56] = u8::try_from(types.len()).unwrap();
         for header in types {
             bytes.extend(header.to_le_bytes());
             bytes.resize(bytes.len() + 52, 0);

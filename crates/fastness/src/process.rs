@@ -25,7 +25,11 @@ const SECRET_VARIABLES: [&str; 2] = ["FASTNESS_PASSPHRASE", "FASTNESS_ROOT_SECRE
 /// Gives up root, once there is nothing left that needs it.
 pub(crate) fn give_up_root(process: &Process) -> Result<(), Failure> {
     if let Some(user) = &process.user {
-        return confine::become_user(user).map_err(Failure::from);
+        let refused = |error| {
+            Failure::from(error)
+                .of_setting("[process] user", "name a user of this host; only root becomes one")
+        };
+        return confine::become_user(user).map_err(refused);
     }
     if confine::is_root() {
         tracing::warn!("running as root: name a user to become in the configuration ([process] user)");
