@@ -26,7 +26,7 @@ struct Prefix {
     prefix: String,
 }
 
-/// What a model does not call sensitive and is.
+/// Shapes that a model does not call sensitive and that are.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Secret {
@@ -116,7 +116,7 @@ impl Config {
         self.prefixes.iter().find(|it| it.service == service).map(|it| it.prefix.as_str())
     }
 
-    /// Whether a shape is sensitive though its model does not say so.
+    /// Tells whether a shape is sensitive though its model does not say so.
     pub(crate) fn is_secret(&self, service: &str, shape: &str) -> bool {
         self.secrets(service).any(|name| name == shape)
     }

@@ -55,7 +55,7 @@ impl Passphrase {
     }
 }
 
-/// What Argon2id makes of what somebody knows.
+/// Key that Argon2id makes of a secret somebody knows.
 ///
 /// # Errors
 /// The work is more than is ever asked for, or there is no memory.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// hashes has the keyring already.
 const WORK: Work = Work { memory_kib: 19 << 10, passes: 2, lanes: 1 };
 
-/// What is kept of a password: enough to recognize it.
+/// Hash of a password: enough to recognize it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PasswordHash {
     work: Work,
@@ -18,7 +18,7 @@ pub struct PasswordHash {
 }
 
 impl PasswordHash {
-    /// Of a new password. It takes tens of milliseconds.
+    /// Hashes a new password. It takes tens of milliseconds.
     ///
     /// # Errors
     /// There is no memory.
@@ -29,7 +29,7 @@ impl PasswordHash {
         Ok(Self { work: WORK, salt, hash })
     }
 
-    /// Whether it is of this password. It takes as long as making one.
+    /// Tells whether it is of this password. It takes as long as making one.
     ///
     /// # Errors
     /// There is no memory.

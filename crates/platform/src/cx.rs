@@ -135,7 +135,7 @@ pub enum Granted {
     Not(Grants),
 }
 
-/// What an MFA device says of a code.
+/// Verdict of an MFA device on a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mfa {
     /// It is one of its codes, of this time, that was not used before.

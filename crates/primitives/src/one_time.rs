@@ -4,14 +4,14 @@
 use aws_lc_rs::hmac;
 use std::fmt;
 
-/// How many codes there are.
+/// Number of different codes.
 const CODES: u32 = 1_000_000;
 
 /// The codes of one seed. AWS-LC wipes it when it is dropped.
 pub struct OneTimeCodes(Box<hmac::Key>);
 
 impl OneTimeCodes {
-    /// How long a step lasts, in milliseconds.
+    /// Length of a step, in milliseconds.
     pub const STEP_MS: i64 = 30_000;
 
     /// The codes of a seed.

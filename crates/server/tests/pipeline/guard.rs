@@ -75,7 +75,7 @@ fn rogue(operation: &str, cx: &mut Cx<'_>) -> Result<(), Fault> {
     if operation == "Act" {
         cx.aside(|| ())?;
     }
-    if operation == "Lose" && cx.call().user_agent.is_none() {
+    if operation == "Lose" && cx.call_facts().user_agent.is_none() {
         LOSE.attempt();
     }
     if matches!(operation, "Conflict" | "Act" | "Lose") {

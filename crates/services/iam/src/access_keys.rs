@@ -142,7 +142,7 @@ pub(crate) fn note_use(tx: &mut Tx<'_>, id: &str, call: &Call, service: &str) ->
 /// When and where a key was last used: milliseconds since the epoch, region and service.
 type Use = (i64, String, String);
 
-/// What the credential report tells of a key: whether it is active, when it was made, in milliseconds since the epoch, and its last use.
+/// Facts of a key for the credential report: whether it is active, when it was made, in milliseconds since the epoch, and its last use.
 pub(crate) fn report(tx: &mut Tx<'_>, id: &str) -> Result<(bool, i64, Option<Use>), Fault> {
     let key = KEYS.get(tx, &[id])?.ok_or_else(|| missing(id))?;
     let used = LAST_USED.get(tx, &[id])?;

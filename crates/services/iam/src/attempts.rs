@@ -11,7 +11,7 @@ const FREE: u32 = 5;
 /// The longest wait, in milliseconds: some 24 guesses a day remain, of a million codes.
 const WAIT_MS_MAX: i64 = 60 * 60 * 1000;
 
-/// How many secrets are guessed at, at the same time, that are remembered.
+/// Number of secrets whose guesses are remembered at the same time.
 const REMEMBERED: usize = 10_000;
 
 #[derive(Clone, Copy, Debug)]

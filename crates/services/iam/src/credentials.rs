@@ -1,4 +1,4 @@
-//! What credentials of one kind have in common: whoever has them has a few, each with an id of its own, in a row below the owner's unique id.
+//! Credentials of one kind, and what they have in common: whoever has them has a few, each with an id of its own, in a row below the owner's unique id.
 
 use crate::entity::Entity;
 use crate::errors::{delete_conflict, quota};
@@ -44,7 +44,7 @@ pub(crate) trait Dated {
 pub(crate) struct Kept<R> {
     /// By account, owner and id.
     pub(crate) table: Table<R>,
-    /// How many one owner has at the most.
+    /// The most that one owner has.
     pub(crate) most: usize,
     /// The quota's name.
     pub(crate) quota: &'static str,
@@ -93,7 +93,7 @@ pub(crate) fn status(active: bool) -> api::StatusType {
     if active { api::StatusType::Active } else { api::StatusType::Inactive }
 }
 
-/// Whether a status that a caller gives is Active; none for Expired, which nobody can give.
+/// Tells whether a status that a caller gives is Active; none for Expired, which nobody can give.
 pub(crate) fn is_active(status: api::StatusType) -> Option<bool> {
     match status {
         api::StatusType::Active => Some(true),

@@ -194,7 +194,7 @@ pub(crate) trait Entity: Serialize + DeserializeOwned + Clone + Send + Sync + 's
         None
     }
 
-    /// What no other of the kind in its account is called.
+    /// Name that no other of the kind in its account has.
     fn unique_name(&self) -> String {
         self.head().name.to_ascii_lowercase()
     }

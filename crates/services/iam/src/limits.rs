@@ -61,10 +61,10 @@ pub(crate) const SESSION_POLICIES_CACHED: usize = 1024;
 pub(crate) const PASSWORD_CHARS_MIN: i32 = 6;
 /// The least length of a password where there is no password policy (IAM User Guide, "Default password policy").
 pub(crate) const DEFAULT_PASSWORD_CHARS: usize = 8;
-/// How many of the four classes of characters a password has where there is no password policy.
+/// Number of the four classes of characters a password has where there is no password policy.
 pub(crate) const DEFAULT_PASSWORD_CLASSES: usize = 3;
 /// Passwords of one user that are remembered: as many as a password policy can keep from coming again.
 pub(crate) const PASSWORDS_REMEMBERED: usize = 24;
 
-/// How long a credential report is good, in milliseconds (IAM API Reference, `GetCredentialReport`).
+/// Lifetime of a credential report, in milliseconds (IAM API Reference, `GetCredentialReport`).
 pub(crate) const REPORT_MS: i64 = 4 * 60 * 60 * 1000;

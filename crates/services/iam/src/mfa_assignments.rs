@@ -19,10 +19,10 @@ use wire::{Timestamp, Unit};
 pub(crate) const ASSIGNED: Kept<Assignment> =
     Kept::new("iam/user-mfa-devices", limits::MFA_DEVICES, "MFADevicesPerUser");
 
-/// How far from ours the clock of a device may be when it is enabled or brought in step, in steps: 12 hours.
+/// Distance from ours that the clock of a device may have when it is enabled or brought in step, in steps: 12 hours.
 const FAR: i64 = 12 * 60 * 60 * 1000 / OneTimeCodes::STEP_MS;
 
-/// How many steps a code may be early or late otherwise (RFC 6238, section 5.2).
+/// Number of steps that a code may be early or late otherwise (RFC 6238, section 5.2).
 const NEAR: i64 = 1;
 
 /// That a device is a user's.

@@ -226,7 +226,7 @@ pub(crate) fn assign(cx: &mut Cx<'_>, device: &MfaDevice, assigned: Option<Assig
     MfaDevice { assigned, ..device.clone() }.save(cx)
 }
 
-/// Whether a device is in use by this owner.
+/// Tells whether a device is in use by this owner.
 pub(crate) fn is_of(device: &MfaDevice, owner: &Owner) -> bool {
     device.assigned.as_ref().is_some_and(|assigned| assigned.user == owner.id)
 }

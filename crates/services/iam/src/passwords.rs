@@ -1,4 +1,4 @@
-//! What an account asks of its users' passwords.
+//! Password policies: rules of an account for its users' passwords.
 
 use crate::access::Ask;
 use crate::account::Account;
@@ -12,7 +12,7 @@ use wire::Unit;
 /// By account.
 const POLICIES: Table<PasswordPolicy> = Table::new("iam/password-policies");
 
-/// What is no letter and no digit, as the IAM User Guide lists it ("Set an account password policy for IAM users").
+/// Symbols, as the IAM User Guide lists it ("Set an account password policy for IAM users").
 const SYMBOLS: &str = "!@#$%^&*()_+-=[]{}|'";
 
 /// An account's password policy (IAM API Reference, `UpdateAccountPasswordPolicy`).
@@ -23,7 +23,7 @@ pub(crate) struct PasswordPolicy {
     numbers: bool,
     uppercase: bool,
     lowercase: bool,
-    /// Whether users may change their own passwords without any other policy.
+    /// Lets users change their own passwords without any other policy.
     change_own: bool,
     max_age_days: Option<i32>,
     reuse_prevention: Option<i32>,
@@ -35,12 +35,12 @@ impl PasswordPolicy {
         POLICIES.get(tx, &[account])
     }
 
-    /// How many earlier passwords must not come again.
+    /// Number of earlier passwords that must not come again.
     pub(crate) fn reuse_prevention(&self) -> usize {
         self.reuse_prevention.and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
     }
 
-    /// How long a password is good, in days.
+    /// Lifetime of a password, in days.
     pub(crate) fn max_age_days(&self) -> Option<i32> {
         self.max_age_days
     }

@@ -11,7 +11,7 @@ const SCALE: usize = 4;
 /// White modules around the code (ISO/IEC 18004).
 const QUIET: usize = 4;
 
-/// How hard pixels are compressed: they are few.
+/// Level of compression of the pixels: they are few.
 const COMPRESSION: u8 = 6;
 
 /// A QR code of a text as PNG (W3C Recommendation, third edition): one bit a pixel, black on white.

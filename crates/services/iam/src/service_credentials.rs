@@ -16,7 +16,7 @@ use std::sync::Arc;
 use wire::{Timestamp, Unit};
 use zeroize::Zeroizing;
 
-/// What services take such credentials (IAM User Guide, "Service-specific credentials"), and whether those are API keys.
+/// Services that take such credentials (IAM User Guide, "Service-specific credentials"), and whether those are API keys.
 const SERVICES: [(&str, bool); 4] = [
     ("bedrock.amazonaws.com", true),
     ("cassandra.amazonaws.com", false),
@@ -24,7 +24,7 @@ const SERVICES: [(&str, bool); 4] = [
     ("logs.amazonaws.com", true),
 ];
 
-/// Of all services together.
+/// Credentials of all services together.
 pub(crate) const CREDENTIALS: Kept<Credential> = Kept::new(
     "iam/service-credentials",
     limits::SERVICE_CREDENTIALS * SERVICES.len(),

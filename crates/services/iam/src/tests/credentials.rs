@@ -105,12 +105,9 @@ fn a_signing_certificate_is_checked() {
     let twisted = {
         // The last bytes are those of the signature.
         let end = second.find("-----END").unwrap() - 8;
-        format!(
-            "{}{}{}",
-            &second[..end],
-            if &second[end..=end] == "A" { "B" } else { "A" },
-            &second[end + 1..]
-        )
+        let (before, rest) = second.split_at(end);
+        let (old, after) = rest.split_at(1);
+        format!("{before}{}{after}", if old == "A" { "B" } else { "A" })
     };
     for (body, code) in [
         (first.clone(), "DuplicateCertificateException"),

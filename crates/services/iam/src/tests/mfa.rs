@@ -26,7 +26,7 @@ fn two(deployment: &Deployment, operation: &str, user: &str, name: &str, steps: 
     )
 }
 
-/// What a device says of a code for a user, as STS asks it.
+/// Verdict of a device on a code for a user, as STS asks it.
 fn vouch(deployment: &Deployment, who: &str, name: &str, code: &str) -> Mfa {
     let (call, caller) = (deployment.clock(), deployment.caller(who));
     let mut cx = Cx::new(deployment.tx(), &deployment.env, &call, &caller);
