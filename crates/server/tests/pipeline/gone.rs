@@ -80,6 +80,7 @@ async fn a_call_that_acted_outside_of_its_transaction_goes_on_to_its_record() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[expect(clippy::await_holding_lock, reason = "a call on another thread waits for it meanwhile")]
 async fn a_call_stops_while_it_waits_for_its_turn_among_those_that_lose() {
     let world = World::new();
     let held = LOSE.go.lock().unwrap();
