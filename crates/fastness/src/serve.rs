@@ -15,7 +15,7 @@ use iam::Iam;
 use keyring::SystemRandom;
 use platform::ids;
 use serde_json::json;
-use server::{Gate, SealError, bind_admin, listen, run_timers, serve_admin, store_failed};
+use server::{Gate, SealError, bind_admin, listen, run_tasks, serve_admin, store_failed};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -181,7 +181,7 @@ async fn serve(
         greet(&serving, &opening, gate.deployment().is_none());
     }
 
-    let timers = tokio::spawn(run_timers(Arc::clone(&gate), stopping.clone()));
+    let tasks = tokio::spawn(run_tasks(Arc::clone(&gate), stopping.clone()));
     let (limits, proxies) = (front.limits.clone(), front.proxies.clone());
     let listening = tokio::spawn(listen(Arc::clone(&gate), ports, limits, proxies, stopping.clone()));
     let hurry = Arc::new(Notify::new());
@@ -204,7 +204,7 @@ async fn serve(
     }
     stop.send_replace(true);
     listening.await?;
-    timers.await?;
+    tasks.await?;
     if let Some(keeping) = keeping {
         keeping.await?;
     }

@@ -8,6 +8,7 @@ mod access;
 mod caller;
 mod calls;
 mod client;
+pub mod consumer;
 mod cx;
 pub mod denial;
 mod document;
@@ -23,6 +24,7 @@ pub mod regions;
 pub mod session;
 mod table;
 mod tally;
+pub mod task;
 mod timer;
 pub mod trail;
 mod turns;
@@ -32,6 +34,7 @@ pub use access::Access;
 pub use caller::{Call, Caller, Principal, Session, Tls};
 pub use calls::{As, Services};
 pub use client::{Client, Connected};
+pub use consumer::{Consumer, Event};
 pub use cx::{
     AccessKey, Aside, Boundary, Cx, Directory, Env, Granted, Mfa, Permissions, Role, Verdict, open_secret,
     seal_secret,
@@ -48,8 +51,9 @@ pub use operation::{AnyCall, AnyOperation, AnyShape, Handle, Service, TrailFacts
 pub use pins::Pins;
 pub use quota::{Counted, Meter, Quota, ServiceQuotas, Whose};
 pub use regions::Regions;
-pub use table::{Log, LogEntry, TRAIL, Table, Tx};
+pub use table::{EVENTS, Log, LogEntry, TRAIL, Table, Tx, Wakes};
 pub use tally::Tally;
-pub use timer::{Due, Timer};
+pub use task::{Attempt, Failure, Job, Next, Outcome, Outside, Schedule, Task, Worker};
+pub use timer::Timer;
 pub use turns::Turns;
 pub use vouch::{Opener, Vouching};

@@ -1,7 +1,7 @@
 //! What a service is: operations with behaviour, and facts about how they are recorded.
 
 use crate::calls::typed;
-use crate::{Caller, Cx, Fault, ServiceQuotas, Timer};
+use crate::{Caller, Consumer, Cx, Fault, Job, Next, Outcome, ServiceQuotas, Task, Worker};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -88,9 +88,39 @@ pub trait Service: Send + Sync + 'static {
     /// Does what a timer of this service was set for. Runs with the rights of the service itself.
     ///
     /// # Errors
-    /// Unavailable; the timer stays and is tried again.
-    fn due(&self, _cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
-        Err(Fault::bug(format!("{} set no timers, yet {timer:?} is due", self.model().name)))
+    /// Any; the timer stays and is tried again later.
+    fn due(&self, _cx: &mut Cx<'_>, task: &Task) -> Result<(), Fault> {
+        Err(Fault::bug(format!("{} set no timers, yet {task:?} is due", self.model().name)))
+    }
+
+    /// Its kinds of work outside of the store.
+    fn workers(&self) -> &'static [Worker] {
+        &[]
+    }
+
+    /// Prepares an attempt at work outside of the store, in a transaction of its own that is durable before the job begins. None if there is
+    /// nothing to do any more; then the task is over. Runs with the rights of the service itself.
+    ///
+    /// # Errors
+    /// Any; that is a failed attempt, which [`settle`](Self::settle) is told of.
+    fn begin(&self, _cx: &mut Cx<'_>, task: &Task) -> Result<Option<Job>, Fault> {
+        Err(Fault::bug(format!("{} has no workers, yet {task:?} is due", self.model().name)))
+    }
+
+    /// Takes in what came of an attempt, in a transaction of its own that also says what becomes of the task.
+    ///
+    /// # Errors
+    /// Any; it counts as an attempt without an outcome, and the task is tried again later.
+    fn settle(&self, _cx: &mut Cx<'_>, _task: &Task, outcome: &Outcome) -> Result<Next, Fault> {
+        Ok(match outcome {
+            Outcome::Done(_) => Next::Done,
+            Outcome::Failed(_) | Outcome::Over(_) => Next::Again,
+        })
+    }
+
+    /// What follows logs for it.
+    fn consumers(self: Arc<Self>) -> Vec<Arc<dyn Consumer>> {
+        Vec::new()
     }
 }
 

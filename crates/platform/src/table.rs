@@ -23,12 +23,22 @@ pub struct Tx<'a> {
     keyring: &'a Keyring,
     /// Room for the key of a row that is read.
     key: Vec<u8>,
+    wakes: Wakes,
+}
+
+/// What there is to do once a transaction is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wakes {
+    /// When the first task is due that it enqueued, in milliseconds since the epoch; the greatest number if there is none.
+    pub due: i64,
+    /// The logs that it appended to, but the trail: bit n is that of log n.
+    pub logs: u64,
 }
 
 impl<'a> Tx<'a> {
     /// Begins at the newest committed state.
     pub fn begin(store: &'a store::Store, keyring: &'a Keyring) -> Self {
-        Self { store, txn: store.begin(), keyring, key: Vec::new() }
+        Self { store, txn: store.begin(), keyring, key: Vec::new(), wakes: Wakes { due: i64::MAX, logs: 0 } }
     }
 
     /// Takes the transaction for a call inside of this one. What is left is empty, and is not to be committed.
@@ -70,7 +80,25 @@ impl<'a> Tx<'a> {
     pub fn append(&mut self, log: Log, entry: &[u8]) -> Result<(), Fault> {
         let sealed = self.keyring.seal(log.place, entry)?;
         self.txn.append(log.id, sealed);
+        if log.id != TRAIL.id {
+            self.wakes.logs |= 1_u64.unbounded_shl(log.id.0.into());
+        }
         Ok(())
+    }
+
+    /// Lets go of the entries of a log before a position.
+    pub fn retain_log(&mut self, log: Log, before: u64) {
+        self.txn.retain_log(log.id, before);
+    }
+
+    /// Something is due at this time.
+    pub(crate) fn wake_at(&mut self, due: i64) {
+        self.wakes.due = self.wakes.due.min(due);
+    }
+
+    /// What there is to do once it is committed.
+    pub fn wakes(&self) -> Wakes {
+        self.wakes
     }
 
     /// The first position of a log that is still there and the one the next entry will get.
@@ -89,7 +117,22 @@ impl<'a> Tx<'a> {
         order: store::Order,
         limit: usize,
     ) -> Result<Vec<LogEntry>, Fault> {
-        let read = store::LogRead { from, order, count_max: limit, bytes_max: LOG_READ_BYTES_MAX };
+        self.read_log_within(log, from, order, limit, LOG_READ_BYTES_MAX)
+    }
+
+    /// The same, of at most so many bytes; of one entry at the least.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring cannot be read.
+    pub fn read_log_within(
+        &self,
+        log: Log,
+        from: u64,
+        order: store::Order,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<LogEntry>, Fault> {
+        let read = store::LogRead { from, order, count_max: limit, bytes_max };
         let entries = self.txn.read_log(log.id, read)?;
         entries
             .into_iter()
@@ -131,6 +174,16 @@ impl Log {
         self.id
     }
 
+    /// Whether both are one log.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        self.id == other.id
+    }
+
+    /// Whether a transaction appended to it.
+    pub fn is_in(self, wakes: Wakes) -> bool {
+        wakes.logs & 1_u64.unbounded_shl(self.id.0.into()) != 0
+    }
+
     /// Where its entries are sealed.
     pub(crate) fn place(self) -> &'static [u8] {
         self.place
@@ -139,6 +192,9 @@ impl Log {
 
 /// The audit records of every call, in AWS's CloudTrail form, oldest first.
 pub const TRAIL: Log = Log::new(1, b"log\0trail");
+
+/// What services and others tell of what happened: [`Event`](crate::Event)s, oldest first.
+pub const EVENTS: Log = Log { id: store::LogId(2), place: b"log\0events" };
 
 /// Rows of one type, found by a path of text parts such as account, region and name.
 #[derive(Debug)]

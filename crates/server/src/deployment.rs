@@ -5,9 +5,11 @@ use crate::identify::Credentials;
 use crate::known::TimeKeeper;
 use crate::limits::{Limits, Quotas};
 use crate::room::Watch;
+use crate::tasks::{Tasks, Threads};
 use platform::ids::Uuids;
 use platform::{
-    AnyOperation, Call, Client, Denials, Env, Fault, Service, ServiceQuotas, Services, TrailFacts, Tx,
+    AnyOperation, Call, Client, Consumer, Denials, Env, Fault, Outside, Service, ServiceQuotas, Services,
+    TrailFacts, Tx, Worker,
 };
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -34,7 +36,13 @@ pub struct Deployment {
     pub(crate) time: TimeKeeper,
     pub(crate) watch: Watch,
     pub(crate) telemetry: OnceLock<Arc<Telemetry>>,
+    pub(crate) tasks: Tasks,
+    /// What runs jobs.
+    pub(crate) outside: Arc<dyn Outside>,
     services: HashMap<&'static str, Hosted>,
+    /// In an order that does not depend on chance.
+    workers: Vec<&'static Worker>,
+    consumers: Vec<(&'static str, Arc<dyn Consumer>)>,
 }
 
 /// One service with its operations by name.
@@ -80,6 +88,15 @@ impl Deployment {
             services.into_iter().map(|s| (s.model().name, Hosted::new(s, &quotas))).collect();
         let models: Vec<&'static ServiceModel> =
             hosted.values().map(|hosted| hosted.service.model()).collect();
+        let all = || hosted.values().map(|hosted| (hosted.service.model().name, &hosted.service));
+        let mut workers: Vec<_> = all().flat_map(|(_, service)| service.workers()).collect();
+        workers.sort_by_key(|worker| (worker.service, worker.kind));
+        let mut consumers: Vec<_> = all()
+            .flat_map(|(name, service)| {
+                Arc::clone(service).consumers().into_iter().map(move |one| (name, one))
+            })
+            .collect();
+        consumers.sort_by_key(|(_, consumer)| consumer.name());
         Self {
             store,
             env,
@@ -94,7 +111,11 @@ impl Deployment {
             time: TimeKeeper::default(),
             watch: Watch::default(),
             telemetry: OnceLock::new(),
+            tasks: Tasks::default(),
+            outside: Arc::new(Threads),
             services: hosted,
+            workers,
+            consumers,
         }
     }
 
@@ -112,12 +133,22 @@ impl Deployment {
         self
     }
 
+    /// Has jobs outside of the store run by something else than the threads of the process.
+    #[must_use]
+    pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
+        self.outside = outside;
+        self
+    }
+
     /// Ends the store; what else there is, keys among it, is wiped and let go of.
     ///
     /// # Errors
     /// The store cannot be brought in order. What is committed is there all the same.
     pub async fn close(self) -> Result<(), StoreError> {
         self.record_unrecorded().await;
+        if let Err(fault) = self.give_back_tasks().await {
+            tracing::warn!(cause = fault.for_operator(), "attempts that have not ended count as lost");
+        }
         if let Err(fault) = self.write_time(1).await {
             tracing::warn!(cause = fault.for_operator(), "the time was not written down");
         }
@@ -144,8 +175,12 @@ impl Deployment {
 
     /// Makes a transaction durable.
     pub(crate) async fn commit(&self, tx: Tx<'_>) -> Result<(), Fault> {
+        let wakes = tx.wakes();
         match self.store.commit(tx.into_txn()).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.woken_by(wakes);
+                Ok(())
+            }
             Err(CommitError::Conflict) => Err(Fault::conflict()),
             Err(CommitError::Failed(error)) => Err(error.into()),
         }
@@ -162,6 +197,16 @@ impl Deployment {
             let models: Vec<_> = self.services.values().map(|hosted| hosted.service.model()).collect();
             Arc::new(Telemetry::new(&models, None))
         })
+    }
+
+    /// The kinds of work outside of the store, of all services.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = &'static Worker> {
+        self.workers.iter().copied()
+    }
+
+    /// What follows logs, with the names of the services for which it does.
+    pub(crate) fn consumers(&self) -> impl Iterator<Item = (&'static str, &Arc<dyn Consumer>)> {
+        self.consumers.iter().map(|(service, consumer)| (*service, consumer))
     }
 
     pub(crate) fn hosted(&self, service: &str) -> Option<&Hosted> {

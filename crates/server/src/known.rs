@@ -6,7 +6,7 @@
 
 use crate::clock::Uptime;
 use crate::deployment::Deployment;
-use platform::{Fault, TRAIL, Table, Timer, Tx};
+use platform::{Fault, TRAIL, Table, Task, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -171,10 +171,11 @@ impl Deployment {
         now.max(Timestamp(known))
     }
 
-    /// Whether a timer may go off that is due by the clock.
-    pub(crate) fn may_go_off(&self, timer: &Timer, moment: &Moment) -> bool {
-        let destroys = self.hosted(&timer.service).is_none_or(|hosted| hosted.service.destroys(&timer.task));
-        !destroys || moment.allows(timer.at)
+    /// Whether a task may be done that is due by the clock.
+    pub(crate) fn may_go_off(&self, task: &Task, moment: &Moment) -> bool {
+        let hosted = self.hosted(&task.service);
+        let destroys = hosted.is_none_or(|hosted| hosted.service.destroys(&task.timer.task));
+        !destroys || moment.allows(task.at)
     }
 
     /// Writes down what is known, if enough time has passed since it was last done.

@@ -19,7 +19,7 @@ mod pipeline;
 mod reply;
 mod room;
 mod seen;
-mod timers;
+mod tasks;
 mod unrecorded;
 
 pub use admin::{Commands, Operator, Refusal, bind_admin, reachable, send_with_file, serve_admin};
@@ -35,4 +35,4 @@ pub use listen::{
 };
 pub use pipeline::Peer;
 pub use room::store_failed;
-pub use timers::run_timers;
+pub use tasks::{Threads, run_tasks};

@@ -213,7 +213,7 @@ impl Deployment {
         route: &Route,
         left: &mut Left,
     ) -> Result<Reply, Fault> {
-        let (txn, output) = {
+        let (txn, wakes, output) = {
             let meter = self.meter(call, caller);
             let mut cx = Cx::new(tx, &self.env, call, caller)
                 .serving(route.service)
@@ -247,11 +247,12 @@ impl Deployment {
             for event in &events {
                 tx.append(TRAIL, &event.write(call, record.source, &ids::uuid(&*self.env.random)))?;
             }
-            (tx.into_txn(), output)
+            let wakes = tx.wakes();
+            (tx.into_txn(), wakes, output)
         };
         let (committed, commit) = self.timed(self.store.commit(txn)).await;
         match committed {
-            Ok(_) => {}
+            Ok(_) => self.woken_by(wakes),
             Err(CommitError::Conflict) => return Err(Fault::conflict()),
             Err(CommitError::Failed(error)) => return Err(error.into()),
         }

@@ -141,7 +141,7 @@ impl Chaos {
             180..183 => self.world.pass([3600, 7 * 86_400, 90 * 86_400][self.random.below(3) as usize]),
             183..190 if self.timers.is_none() => {
                 let deployment = Arc::clone(&self.server().deployment);
-                self.timers = Some(Box::pin(async move { deployment.run_due_timers().await }));
+                self.timers = Some(Box::pin(async move { deployment.run_due_tasks().await }));
             }
             190..195 if self.failing && self.random.one_in(2) => self.crash(),
             195..197 => {

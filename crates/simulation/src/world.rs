@@ -209,7 +209,7 @@ impl<E: Engine> Server<E> {
     /// Does what timers are due for.
     pub fn run_timers(&mut self) {
         let deployment = Arc::clone(&self.deployment);
-        if let Err(fault) = self.finish(Box::pin(async move { deployment.run_due_timers().await })) {
+        if let Err(fault) = self.finish(Box::pin(async move { deployment.run_due_tasks().await })) {
             panic!("{}", fault.for_operator());
         }
     }

@@ -159,7 +159,8 @@ impl Gathered {
             "fastness_timers_held",
             "Durable timers that are due by the clock and held back, as it is not believed",
             self.telemetry.timers.held(),
-        )
+        )?;
+        self.telemetry.tasks.write(page)
     }
 
     fn process(&self, page: &mut Page<'_>) -> fmt::Result {

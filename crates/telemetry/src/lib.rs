@@ -12,6 +12,7 @@ mod page;
 mod process;
 mod shards;
 mod state;
+mod tasks;
 mod what;
 
 pub use calls::{Begun, Calls};
@@ -19,6 +20,7 @@ pub use exposition::Exposition;
 pub use meters::{Connections, Timers};
 pub use otlp::{Endpoint, Exporter, Seen, Traces};
 pub use state::{ClockState, State};
+pub use tasks::{TaskOutcome, Tasks};
 pub use what::{Outcome, What};
 
 /// All that is counted while calls are served. There is one for the life of the process, whatever is opened and sealed meanwhile.
@@ -30,6 +32,8 @@ pub struct Telemetry {
     pub connections: Connections,
     /// Durable timers.
     pub timers: Timers,
+    /// Tasks that reach outside, and what follows logs.
+    pub tasks: Tasks,
     /// Where spans go; none if calls are not traced.
     pub traces: Option<Traces>,
 }
@@ -41,6 +45,7 @@ impl Telemetry {
             calls: Calls::new(models),
             connections: Connections::default(),
             timers: Timers::default(),
+            tasks: Tasks::default(),
             traces,
         }
     }

@@ -182,9 +182,9 @@ fn timers_come_in_the_order_of_their_times() {
     for (at, subject) in [(30, "late"), (5, "early"), (1000, "not yet"), (7, "gone")] {
         timer(at, subject).set(&mut cx.tx).unwrap();
     }
-    timer(7, "gone").clear(&mut cx.tx);
+    timer(7, "gone").clear(&mut cx.tx).unwrap();
     world.commit(cx);
-    let due = Timer::due(&mut world.cx().tx, Timestamp(100), 10, |_| true).unwrap().timers;
+    let due = platform::Task::due_inside(&mut world.cx().tx, Timestamp(100), 10, |_| true).unwrap().tasks;
     assert_eq!(due.iter().map(|timer| timer.subject.as_str()).collect::<Vec<_>>(), ["early", "late"]);
 }
 

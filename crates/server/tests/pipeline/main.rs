@@ -12,6 +12,8 @@ mod limits;
 #[cfg(test)]
 mod made;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod watched;

@@ -1,5 +1,6 @@
 //! A deployment whose time stands still until it is moved.
 
+use crate::tasks::{Doer, Hands};
 use assembly::Parts;
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::{Client, Env, Fault, Service, Turns, Tx};
@@ -43,6 +44,8 @@ pub(crate) struct Signed {
 }
 
 pub(crate) struct World {
+    pub(crate) doer: Arc<Doer>,
+    pub(crate) hands: Arc<Hands>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) turns: Arc<Turns>,
     telemetry: Arc<Telemetry>,
@@ -84,9 +87,14 @@ impl World {
         let now = Timestamp(START);
         iam::bootstrap(&mut tx, &keyring, "111122223333", &root.id, &root.secret, now).unwrap();
         store.commit_blocking(tx.into_txn()).unwrap();
+        let (doer, hands) = (Arc::new(Doer::default()), Arc::new(Hands::default()));
         let iam = Arc::new(iam::Iam::default());
         let mut services = assembly::services(Parts { iam: Arc::clone(&iam), ..Parts::default() });
-        services.extend([Arc::new(crate::guard::ROGUE) as Arc<dyn Service>, Arc::new(crate::calls::KEEPER)]);
+        services.extend([
+            Arc::new(crate::guard::ROGUE) as Arc<dyn Service>,
+            Arc::new(crate::calls::KEEPER),
+            Arc::clone(&doer) as _,
+        ]);
         let turns = Arc::new(Turns::new(1));
         let env = Env {
             aside,
@@ -104,9 +112,22 @@ impl World {
             quotas.set(name, *per_second).unwrap();
         }
         let deployment = Deployment::new(store.clone(), env, clock, "111122223333", "us-east-1", services)
-            .with_limits(&quotas, calls_max.and_then(NonZeroUsize::new));
+            .with_limits(&quotas, calls_max.and_then(NonZeroUsize::new))
+            .with_outside(Arc::clone(&hands) as _);
         gate.open(Arc::new(deployment)).unwrap();
-        Self { gate: Arc::new(gate), turns, telemetry, store, keyring, time, passed, _scratch: scratch, root }
+        Self {
+            doer,
+            hands,
+            gate: Arc::new(gate),
+            turns,
+            telemetry,
+            store,
+            keyring,
+            time,
+            passed,
+            _scratch: scratch,
+            root,
+        }
     }
 
     /// Reads what is committed.
@@ -160,8 +181,13 @@ impl World {
         Exposition::new(Arc::clone(&self.telemetry), move || gate.state(), "0.0.0")
     }
 
+    /// The deployment is closed; the store can still be read.
+    pub(crate) async fn seal(&self) {
+        self.gate.seal().await.unwrap();
+    }
+
     pub(crate) async fn try_timers(&self) -> Result<(), Fault> {
-        self.gate.deployment().unwrap().run_due_timers().await
+        self.gate.deployment().unwrap().run_due_tasks().await
     }
 
     /// Looks how much room there is, and tells whether that is enough.

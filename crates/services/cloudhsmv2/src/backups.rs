@@ -229,7 +229,7 @@ impl Handle<ops::RestoreBackup> for CloudHsm {
             return Err(wrong_state(&backup));
         }
         if let Some(at) = backup.delete_at.take() {
-            backup.timer(DELETE, at).clear(&mut cx.tx);
+            backup.timer(DELETE, at).clear(&mut cx.tx)?;
         }
         backup.state = BackupState::Ready;
         backup.put(cx)?;

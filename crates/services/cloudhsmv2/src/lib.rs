@@ -33,7 +33,7 @@ pub use devices::DeviceSettings;
 
 pub use cloudhsmv2_api as api;
 
-use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer};
+use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Task};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::ServiceModel;
@@ -82,12 +82,12 @@ impl Service for CloudHsm {
         task != settle::TASK
     }
 
-    fn due(&self, cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
-        match timer.task.as_str() {
-            settle::TASK => self.settle(cx, timer),
-            backups::EXPIRE => backups::expire(cx, timer),
-            backups::DELETE => backups::delete(cx, timer),
-            _ => Err(Fault::bug(format!("no such task of CloudHSM: {timer:?}"))),
+    fn due(&self, cx: &mut Cx<'_>, task: &Task) -> Result<(), Fault> {
+        match task.task.as_str() {
+            settle::TASK => self.settle(cx, task),
+            backups::EXPIRE => backups::expire(cx, task),
+            backups::DELETE => backups::delete(cx, task),
+            _ => Err(Fault::bug(format!("no such task of CloudHSM: {task:?}"))),
         }
     }
 }

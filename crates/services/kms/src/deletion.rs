@@ -59,7 +59,7 @@ impl Handle<ops::CancelKeyDeletion> for Kms {
         let mut key =
             manage(cx, "kms:CancelKeyDeletion", &input.key_id, &state::CANCEL_DELETION, |asks| asks)?;
         if let State::PendingDeletion { at } = key.state {
-            key.timer(TASK, at).clear(&mut cx.tx);
+            key.timer(TASK, at).clear(&mut cx.tx)?;
         }
         key.state = if key.lacks_material() { State::PendingImport } else { State::Disabled };
         key.put(cx)?;
@@ -90,8 +90,8 @@ pub(crate) fn due(cx: &mut Cx<'_>, due: &Timer) -> Result<(), Fault> {
     for alias in &key.aliases {
         ALIASES.delete(&mut cx.tx, &[&key.account, &key.region, alias]);
     }
-    rotation::stop(cx, &mut key);
-    import::stop(cx, &key);
+    rotation::stop(cx, &mut key)?;
+    import::stop(cx, &key)?;
     stores::remove(cx, &key)?;
     KEYS.delete(&mut cx.tx, &key.path());
     cx.drop_resource(&key.arn)?;

@@ -71,7 +71,7 @@ pub use proxy::{XKS_PATH, XksProxy};
 pub use kms_api as api;
 
 use attestation::Roots;
-use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer, TrailFacts};
+use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Task, TrailFacts};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::{AccessLevel, ServiceModel};
@@ -147,16 +147,16 @@ impl Service for Kms {
         !matches!(task, stores::CONNECT | stores::DISCONNECT | rotation::TASK)
     }
 
-    fn due(&self, cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
-        match timer.task.as_str() {
-            stores::CONNECT => stores::connect_due(cx, timer),
-            deletion::TASK => deletion::due(cx, timer),
-            stores::orphans::TASK => stores::orphans::due(cx, timer),
-            stores::DISCONNECT => stores::disconnect_due(cx, timer),
-            rotation::TASK => rotation::due(cx, timer),
-            import::TASK => import::due(cx, timer),
-            shreds::TASK => shreds::due(cx, timer),
-            _ => Err(Fault::bug(format!("no such task of KMS: {timer:?}"))),
+    fn due(&self, cx: &mut Cx<'_>, task: &Task) -> Result<(), Fault> {
+        match task.task.as_str() {
+            stores::CONNECT => stores::connect_due(cx, task),
+            deletion::TASK => deletion::due(cx, task),
+            stores::orphans::TASK => stores::orphans::due(cx, task),
+            stores::DISCONNECT => stores::disconnect_due(cx, task),
+            rotation::TASK => rotation::due(cx, task),
+            import::TASK => import::due(cx, task),
+            shreds::TASK => shreds::due(cx, task),
+            _ => Err(Fault::bug(format!("no such task of KMS: {task:?}"))),
         }
     }
 }

@@ -157,7 +157,7 @@ impl Handle<ops::UpdatePrimaryRegion> for Kms {
         quotas::count_elsewhere(cx, "UpdatePrimaryRegion", region, 1)?;
         state::UPDATE_PRIMARY.require(&new)?;
         regions.replicas.insert(std::mem::replace(&mut regions.primary, region.clone()));
-        rotation::pause(cx, &old);
+        rotation::pause(cx, &old)?;
         rotation::start(cx, &new)?;
         old.multi_region = Some(regions.clone());
         old.put(cx)?;

@@ -51,7 +51,7 @@ impl Handle<ops::EnableKeyRotation> for Kms {
         })?;
         // The period counts from the call that sets it; setting the same one again changes nothing.
         if key.rotation.is_none_or(|rotation| rotation.period_days != period) {
-            stop(cx, &mut key);
+            stop(cx, &mut key)?;
             begin(cx, &mut key, period)?;
             regions::put(cx, &key)?;
         }
@@ -63,7 +63,7 @@ impl Handle<ops::DisableKeyRotation> for Kms {
     fn handle(&self, cx: &mut Cx<'_>, input: &DisableKeyRotationRequest) -> Result<Unit, Fault> {
         let mut key = schedule(cx, "kms:DisableKeyRotation", &input.key_id, |asks| asks)?;
         if key.rotation.is_some() {
-            stop(cx, &mut key);
+            stop(cx, &mut key)?;
             regions::put(cx, &key)?;
         }
         Ok(Unit)
@@ -253,16 +253,15 @@ pub(crate) fn begin(cx: &mut Cx<'_>, key: &mut Key, period_days: i32) -> Result<
 }
 
 /// No automatic rotation any more.
-pub(crate) fn stop(cx: &mut Cx<'_>, key: &mut Key) {
-    pause(cx, key);
+pub(crate) fn stop(cx: &mut Cx<'_>, key: &mut Key) -> Result<(), Fault> {
+    pause(cx, key)?;
     key.rotation = None;
+    Ok(())
 }
 
 /// Takes the timer away.
-pub(crate) fn pause(cx: &mut Cx<'_>, key: &Key) {
-    if let Some(rotation) = key.rotation {
-        key.timer(TASK, rotation.next).clear(&mut cx.tx);
-    }
+pub(crate) fn pause(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
+    key.rotation.map_or(Ok(()), |rotation| key.timer(TASK, rotation.next).clear(&mut cx.tx))
 }
 
 pub(crate) fn start(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {

@@ -11,7 +11,7 @@ use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::trail::ServiceEvent;
 use platform::{
     AccessKey, Call, Caller, Counted, Cx, Directory, Env, Fault, Handle, Meter, Permissions, Principal, Role,
-    Service as _, Session, Timer, Tx, Whose,
+    Service as _, Session, Tx, Whose,
 };
 use policy::{Policy, PolicyKind};
 use primitives::{EncryptionAlgorithm, PairSpec, PublicKey};
@@ -243,11 +243,12 @@ impl World {
         let mut ran = 0;
         loop {
             let mut tx = Tx::begin(&self.store, &self.env.keyring);
-            let Some(timer) = Timer::due(&mut tx, Timestamp(self.now()), 1, |_| true).unwrap().timers.pop()
+            let Some(timer) =
+                platform::Task::due_inside(&mut tx, Timestamp(self.now()), 1, |_| true).unwrap().tasks.pop()
             else {
                 return ran;
             };
-            timer.clear(&mut tx);
+            timer.clear(&mut tx).unwrap();
             let call = Call { region: timer.region.clone(), ..self.call_facts() };
             let service = Caller::service("kms.amazonaws.com");
             let mut cx = Cx::new(tx, &self.env, &call, &service);

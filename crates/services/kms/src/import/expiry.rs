@@ -18,7 +18,7 @@ pub(super) fn first(key: &Key) -> Option<i64> {
 pub(super) fn reset(cx: &mut Cx<'_>, key: &Key, before: Option<i64>) -> Result<(), Fault> {
     let after = first(key);
     if let Some(at) = before.filter(|_| before != after) {
-        key.timer(TASK, at).clear(&mut cx.tx);
+        key.timer(TASK, at).clear(&mut cx.tx)?;
     }
     match after.filter(|_| before != after) {
         Some(at) => key.timer(TASK, at).set(&mut cx.tx),
@@ -27,10 +27,8 @@ pub(super) fn reset(cx: &mut Cx<'_>, key: &Key, before: Option<i64>) -> Result<(
 }
 
 /// Takes the timer away, with the key.
-pub(crate) fn stop(cx: &mut Cx<'_>, key: &Key) {
-    if let Some(at) = first(key) {
-        key.timer(TASK, at).clear(&mut cx.tx);
-    }
+pub(crate) fn stop(cx: &mut Cx<'_>, key: &Key) -> Result<(), Fault> {
+    first(key).map_or(Ok(()), |at| key.timer(TASK, at).clear(&mut cx.tx))
 }
 
 /// Does what a timer was set for.

@@ -99,7 +99,7 @@ fn a_deletion_that_is_cancelled_loses_nothing() {
 fn material_made_while_a_shred_is_replaced_is_not_lost() {
     use crate::Kms;
     use crate::api::CreateKeyRequest;
-    use platform::{Call, Cx, Timer};
+    use platform::{Call, Cx};
 
     let world = World::new();
     let gone = world.key();
@@ -122,11 +122,11 @@ fn material_made_while_a_shred_is_replaced_is_not_lost() {
     let mut steps = 0;
     while let Some(timer) = {
         let mut tx = Tx::begin(&world.store, &world.env.keyring);
-        Timer::due(&mut tx, wire::Timestamp(world.now()), 1, |_| true).unwrap().timers.pop()
+        platform::Task::due_inside(&mut tx, wire::Timestamp(world.now()), 1, |_| true).unwrap().tasks.pop()
     } {
         let service = platform::Caller::service("kms.amazonaws.com");
         let mut tx = Tx::begin(&world.store, &world.env.keyring);
-        timer.clear(&mut tx);
+        timer.clear(&mut tx).unwrap();
         let call = Call { now: wire::Timestamp(world.now()), ..world.call_facts() };
         let mut cx = Cx::new(tx, &world.env, &call, &service);
         platform::Service::due(&Kms::default(), &mut cx, &timer).unwrap();

@@ -1,0 +1,567 @@
+//! Tasks: a service made for it, whose targets do what they are told.
+
+use crate::world::World;
+use platform::task::{DeadLetter, INSIDE};
+use platform::{
+    AnyOperation, Attempt, Consumer, Cx, EVENTS, Event, Failure, Fault, Job, Log, LogEntry, Next, Outcome,
+    Outside, Quota, Schedule, Service, ServiceQuotas, TRAIL, Table, Task, Timer, Tx, Worker,
+};
+use serde_json::{Value, json};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use wire::{Protocol, ServiceModel, ValidationStyle};
+
+static QUOTAS: ServiceQuotas = ServiceQuotas {
+    code: "ThrottlingException",
+    message: "Rate exceeded",
+    list: &[],
+    rest: Quota::rest("rest", 1e6),
+};
+
+static MODEL: ServiceModel = ServiceModel {
+    name: "doer",
+    service_id: "Doer",
+    endpoint_prefix: "doer",
+    signing_name: "doer",
+    api_version: "2026-11-21",
+    target_prefix: Some("Doer"),
+    protocols: &[Protocol::Json11],
+    xml_namespace: None,
+    global: false,
+    validation: ValidationStyle::Json,
+    query_compatible: false,
+    errors: &[],
+    operations: &[],
+};
+
+const LEASE_MS: i64 = 60_000;
+
+static WORKERS: [Worker; 1] = [Worker {
+    lease: Duration::from_millis(LEASE_MS.unsigned_abs()),
+    schedule: Schedule { attempts_max: 4, ..Worker::new("doer", "reach").schedule },
+    ..Worker::new("doer", "reach")
+}];
+
+/// How often what was done for a subject.
+const DONE: Table<u64> = Table::new("doer/done");
+
+/// Does as the kinds and subjects of its tasks say.
+#[derive(Default)]
+pub(crate) struct Doer {
+    /// What its targets were asked, in that order.
+    asked: Arc<Mutex<Vec<String>>>,
+    /// What was settled, in that order.
+    settled: Mutex<Vec<String>>,
+    /// What a target that is down does.
+    up: Arc<AtomicBool>,
+    heard: Arc<Hearer>,
+}
+
+#[derive(Default)]
+pub(crate) struct Hearer {
+    heard: Mutex<Vec<u64>>,
+    /// Panics at this position, until it is told otherwise.
+    panics_at: Mutex<Option<u64>>,
+}
+
+impl Consumer for Hearer {
+    fn name(&self) -> &'static str {
+        "doer/hearer"
+    }
+
+    fn log(&self) -> Log {
+        EVENTS
+    }
+
+    fn take(&self, cx: &mut Cx<'_>, entries: &[LogEntry]) -> Result<(), Fault> {
+        let panics_at = *lock(&self.panics_at);
+        for entry in entries {
+            assert_ne!(Some(entry.position), panics_at, "as it is meant to");
+            let event = Event::read(entry)?;
+            count(cx, &event.detail_type)?;
+        }
+        lock(&self.heard).extend(entries.iter().map(|entry| entry.position));
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn count(cx: &mut Cx<'_>, subject: &str) -> Result<(), Fault> {
+    let so_far = DONE.get(&mut cx.tx, &[subject])?.map_or(0, |count| *count);
+    DONE.put(&mut cx.tx, &[subject], &(so_far + 1))
+}
+
+impl Service for Doer {
+    fn model(&self) -> &'static ServiceModel {
+        &MODEL
+    }
+
+    fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>> {
+        Vec::new()
+    }
+
+    fn quotas(&self) -> &'static ServiceQuotas {
+        &QUOTAS
+    }
+
+    fn destroys(&self, task: &str) -> bool {
+        task == "destroy"
+    }
+
+    fn due(&self, cx: &mut Cx<'_>, task: &Task) -> Result<(), Fault> {
+        count(cx, &task.subject)?;
+        match task.timer.task.as_str() {
+            "count" => Ok(()),
+            "fail" if self.up.load(Ordering::Relaxed) => Ok(()),
+            "fail" => Err(Fault::unavailable("it is down")),
+            "call" => {
+                let input =
+                    kms::api::DescribeKeyRequest { key_id: task.subject.clone(), ..Default::default() };
+                let by = "doer.amazonaws.com";
+                cx.forward::<kms::api::ops::DescribeKey, _>(by, &kms::Kms::default(), &input).map(drop)
+            }
+            _ => panic!("as it is meant to"),
+        }
+    }
+
+    fn workers(&self) -> &'static [Worker] {
+        &WORKERS
+    }
+
+    fn begin(&self, _: &mut Cx<'_>, task: &Task) -> Result<Option<Job>, Fault> {
+        let (subject, step) = (task.subject.clone(), task.payload["step"].as_u64());
+        let (asked, up) = (Arc::clone(&self.asked), Arc::clone(&self.up));
+        match task.target.as_deref() {
+            Some("nothing") => return Ok(None),
+            Some("refuses to begin") => return Err(Fault::new("NotNow", "It does not begin.")),
+            _ => {}
+        }
+        let target = task.target.clone().unwrap_or_default();
+        Ok(Some(Job::blocking(move || {
+            lock(&asked)
+                .push(format!("{subject}{}", step.map(|step| format!(" {step}")).unwrap_or_default()));
+            match target.as_str() {
+                "panics" => panic!("as it is meant to"),
+                "is down" if !up.load(Ordering::Relaxed) => Err(Failure::new("Down", "it is down")),
+                "says no" => Err(Failure::new("No", "never").permanent()),
+                _ => Ok(json!(step.unwrap_or(0))),
+            }
+        })))
+    }
+
+    fn settle(&self, cx: &mut Cx<'_>, task: &Task, outcome: &Outcome) -> Result<Next, Fault> {
+        assert_ne!(task.target.as_deref(), Some("cannot be settled"), "as it is meant to");
+        let (word, next) = match outcome {
+            Outcome::Done(Value::Number(step))
+                if step.as_u64().is_some_and(|step| (1..3).contains(&step)) =>
+            {
+                let step = step.as_u64().unwrap() + 1;
+                ("step", Next::Step { payload: json!({ "step": step }), at: cx.now().0 })
+            }
+            Outcome::Done(_) => ("done", Next::Done),
+            Outcome::Failed(_) => ("failed", Next::Again),
+            Outcome::Over(_) => ("over", Next::Again),
+        };
+        count(cx, &task.subject)?;
+        lock(&self.settled).push(format!("{} {word}", task.subject));
+        Ok(next)
+    }
+
+    fn consumers(self: Arc<Self>) -> Vec<Arc<dyn Consumer>> {
+        vec![Arc::clone(&self.heard) as _]
+    }
+}
+
+/// Runs jobs when it is told to.
+#[derive(Default)]
+pub(crate) struct Hands {
+    holds: AtomicBool,
+    held: Mutex<Vec<Begun>>,
+}
+
+type Begun = (Job, Box<dyn FnOnce(Attempt) + Send>);
+
+impl Outside for Hands {
+    fn start(&self, _: Duration, job: Job, done: Box<dyn FnOnce(Attempt) + Send>) {
+        if self.holds.load(Ordering::Relaxed) {
+            lock(&self.held).push((job, done));
+        } else {
+            run((job, done));
+        }
+    }
+}
+
+impl Hands {
+    /// From now on jobs are held back.
+    fn hold(&self) {
+        self.holds.store(true, Ordering::Relaxed);
+    }
+
+    /// Jobs that were held back.
+    fn take(&self) -> Vec<Begun> {
+        self.holds.store(false, Ordering::Relaxed);
+        std::mem::take(&mut *lock(&self.held))
+    }
+}
+
+fn run((job, done): Begun) {
+    let Job::Blocking(work) = job else { unreachable!() };
+    let panicked = |_| Err(Failure::new(Failure::PANICKED, "it panicked"));
+    done(catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked));
+}
+
+fn timer(world: &World, kind: &str, subject: &str) -> Timer {
+    Timer {
+        at: world.now().0,
+        service: "doer".to_owned(),
+        account: "111122223333".to_owned(),
+        region: "us-east-1".to_owned(),
+        task: kind.to_owned(),
+        subject: subject.to_owned(),
+    }
+}
+
+/// A task that reaches a target; its subject is its id.
+fn reach(world: &World, subject: &str, target: &str) -> Task {
+    let task = Task { outside: true, ..Task::from(timer(world, "reach", subject)) };
+    task.named(subject).aimed_at(target)
+}
+
+fn enqueue(world: &World, tasks: impl IntoIterator<Item = Task>) {
+    world.write(|tx| tasks.into_iter().for_each(|task| task.enqueue(tx).unwrap()));
+}
+
+fn done(world: &World, subject: &str) -> u64 {
+    world.read(|tx| DONE.get(tx, &[subject])).unwrap().map_or(0, |count| *count)
+}
+
+fn waiting(world: &World) -> Vec<Task> {
+    world.read(|tx| {
+        let lists: [fn(&mut Tx<'_>, Option<&str>, usize) -> _; 3] =
+            [Task::inside, Task::outside, Task::in_lanes];
+        lists.iter().flat_map(|list| list(tx, None, 10_000).unwrap().tasks).collect()
+    })
+}
+
+fn dead(world: &World) -> Vec<Arc<DeadLetter>> {
+    world
+        .read(|tx| DeadLetter::list(tx, None, 10_000))
+        .unwrap()
+        .into_iter()
+        .map(|(_, letter)| letter)
+        .collect()
+}
+
+fn said(list: &Mutex<Vec<String>>) -> Vec<String> {
+    std::mem::take(&mut *lock(list))
+}
+
+#[tokio::test]
+async fn a_hundred_tasks_that_always_fail_delay_no_other() {
+    let world = World::new();
+    for kind in ["fail", "panic"] {
+        enqueue(&world, (0..120).map(|n| timer(&world, kind, &format!("{kind} {n}")).into()));
+    }
+    world.pass(1);
+    enqueue(&world, [timer(&world, "count", "good").into()]);
+    // Each look takes a hundred, and leaves none of those that failed at the head.
+    for _ in 0..3 {
+        assert!(world.try_timers().await.is_err());
+    }
+    assert_eq!(done(&world, "good"), 1);
+    let left = waiting(&world);
+    assert_eq!(left.len(), 240);
+    for task in &left {
+        assert_eq!((task.attempts, done(&world, &task.subject)), (1, 0), "what failed has left nothing");
+        let wait = task.due() - world.now().0;
+        assert!((INSIDE.wait(1, 0) / 2..=INSIDE.wait(1, 0)).contains(&wait));
+        assert!(task.last.as_ref().is_some_and(|last| !last.message.is_empty()));
+    }
+    // They are not tried before their time, and are tried then.
+    world.try_timers().await.unwrap();
+    assert!(waiting(&world).iter().all(|task| task.attempts == 1));
+    world.doer.up.store(true, Ordering::Relaxed);
+    for _ in 0..4 {
+        world.pass(20_000);
+        for _ in 0..3 {
+            let _panics = world.try_timers().await;
+        }
+    }
+    // What fails is done once it can be, once. What panics is given up, and kept.
+    assert_eq!(waiting(&world), []);
+    assert!((0..120).all(|n| done(&world, &format!("fail {n}")) == 1));
+    let dead = dead(&world);
+    assert_eq!(dead.len(), 120);
+    assert!(dead.iter().all(|letter| letter.task.timer.task == "panic" && letter.task.attempts == 3));
+}
+
+#[tokio::test]
+async fn a_timer_that_is_tried_again_is_found_by_its_first_time() {
+    let world = World::new();
+    let failing = timer(&world, "fail", "one");
+    enqueue(&world, [failing.clone().into()]);
+    assert!(world.try_timers().await.is_err());
+    assert!(world.read(|tx| failing.is_set(tx)).unwrap());
+    // Set once more, it is still one.
+    world.write(|tx| failing.set(tx).unwrap());
+    assert_eq!(waiting(&world).len(), 1);
+    world.write(|tx| failing.clear(tx).unwrap());
+    assert!(!world.read(|tx| failing.is_set(tx)).unwrap());
+    assert_eq!(waiting(&world), []);
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_within_a_task_is_recorded() {
+    let world = World::new();
+    enqueue(&world, [timer(&world, "call", "alias/nothing").into()]);
+    assert!(world.try_timers().await.is_err());
+    let last = world.read(|tx| tx.read_log(TRAIL, tx.log_bounds(TRAIL).1 - 1, store::Order::Forward, 1));
+    let record: Value = serde_json::from_slice(&last.unwrap()[0].bytes).unwrap();
+    assert_eq!(record["eventName"], "DescribeKey");
+    assert!(record["errorCode"].is_string(), "{record}");
+    assert_eq!(record["userIdentity"]["invokedBy"], "doer.amazonaws.com");
+}
+
+#[tokio::test]
+async fn what_is_outside_is_begun_done_and_settled_step_by_step() {
+    let world = World::new();
+    enqueue(&world, [reach(&world, "a", "").with(json!({ "step": 1 })), reach(&world, "b", "nothing")]);
+    for _ in 0..3 {
+        world.run_timers().await;
+    }
+    assert_eq!(said(&world.doer.asked), ["a 1", "a 2", "a 3"]);
+    assert_eq!(said(&world.doer.settled), ["a step", "a step", "a done"]);
+    assert_eq!((waiting(&world).len(), dead(&world).len(), done(&world, "a")), (0, 0, 3));
+    // Enqueued under the same id while it waits, it is there once.
+    enqueue(&world, [reach(&world, "c", "is down"), reach(&world, "c", "is down")]);
+    assert_eq!(waiting(&world).len(), 1);
+    world.write(|tx| assert!(reach(&world, "c", "").cancel(tx).unwrap().is_some()));
+    assert_eq!(waiting(&world), []);
+}
+
+#[tokio::test]
+async fn what_fails_outside_is_tried_as_the_schedule_says_and_kept_in_the_end() {
+    let world = World::new();
+    enqueue(&world, [reach(&world, "down", "is down"), reach(&world, "no", "says no")]);
+    world.run_timers().await;
+    let mut settled = said(&world.doer.settled);
+    settled.sort();
+    assert_eq!(settled, ["down failed", "no over"]);
+    assert_eq!(dead(&world)[0].task.last.as_ref().unwrap().code, "No");
+    for wait in [1000, 2000, 4000] {
+        world.pass(wait / 2 - 1);
+        world.run_timers().await;
+        assert_eq!(said(&world.doer.settled), [""; 0], "too early");
+        world.pass(wait);
+        world.run_timers().await;
+        let word = if wait == 4000 { "over" } else { "failed" };
+        assert_eq!(said(&world.doer.settled), [format!("down {word}")]);
+    }
+    assert_eq!(waiting(&world), []);
+    let [_, letter] = <[_; 2]>::try_from(dead(&world)).unwrap();
+    assert_eq!((letter.task.attempts, letter.task.last.as_ref().unwrap().code.as_str()), (4, "Down"));
+    // Once its target is there again, it can be had done.
+    world.doer.up.store(true, Ordering::Relaxed);
+    world.write(|tx| letter.retry(tx, world.now().0).unwrap());
+    world.run_timers().await;
+    assert_eq!((said(&world.doer.settled), dead(&world).len()), (vec!["down done".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn an_attempt_without_an_outcome_is_a_lease_that_runs_out_and_three_are_enough() {
+    let world = World::new();
+    enqueue(&world, [reach(&world, "a", "")]);
+    world.hands.hold();
+    world.run_timers().await;
+    let late = world.hands.take().pop().unwrap();
+    // It still runs: it is not begun again, even when its lease has run out.
+    world.pass(LEASE_MS);
+    world.run_timers().await;
+    assert_eq!(said(&world.doer.asked), [""; 0]);
+    // What ends before the lease was taken by another counts.
+    run(late);
+    world.run_timers().await;
+    assert_eq!((said(&world.doer.settled), waiting(&world).len()), (vec!["a done".to_owned()], 0));
+
+    enqueue(&world, [reach(&world, "b", "")]);
+    for attempts in 1..=3 {
+        world.hands.hold();
+        world.run_timers().await;
+        // As if the process had ended.
+        drop(world.hands.take());
+        assert_eq!(waiting(&world)[0].attempts, attempts);
+        world.run_timers().await;
+        assert_eq!(waiting(&world)[0].attempts, attempts, "not before the lease has run out");
+        world.pass(LEASE_MS);
+    }
+    world.run_timers().await;
+    assert_eq!((said(&world.doer.settled), waiting(&world).len()), (vec!["b over".to_owned()], 0));
+    assert_eq!(dead(&world)[0].task.last.as_ref().unwrap().code, Failure::LOST);
+
+    // So are three that panicked, in the job or when it is settled.
+    enqueue(&world, [reach(&world, "c", "panics"), reach(&world, "d", "cannot be settled")]);
+    for _ in 0..3 {
+        let _panics = world.try_timers().await;
+        world.pass(10_000);
+    }
+    assert_eq!(said(&world.doer.settled), ["c failed", "c failed", "c over"]);
+    assert_eq!((waiting(&world).len(), dead(&world).len()), (0, 3));
+}
+
+#[tokio::test]
+async fn what_cannot_begin_is_an_attempt_that_failed() {
+    let world = World::new();
+    enqueue(&world, [reach(&world, "a", "refuses to begin")]);
+    for _ in 0..4 {
+        assert!(world.try_timers().await.is_err());
+        world.pass(10_000);
+    }
+    assert_eq!(said(&world.doer.settled), ["a failed", "a failed", "a failed", "a over"]);
+    let [letter] = <[_; 1]>::try_from(dead(&world)).unwrap();
+    assert_eq!((letter.task.attempts, letter.task.last.as_ref().unwrap().code.as_str()), (4, "NotNow"));
+}
+
+#[tokio::test]
+async fn a_lane_keeps_its_order_and_blocks_nobody_else() {
+    let world = World::new();
+    let in_lane = |subject: &str, target: &str, lane: &str| reach(&world, subject, target).in_lane(lane);
+    enqueue(
+        &world,
+        [
+            in_lane("a1", "is down", "a"),
+            in_lane("a2", "", "a"),
+            in_lane("b1", "", "b"),
+            in_lane("a3", "", "a"),
+            in_lane("b2", "", "b"),
+            in_lane("gone", "", "b"),
+        ],
+    );
+    world.write(|tx| drop(in_lane("gone", "", "b").cancel(tx).unwrap().unwrap()));
+    for _ in 0..3 {
+        world.run_timers().await;
+    }
+    assert_eq!(said(&world.doer.asked), ["a1", "b1", "b2"]);
+    assert_eq!(waiting(&world).len(), 3);
+    world.doer.up.store(true, Ordering::Relaxed);
+    world.pass(1000);
+    for _ in 0..3 {
+        world.run_timers().await;
+    }
+    assert_eq!(said(&world.doer.asked), ["a1", "a2", "a3"]);
+    assert_eq!(waiting(&world), []);
+    // A lane that was left is as new; one whose head is given up goes on.
+    enqueue(&world, [in_lane("a4", "says no", "a"), in_lane("a5", "", "a")]);
+    for _ in 0..2 {
+        world.run_timers().await;
+    }
+    assert_eq!(said(&world.doer.asked), ["a4", "a5"]);
+}
+
+#[tokio::test]
+async fn a_target_that_does_not_answer_delays_nobody_else() {
+    let world = World::new();
+    enqueue(&world, (0..1000).map(|n| reach(&world, &format!("hangs {n}"), "hangs")));
+    world.pass(1);
+    enqueue(&world, [reach(&world, "good", "")]);
+    world.hands.hold();
+    // A look reads two hundred, and the next goes on from there.
+    for _ in 0..6 {
+        world.run_timers().await;
+    }
+    let held = world.hands.take();
+    assert_eq!(held.len(), 6, "five at the one that hangs, and the other");
+    held.into_iter().for_each(run);
+    world.run_timers().await;
+    assert_eq!(done(&world, "good"), 1);
+}
+
+#[tokio::test]
+async fn attempts_that_run_when_the_server_stops_are_given_back() {
+    let world = World::new();
+    enqueue(&world, [reach(&world, "a", "")]);
+    world.hands.hold();
+    world.run_timers().await;
+    let held = world.hands.take();
+    world.seal().await;
+    let [task] = <[_; 1]>::try_from(waiting(&world)).unwrap();
+    assert_eq!((task.attempts, task.silent, task.due()), (1, 0, world.now().0));
+    drop(held);
+}
+
+/// A name for each event, so that it is seen which were heard and how often.
+fn publish(world: &World, names: impl IntoIterator<Item = String>) {
+    world.write(|tx| {
+        for name in names {
+            let event = Event {
+                id: name.clone(),
+                account: "111122223333".to_owned(),
+                region: "us-east-1".to_owned(),
+                time: 0,
+                source: "aws.doer".to_owned(),
+                detail_type: name,
+                resources: Vec::new(),
+                detail: json!({}),
+            };
+            tx.append(EVENTS, &serde_json::to_vec(&event).unwrap()).unwrap();
+        }
+    });
+}
+
+#[tokio::test]
+async fn what_follows_a_log_is_given_each_entry_once_and_in_order() {
+    let world = World::new();
+    publish(&world, (0..600).map(|n| format!("event {n}")));
+    *lock(&world.doer.heard.panics_at) = Some(450);
+    // The second step takes entries before the one at which it panics with it; then one at a time.
+    for _ in 0..20 {
+        let _panics = world.try_timers().await;
+        world.pass(20_000);
+    }
+    assert_eq!(*lock(&world.doer.heard.heard), (0..450).collect::<Vec<_>>());
+    assert_eq!((done(&world, "event 449"), done(&world, "event 450")), (1, 0));
+    *lock(&world.doer.heard.panics_at) = None;
+    world.pass(3_600_000);
+    // One at a time for a while yet.
+    for _ in 0..20 {
+        world.run_timers().await;
+    }
+    assert_eq!(*lock(&world.doer.heard.heard), (0..600).collect::<Vec<_>>());
+    assert!((0..600).all(|n| done(&world, &format!("event {n}")) == 1));
+    // What everybody was given is not kept.
+    world.pass(60_000);
+    world.run_timers().await;
+    assert_eq!(world.read(|tx| tx.log_bounds(EVENTS)), (600, 600));
+}
+
+/// On threads, with a deployment that is woken by what ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn threads_run_jobs_and_tell_how_they_ended() {
+    let (told, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let long = Duration::from_secs(3600);
+    let jobs = [
+        (long, Job::blocking(|| Ok(json!(1)))),
+        (long, Job::asynchronous(async { Ok(json!(2)) })),
+        (long, Job::blocking(|| panic!("as it is meant to"))),
+        (long, Job::asynchronous(async { panic!("as it is meant to") })),
+        (Duration::from_millis(1), Job::asynchronous(std::future::pending())),
+    ];
+    for (n, (lease, job)) in jobs.into_iter().enumerate() {
+        let told = told.clone();
+        server::Threads.start(lease, job, Box::new(move |attempt| told.send((n, attempt)).unwrap()));
+    }
+    let mut found = Vec::new();
+    while found.len() < 5 {
+        let (n, attempt) = ends.recv().await.unwrap();
+        found.push((n, attempt.map_err(|failure| failure.code)));
+    }
+    found.sort_by_key(|(n, _)| *n);
+    let ended: Vec<_> = found.into_iter().map(|(_, attempt)| attempt).collect();
+    let error = |code: &str| Err(code.to_owned());
+    let panicked = || error(Failure::PANICKED);
+    assert_eq!(ended, [Ok(json!(1)), Ok(json!(2)), panicked(), panicked(), error(Failure::TIMED_OUT)]);
+}
