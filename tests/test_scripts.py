@@ -14,8 +14,8 @@ ABSENT, SEALED, DAMAGED, LOCKED, OTHER_HISTORY = 3, 4, 5, 6, 7
 # What prints text of a form that is not the command's to choose: lines of the trail, with a receipt that is JSON; and scripts of shells. `man`
 # writes files, and is not listed.
 NO_FACTS = {"trail export", "completions"}
-# What test_trail_export.py tries, with its own files.
-ELSEWHERE = {"trail check"}
+# What test_trail_export.py and test_tasks.py try, with their own files and tasks.
+ELSEWHERE = {"trail check", "tasks retry", "tasks discard"}
 # What begins to serve, and goes on. `dev` is tried in test_dev.py.
 SERVING = {"serve", "dev"}
 # What needs, or changes, what others made; the rest goes first.

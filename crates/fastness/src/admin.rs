@@ -7,7 +7,7 @@ use crate::opening::{Opening, Unopened};
 use crate::operators;
 use crate::progress::{Progress, store_bytes};
 use crate::refusals::Refusals;
-use crate::{Failure, backup, clock, failure, proxy_keys, root_key, trail, verify, why};
+use crate::{Failure, backup, clock, failure, proxy_keys, root_key, tasks, trail, verify, why};
 use keyring::{Keyring, Kind, Passphrase};
 use seals::{Share, Shares};
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,12 @@ pub(crate) enum Command {
     SetProxyKeyActive { id: String, active: bool },
     /// Removes such a key.
     DeleteProxyKey { id: String },
+    /// Tells what waits to be done, and what failed.
+    Tasks {},
+    /// Has a task that failed tried again.
+    RetryTask { id: String },
+    /// Puts an end to a task that failed.
+    DiscardTask { id: String },
 }
 
 /// Sends a command to the server of a data directory and waits for its answer.
@@ -208,6 +214,9 @@ impl Command {
             Self::SetProxyKeyActive { active: true, .. } => "xks enable",
             Self::SetProxyKeyActive { active: false, .. } => "xks disable",
             Self::DeleteProxyKey { .. } => "xks delete",
+            Self::Tasks {} => "tasks",
+            Self::RetryTask { .. } => "tasks retry",
+            Self::DiscardTask { .. } => "tasks discard",
         }
     }
 }
@@ -268,6 +277,9 @@ impl Commanded {
                 proxy_keys::set_active(&*self.opened()?, id, *active, said_by(by)).await
             }
             Command::DeleteProxyKey { id } => proxy_keys::delete(&*self.opened()?, id, said_by(by)).await,
+            Command::Tasks {} => tasks::list(&*self.opened()?, said_by(by)).await,
+            Command::RetryTask { id } => tasks::retry(&*self.opened()?, id, said_by(by)).await,
+            Command::DiscardTask { id } => tasks::discard(&*self.opened()?, id, said_by(by)).await,
             Command::Unseal {} => self.unseal(by, |opening, _| opening.configured()).await,
             Command::UnsealWithPassphrase { passphrase } => {
                 let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());

@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Man(ManArgs),
     /// Manage the keys by which external key stores, of AWS or of another Fastness, call this deployment as their proxy
     Xks(XksArgs),
+    /// List what waits to be done later or outside, and what failed with why; have it tried again, or not
+    Tasks(TasksArgs),
     /// Send the audit trail elsewhere
     Trail(crate::trail::TrailArgs),
 }
@@ -520,6 +522,54 @@ pub(crate) struct XksKeyArgs {
     pub(crate) place: Place,
 
     /// Id of the key
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TasksArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Open the keyring with shares, which are read from standard input, one a line; only if the deployment is not served
+    #[arg(long)]
+    pub(crate) shares: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<TasksCommand>,
+}
+
+/// What to do about tasks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TasksCommand {
+    /// List them: what waits, what failed, and why
+    List(TasksListArgs),
+    /// Have one that failed tried again now
+    Retry(TaskArgs),
+    /// Put an end to one that failed: it is not done
+    Discard(TaskArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TasksListArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Open the keyring with shares, which are read from standard input, one a line; only if the deployment is not served
+    #[arg(long)]
+    pub(crate) shares: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TaskArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Open the keyring with shares, which are read from standard input, one a line; only if the deployment is not served
+    #[arg(long)]
+    pub(crate) shares: bool,
+
+    /// Id of the task, as the list has it
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 }

@@ -158,6 +158,12 @@ pub(crate) fn run_with(opening: Opening, command: &Command, file: Option<File>) 
     result
 }
 
+/// Whoever runs this command.
+pub(crate) fn oneself() -> Result<Operator, Failure> {
+    let uid = std::fs::metadata("/proc/self")?.uid();
+    Ok(Operator { uid, pid: i32::try_from(std::process::id()).ok() })
+}
+
 /// A deployment that nobody serves, opened to do what is asked of it here.
 pub(crate) struct Here {
     _claim: File,
@@ -173,8 +179,7 @@ impl Here {
         let gate = Arc::new(Gate::sealed(&services(Parts::default()), String::new));
         drop(gate.open(deployment));
         let commanded = Commanded::new(gate, opening);
-        let uid = std::fs::metadata("/proc/self")?.uid();
-        let by = Operator { uid, pid: i32::try_from(std::process::id()).ok() };
+        let by = oneself()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         Ok(Self { _claim: claim, commanded, by, runtime })
     }

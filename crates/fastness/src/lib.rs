@@ -39,6 +39,7 @@ mod serve;
 mod shares;
 mod slots;
 mod status;
+mod tasks;
 mod tls;
 mod trail;
 mod verify;
@@ -86,6 +87,7 @@ pub fn run() -> ExitCode {
         args::Command::Coverage(args) => coverage::run(&args),
         args::Command::Quotas(args) => quotas::run(&args),
         args::Command::Xks(args) => proxy_keys::run(&args),
+        args::Command::Tasks(args) => tasks::run(&args),
         args::Command::Trail(args) => trail::run(&args),
     });
     match result {

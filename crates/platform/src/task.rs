@@ -7,7 +7,7 @@
 //!
 //! *Outside* is what reaches databases, functions, devices, the network: at least once.
 //!
-//! ```ignore
+//! ```text
 //! const ROTATE: Worker = Worker { lease: Duration::from_secs(60), attempts_max: 5, ..Worker::new("secretsmanager", "rotate") };
 //! // Listed by Service::workers. In a call, or in another task:
 //! ROTATE.task(cx, account, region, secret_arn).in_lane(secret_arn).with(json!({ "step": "create" })).enqueue(&mut cx.tx)?;

@@ -35,4 +35,4 @@ pub use listen::{
 };
 pub use pipeline::Peer;
 pub use room::store_failed;
-pub use tasks::{Threads, run_tasks};
+pub use tasks::{Heeded, TaskList, TaskSeen, TaskState, Threads, run_tasks};

@@ -5,9 +5,11 @@
 
 mod attempt;
 mod logs;
+mod operate;
 mod slots;
 mod threads;
 
+pub use operate::{Heeded, TaskList, TaskSeen, TaskState};
 pub(crate) use slots::Running;
 pub use threads::Threads;
 

@@ -21,7 +21,7 @@ use wire::Answer;
 const CLIENTS: usize = 6;
 
 /// So small that segments of the journal end and checkpoints happen all the time.
-const SIZES: Sizes =
+pub(crate) const SIZES: Sizes =
     Sizes { segment_bytes: 24 << 10, changed_bytes: 8 << 10, table_cache_bytes: 1 << 20, reserve_bytes: 1 };
 
 /// What a run came to.
@@ -42,7 +42,7 @@ pub struct Report {
 }
 
 /// The engine of a data directory, doing nothing in the background.
-struct Settled(Embedded);
+pub(crate) struct Settled(pub(crate) Embedded);
 
 impl Engine for Settled {
     fn version(&self) -> u64 {

@@ -2,7 +2,7 @@
 //!
 //! A [`world::World`] is a server without threads, sockets, a wall clock or randomness of its own. [`clients`] think of calls,
 //! [`model`] predicts what becomes of them, [`sequence`] makes one after the other, and [`chaos`] makes many at once on a disk that
-//! fails, in a process that is killed.
+//! fails, in a process that is killed. [`errands`] are work after the commit, begun and ended anywhere.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,6 +19,7 @@
 pub mod action;
 pub mod chaos;
 pub mod clients;
+pub mod errands;
 mod ledger;
 mod look;
 pub mod model;

@@ -2,7 +2,7 @@
 
 use assembly::Parts;
 use keyring::{Access, KeyFile, Keyring, Random as _};
-use platform::{Client, Env, LogEntry, TRAIL, Tx, Vouching};
+use platform::{Client, Env, Fault, LogEntry, Outside, Service, TRAIL, Tx, Vouching};
 use server::{Clock, Deployment, Peer, Quotas, Uptime};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -124,6 +124,16 @@ impl World {
 
     /// Starts the server over what an engine holds. Over nothing, the account is made.
     pub fn start<E: Engine>(&self, engine: E) -> Server<E> {
+        self.start_with(engine, Vec::new(), None)
+    }
+
+    /// The same with other services beside, and with what runs jobs.
+    pub(crate) fn start_with<E: Engine>(
+        &self,
+        engine: E,
+        others: Vec<Arc<dyn Service>>,
+        outside: Option<Arc<dyn Outside>>,
+    ) -> Server<E> {
         let (store, mut stepper) = Store::open_stepped(engine, Limits::default());
         let keyring = self.keyring();
         if store.begin().version() == 0 {
@@ -136,7 +146,8 @@ impl World {
             let _ = poll(committed.as_mut()).unwrap();
         }
         let iam = Arc::new(iam::Iam::default());
-        let services = assembly::services(Parts { iam: Arc::clone(&iam), ..Parts::default() });
+        let mut services = assembly::services(Parts { iam: Arc::clone(&iam), ..Parts::default() });
+        services.extend(others);
         let env = Env::new(keyring.clone(), Arc::clone(&self.random) as _, iam);
         let clock = Arc::new(Hand { time: Arc::clone(&self.time), passed: Arc::clone(&self.passed) });
         // Time stands still while many calls are made.
@@ -146,7 +157,10 @@ impl World {
         }
         let deployment =
             Deployment::new(store.clone(), env, clock, ACCOUNT, REGION, services).with_limits(&quotas, None);
-        let deployment = Arc::new(deployment);
+        let deployment = Arc::new(match outside {
+            Some(outside) => deployment.with_outside(outside),
+            None => deployment,
+        });
         Server { deployment, stepper, store, keyring }
     }
 
@@ -222,6 +236,22 @@ impl<E: Engine> Server<E> {
             }
             self.stepper.step(usize::MAX);
         }
+    }
+
+    /// Begins to write what no call wrote; true once it is durable, false if it never will be.
+    pub(crate) fn write(
+        &self,
+        write: impl FnOnce(&mut Tx<'_>) -> Result<(), Fault>,
+    ) -> Pin<Box<dyn Future<Output = bool>>> {
+        let mut tx = Tx::begin(&self.store, &self.keyring);
+        write(&mut tx).unwrap();
+        let (store, txn) = (self.store.clone(), tx.into_txn());
+        Box::pin(async move { store.commit(txn).await.is_ok() })
+    }
+
+    /// Reads what is committed.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> T {
+        read(&mut Tx::begin(&self.store, &self.keyring)).unwrap()
     }
 
     /// The position of the next record of the trail.

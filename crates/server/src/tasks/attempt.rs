@@ -131,7 +131,7 @@ impl Deployment {
     }
 
     /// Takes in what came of an attempt.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         hosted: &Hosted,
         worker: &'static Worker,
@@ -317,7 +317,9 @@ impl Deployment {
         for _ in 0..CONFLICTS_MAX {
             let (result, tx) = {
                 let tx = Tx::begin(&self.store, &self.env.keyring);
-                let mut cx = Cx::new(tx, &self.env, &call, &caller).waiting_from(self.waits_from(call.now));
+                let mut cx = Cx::new(tx, &self.env, &call, &caller)
+                    .serving(hosted.service.model())
+                    .waiting_from(self.waits_from(call.now));
                 let result = catch_unwind(AssertUnwindSafe(|| work(&mut cx)));
                 let records = cx.take_failed();
                 let result = match result {
@@ -327,13 +329,12 @@ impl Deployment {
                         let fault = Fault::bug("the code of the task panicked");
                         return Err(Refused { fault, panicked: true, lost: false, records });
                     }
-                    Ok(Ok(_)) if !records.is_empty() => {
-                        let fault = Fault::bug("the task succeeded, but a call that it made did not");
-                        return Err(Refused { fault, panicked: false, lost: false, records });
-                    }
                     Ok(Ok(result)) => result,
                 };
                 let (_, _, events, mut tx) = cx.finish();
+                for record in &records {
+                    tx.append(TRAIL, record)?;
+                }
                 for event in &events {
                     tx.append(TRAIL, &event.write(&call, &hosted.source, &ids::uuid(&*self.env.random)))?;
                 }

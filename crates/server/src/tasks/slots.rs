@@ -73,6 +73,13 @@ impl Running {
         Some(Slot { running: Arc::clone(self), number })
     }
 
+    /// Whether an attempt at a task runs.
+    pub(crate) fn has(&self, task: &Task) -> bool {
+        let state = self.state();
+        let is_its = |held: &Held| held.worker.service == task.service && held.worker.kind == task.timer.task;
+        task.outside && state.slots.iter().any(|held| is_its(held) && held.name == task.name())
+    }
+
     /// How many attempts of a worker run.
     pub(crate) fn count(&self, worker: &Worker) -> usize {
         self.state().slots.iter().filter(|held| held.worker == worker).count()

@@ -7,6 +7,8 @@ use platform::{
     Outside, Quota, Schedule, Service, ServiceQuotas, TRAIL, Table, Task, Timer, Tx, Worker,
 };
 use serde_json::{Value, json};
+use server::{Heeded, TaskState};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -491,6 +493,54 @@ async fn attempts_that_run_when_the_server_stops_are_given_back() {
     let [task] = <[_; 1]>::try_from(waiting(&world)).unwrap();
     assert_eq!((task.attempts, task.silent, task.due()), (1, 0, world.now().0));
     drop(held);
+}
+
+#[tokio::test]
+async fn operators_see_what_failed_and_have_it_tried_or_ended() {
+    let world = World::new();
+    let later = Timer { at: world.now().0 + 1000, ..timer(&world, "count", "later") };
+    enqueue(&world, [later.into(), timer(&world, "fail", "inside").into()]);
+    enqueue(&world, [reach(&world, "down", "is down"), reach(&world, "no", "says no")]);
+    enqueue(&world, ["1", "2"].map(|n| reach(&world, &format!("lane {n}"), "is down").in_lane("a")));
+    assert!(world.try_timers().await.is_err());
+    let by = json!({ "operator": { "uid": 7, "name": "joe" } });
+    let deployment = world.deployment();
+    let states = async || {
+        let list = deployment.list_tasks(by.clone()).await.unwrap();
+        assert!(!list.more);
+        list.tasks.into_iter().map(|task| (task.subject.clone(), task)).collect::<BTreeMap<_, _>>()
+    };
+    let seen = states().await;
+    let told: Vec<_> = seen.iter().map(|(subject, task)| (subject.as_str(), task.state)).collect();
+    let (behind, dead, failed) = (TaskState::Behind, TaskState::Dead, TaskState::Failed);
+    let expected = [("down", failed), ("inside", failed), ("lane 1", failed), ("lane 2", behind)];
+    assert_eq!(told, [&expected[..], &[("later", TaskState::Waiting), ("no", dead)]].concat());
+    assert_eq!((seen["no"].error.as_deref(), seen["no"].message.as_deref()), (Some("No"), Some("never")));
+    assert_eq!(seen["down"].message.as_deref(), Some("it is down"));
+    // What has not failed is left alone.
+    for subject in ["later", "lane 2"] {
+        assert_eq!(deployment.retry_task(&seen[subject].id, &by).await.unwrap(), Heeded::NotFailed);
+        assert_eq!(deployment.discard_task(&seen[subject].id, &by).await.unwrap(), Heeded::NotFailed);
+    }
+    assert_eq!(deployment.retry_task("nothing", &by).await.unwrap(), Heeded::Unknown);
+    world.doer.up.store(true, Ordering::Relaxed);
+    said(&world.doer.settled);
+    for subject in ["down", "inside"] {
+        assert_eq!(deployment.retry_task(&seen[subject].id, &by).await.unwrap(), Heeded::Done);
+    }
+    for subject in ["no", "lane 1"] {
+        assert_eq!(deployment.discard_task(&seen[subject].id, &by).await.unwrap(), Heeded::Done);
+    }
+    // Its service hears of it, and the next of its lane begins.
+    assert_eq!(said(&world.doer.settled), ["lane 1 over"]);
+    world.run_timers().await;
+    assert_eq!((done(&world, "inside"), said(&world.doer.settled).len()), (1, 2));
+    assert_eq!(states().await.into_keys().collect::<Vec<_>>(), ["later"]);
+    for (name, records) in [("RetryTask", 2), ("DiscardTask", 2)] {
+        let found = world.records(name).await;
+        assert_eq!(found.len(), records);
+        assert!(found.iter().all(|record| record["serviceEventDetails"]["operator"]["name"] == "joe"));
+    }
 }
 
 /// A name for each event, so that it is seen which were heard and how often.

@@ -181,6 +181,10 @@ impl World {
         Exposition::new(Arc::clone(&self.telemetry), move || gate.state(), "0.0.0")
     }
 
+    pub(crate) fn deployment(&self) -> Arc<Deployment> {
+        self.gate.deployment().unwrap()
+    }
+
     /// The deployment is closed; the store can still be read.
     pub(crate) async fn seal(&self) {
         self.gate.seal().await.unwrap();
