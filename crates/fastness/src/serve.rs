@@ -19,6 +19,7 @@ use server::{Gate, SealError, bind_admin, listen, run_tasks, serve_admin, store_
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
@@ -122,7 +123,8 @@ fn run_to_end(args: &ServeArgs) -> Result<ExitCode, Failure> {
         tls.map(|setup| Keeper::start(setup, opening.data.clone(), Arc::clone(&gate))).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(gate, opening, &front, keeper, watched, !args.resealed));
-    drop(runtime);
+    // What reaches outside may still run on a thread; its task is given back, and nobody waits for it.
+    runtime.shutdown_timeout(JOBS_END);
     match served? {
         End::Stopped => {
             tracing::info!("stopped");
@@ -144,6 +146,9 @@ fn survive_limits() -> Result<(), Failure> {
     let _heard = signal(SignalKind::from_raw(SIGXFSZ))?;
     Ok(())
 }
+
+/// How long jobs may take to end once nothing is served any more.
+const JOBS_END: Duration = Duration::from_secs(1);
 
 /// How serving came to its end.
 enum End {

@@ -113,7 +113,10 @@ impl Deployment {
         self.record_operator("ListTasks", by).await?;
         let mut tx = Tx::begin(&self.store, &self.env.keyring);
         let letters = DeadLetter::list(&mut tx, None, LISTED_MAX)?;
-        let dead = letters.iter().map(|(_, letter)| TaskSeen::new(&letter.task, TaskState::Dead, letter.at));
+        let dead = letters.iter().map(|(_, letter)| TaskSeen {
+            id: letter.name.clone(),
+            ..TaskSeen::new(&letter.task, TaskState::Dead, letter.at)
+        });
         let mut list = TaskList { tasks: dead.collect(), more: false };
         let mut others = Vec::new();
         for (read, behind) in [(Task::inside as Read, false), (Task::outside, false), (Task::in_lanes, true)]

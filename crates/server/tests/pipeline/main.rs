@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod doer;
+#[cfg(test)]
 mod gone;
 #[cfg(test)]
 mod guard;

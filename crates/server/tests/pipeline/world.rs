@@ -1,6 +1,6 @@
 //! A deployment whose time stands still until it is moved.
 
-use crate::tasks::{Doer, Hands};
+use crate::doer::{Doer, Hands};
 use assembly::Parts;
 use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::{Client, Env, Fault, Service, Turns, Tx};
