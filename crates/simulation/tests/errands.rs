@@ -3,10 +3,10 @@
 use simulation::errands::{Report, run_errands};
 
 /// How long a run is.
-const STEPS: usize = 3000;
+const STEPS: usize = 2000;
 
 /// How many runs the tests make.
-const SEEDS: u64 = 10;
+const SEEDS: u64 = 5;
 
 #[test]
 fn whatever_happens_what_was_enqueued_is_done_once_in_order_or_kept() {
@@ -26,8 +26,8 @@ fn whatever_happens_what_was_enqueued_is_done_once_in_order_or_kept() {
     // Trouble enough that it means something.
     let sum = |of: fn(&Report) -> usize| reports.iter().map(of).sum::<usize>();
     assert!(sum(|report| report.enqueued) > 50 * reports.len());
-    assert!(sum(|report| report.crashes) > 20 * reports.len());
-    assert!(sum(|report| report.broken_off) > 10 * reports.len());
+    assert!(sum(|report| report.crashes) > 10 * reports.len());
+    assert!(sum(|report| report.broken_off) > 5 * reports.len());
     assert!(sum(|report| report.again) > reports.len());
 }
 
