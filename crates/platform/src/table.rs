@@ -194,7 +194,7 @@ impl Log {
 pub const TRAIL: Log = Log::new(1, b"log\0trail");
 
 /// What services and others tell of what happened: [`Event`](crate::Event)s, oldest first.
-pub const EVENTS: Log = Log { id: store::LogId(2), place: b"log\0events" };
+pub const EVENTS: Log = Log::new(2, b"log\0events");
 
 /// Rows of one type, found by a path of text parts such as account, region and name.
 #[derive(Debug)]

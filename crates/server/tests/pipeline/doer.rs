@@ -1,8 +1,8 @@
 //! A service whose tasks and targets do what they are told.
 
 use platform::{
-    AnyOperation, Attempt, Consumer, Cx, EVENTS, Event, Failure, Fault, Job, Log, LogEntry, Next, Outcome,
-    Outside, Quota, Schedule, Service, ServiceQuotas, Table, Task, Worker,
+    AnyOperation, As, Attempt, Consumer, Cx, EVENTS, Event, Failure, Fault, Job, Log, LogEntry, Next,
+    Outcome, Outside, Quota, Schedule, Service, ServiceQuotas, Table, Task, Worker,
 };
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -120,8 +120,11 @@ impl Service for Doer {
             "call" => {
                 let input =
                     kms::api::DescribeKeyRequest { key_id: task.subject.clone(), ..Default::default() };
-                let by = "doer.amazonaws.com";
-                cx.forward::<kms::api::ops::DescribeKey, _>(by, &kms::Kms::default(), &input).map(drop)
+                let identity = As::Service {
+                    source_arn: "arn:aws:doer:us-east-1:111122223333:x",
+                    source_account: "111122223333",
+                };
+                cx.call::<kms::api::ops::DescribeKey>(identity, &input).map(drop)
             }
             _ => panic!("as it is meant to"),
         }
