@@ -27,7 +27,7 @@ pub(crate) struct TrailArgs {
 #[derive(Debug, Subcommand)]
 enum TrailCommand {
     /// Send the records of all accounts and Regions, oldest first, as JSON lines in CloudTrail's form
-    Export(ExportArgs),
+    Export(Box<ExportArgs>),
     /// Compare what was exported with receipts that were kept elsewhere, without a server; exits with 5 if a line was changed, added, moved or taken away
     Check(CheckArgs),
 }

@@ -81,7 +81,7 @@ impl<'a> Tx<'a> {
         let sealed = self.keyring.seal(log.place, entry)?;
         self.txn.append(log.id, sealed);
         if log.id != TRAIL.id {
-            self.wakes.logs |= 1_u64.unbounded_shl(log.id.0.into());
+            self.wakes.logs |= 1_u64.unbounded_shl(log.id.0);
         }
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Log {
 
     /// Whether a transaction appended to it.
     pub fn is_in(self, wakes: Wakes) -> bool {
-        wakes.logs & 1_u64.unbounded_shl(self.id.0.into()) != 0
+        wakes.logs & 1_u64.unbounded_shl(self.id.0) != 0
     }
 
     /// Where its entries are sealed.

@@ -1,5 +1,6 @@
 //! The keyring as what vouches for the store's history, and opens what it holds when it is verified.
 
+use crate::index::CHANGES;
 use crate::{EVENTS, TRAIL};
 use keyring::Keyring;
 use serde::Deserialize;
@@ -70,9 +71,11 @@ impl Inspector for Opener<'_> {
     }
 
     fn record(&mut self, log: LogId, record: &[u8]) -> Result<String, String> {
-        if log == EVENTS.id() {
-            let opened = self.keyring.open_sealed(EVENTS.place(), record);
-            return opened.map(|_| "an event".to_owned()).map_err(|error| error.to_string());
+        for (other, entry) in [(EVENTS, "an event"), (CHANGES, "a change of a resource")] {
+            if log == other.id() {
+                let opened = self.keyring.open_sealed(other.place(), record);
+                return opened.map(|_| entry.to_owned()).map_err(|error| error.to_string());
+            }
         }
         if log != TRAIL.id() {
             return Err("there is no such log".to_owned());

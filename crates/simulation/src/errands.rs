@@ -246,6 +246,9 @@ impl Service for Errands {
 
 type Looking = Pin<Box<dyn Future<Output = Result<(), Fault>>>>;
 
+/// The call that enqueues, under way: whether it is durable.
+type Enqueuing = Pin<Box<dyn Future<Output = bool>>>;
+
 struct Run {
     random: Random,
     world: World,
@@ -254,7 +257,7 @@ struct Run {
     held: Arc<Mutex<Vec<Held>>>,
     server: Option<Server<Settled>>,
     /// What is being enqueued: its number, and whether it is inside the store.
-    enqueuing: Option<(usize, Pin<Box<dyn Future<Output = bool>>>)>,
+    enqueuing: Option<(usize, Enqueuing)>,
     looking: Option<Looking>,
     next: usize,
     /// Whether each is inside, by number.

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn parts_are_read_at_any_offset() {
         let lens = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES + 7];
-        let content = |len: usize| (0..len).map(|at| (at % 251) as u8).collect::<Vec<u8>>();
+        let content = |len: usize| (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect::<Vec<u8>>();
         let mut writer = Writer::begin(Vec::new()).unwrap();
         writer.part::<io::Error>("keyring.json", |out| out.write_all(b"beside the store")).unwrap();
         for len in lens {

@@ -82,7 +82,7 @@ pub enum Heeded {
 
 /// The place where a task was found.
 enum Found {
-    Dead(DeadLetter),
+    Dead(Box<DeadLetter>),
     Waiting(Box<Task>),
 }
 
@@ -224,7 +224,7 @@ impl Deployment {
         loop {
             let letters = DeadLetter::list(&mut tx, after.as_deref(), READ_AT_ONCE)?;
             if let Some((_, letter)) = letters.iter().find(|(_, letter)| letter.name == id) {
-                return Ok(Ok(Found::Dead(DeadLetter::clone(letter))));
+                return Ok(Ok(Found::Dead(Box::new(DeadLetter::clone(letter)))));
             }
             match letters.last() {
                 Some((name, _)) => after = Some(name.clone()),
