@@ -17,6 +17,7 @@ mod aead;
 mod backing;
 mod barrier;
 mod blind;
+mod data_key;
 mod derive;
 mod domain;
 mod error;
@@ -39,6 +40,7 @@ mod writer;
 
 pub use backing::{BackingKey, InvalidCiphertext};
 pub use blind::BlindKey;
+pub use data_key::DataKey;
 pub use error::KeyringError;
 pub use file::{Access, read_private};
 pub use key_file::KeyFile;
