@@ -142,6 +142,19 @@ impl ArnPattern {
         if short { ArnPattern::Short(parts) } else { ArnPattern::Parts(parts) }
     }
 
+    /// Whether the pattern stands for one ARN, or for those of one account.
+    pub(crate) fn is_named(&self) -> bool {
+        match self {
+            ArnPattern::All => false,
+            ArnPattern::Text(pattern) => pattern.is_named(),
+            ArnPattern::Parts(parts) | ArnPattern::Short(parts) => {
+                let account = parts.get(4).and_then(Pattern::literal);
+                account.is_some_and(|account| !account.is_empty())
+                    || parts.iter().all(|part| part.literal().is_some())
+            }
+        }
+    }
+
     /// Whether the pattern covers `arn`. A request without a resource is covered by `*` alone; what is no ARN, and not covered, is in
     /// doubt.
     pub(crate) fn matches(&self, arn: &Arn<'_>, scope: &Scope<'_>) -> Truth {

@@ -180,6 +180,17 @@ impl Condition {
         Ok(Condition { key: key::fold(key).into(), quantifier, if_exists, negated, values })
     }
 
+    /// The key, folded.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whether the condition holds only for requests that have the key, with values that the policy names: itself, or by an account, an
+    /// organization or a small network that they belong to.
+    pub(crate) fn names_values(&self) -> bool {
+        !self.negated && !self.if_exists && self.quantifier != Quantifier::All && self.values.are_named()
+    }
+
     /// Whether the condition holds for the request.
     pub(crate) fn holds(&self, scope: &Scope<'_>) -> Truth {
         if scope.meter.spend(LOOKUP_STEPS).is_err() {
@@ -219,6 +230,22 @@ impl Condition {
 }
 
 impl Comparison {
+    /// Whether each of the policy's values stands for one value, or for those that belong to one account, organization or small network.
+    fn are_named(&self) -> bool {
+        match self {
+            Comparison::Text(patterns) | Comparison::TextIgnoringCase(patterns) => {
+                patterns.iter().all(Pattern::is_named)
+            }
+            Comparison::Arn(patterns) => patterns.iter().all(ArnPattern::is_named),
+            Comparison::Address(networks) => networks.iter().all(Network::is_small),
+            Comparison::Absent(_)
+            | Comparison::Bool(_)
+            | Comparison::Number(..)
+            | Comparison::Date(..)
+            | Comparison::Binary(_) => false,
+        }
+    }
+
     /// Whether `value` matches one of the policy's values. One that is not of the operator's type is in doubt.
     fn any(&self, value: &str, scope: &Scope<'_>) -> Truth {
         // Of many values, those that come after the steps were spent are not even looked at.

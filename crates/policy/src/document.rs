@@ -112,6 +112,10 @@ impl Policy {
         &self.deny
     }
 
+    pub(crate) fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
     pub(crate) fn statement(&self, number: usize) -> Option<&Statement> {
         self.statements.get(number)
     }

@@ -123,6 +123,25 @@ impl Pattern {
         }
     }
 
+    /// Whether the pattern stands for one value, or begins with a whole ARN up to its account, the unique id of a role, or the id of an
+    /// organization.
+    pub(crate) fn is_named(&self) -> bool {
+        let begins = match self {
+            Pattern::All => return false,
+            Pattern::Exact(_) => return true,
+            Pattern::Prefix(text) => text,
+            Pattern::Tokens(tokens) => match tokens.first() {
+                Some(Token::Text(text)) => text.as_str(),
+                _ => return false,
+            },
+        };
+        let mut parts = begins.split(':');
+        let whole_arn = parts.next() == Some("arn") && parts.nth(3).is_some_and(|account| account.len() == 12);
+        let unique_id = begins.len() > "AROA".len() && begins.ends_with(':') && !begins.starts_with("arn");
+        let organization = begins.starts_with("o-") && begins.contains('/');
+        (whole_arn && parts.next().is_some()) || unique_id || organization
+    }
+
     /// Whether the pattern matches `value`.
     pub(crate) fn matches(&self, value: &str, scope: &Scope<'_>) -> Truth {
         let found = match self {

@@ -22,6 +22,7 @@ pub mod key;
 pub mod lint;
 mod meter;
 mod principal;
+mod public;
 mod request;
 mod source;
 mod statement;

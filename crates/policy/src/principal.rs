@@ -251,6 +251,14 @@ pub(crate) enum Principals {
 }
 
 impl Principals {
+    /// Whether everybody is meant, or everybody but some.
+    pub(crate) fn is_wide(&self) -> bool {
+        match self {
+            Principals::Only(entries) => entries.iter().any(|entry| entry.who == Who::Everybody),
+            Principals::Except(_) => true,
+        }
+    }
+
     /// How an `Allow` statement with this element fits the caller.
     pub(crate) fn allow_fit(&self, caller: &Principal<'_>) -> Option<Fit> {
         match self {

@@ -152,6 +152,14 @@ impl Network {
         Some(Network::V6 { bits: address.to_bits() & mask, mask })
     }
 
+    /// Whether the range is one that somebody may own: no shorter prefix than /8, and /32 of IPv6 (S3, "The meaning of public").
+    pub(crate) fn is_small(&self) -> bool {
+        match self {
+            Network::V4 { mask, .. } => mask.count_ones() >= 8,
+            Network::V6 { mask, .. } => mask.count_ones() >= 32,
+        }
+    }
+
     /// Whether `address` is in the range; an address of the other family never is. An IPv4 address mapped into IPv6,
     /// as a dual-stack socket reports it, is an IPv4 address.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
