@@ -155,6 +155,7 @@ def test_tags_of_what_is_created_take_the_permission_to_tag(fastness, root, reso
         ("CreateKey", "kms:TagResource"),
         ("CreatePolicy", "iam:TagPolicy"),
         ("CreateRole", "iam:TagRole"),
+        ("CreateSecret", "secretsmanager:TagResource"),
         ("CreateUser", "iam:TagUser"),
         ("CreateVirtualMFADevice", "iam:TagMFADevice"),
         ("GetFederationToken", "sts:TagSession"),

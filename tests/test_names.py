@@ -12,6 +12,7 @@ TAGS = {
     "cloudhsmv2": ("CloudHsmTagException", "differ by case alone"),
     "iam": ("InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive."),
     "kms": ("TagException", "Duplicate tag keys"),
+    "secretsmanager": ("InvalidParameterException", "differ by case alone"),
     "sts": ("InvalidParameterValue", "Duplicate tag keys found. Please note that Tag keys are case insensitive."),
 }
 # Tags that only a service may set.
@@ -19,6 +20,7 @@ RESERVED = {
     "cloudhsmv2": ("CloudHsmTagException", "reserved"),
     "iam": ("InvalidInput", "reserved prefix aws:"),
     "kms": ("TagException", "reserved"),
+    "secretsmanager": ("InvalidParameterException", "reserved"),
     "sts": ("ValidationError", "System tags"),
 }
 # There is no backup to copy without a device.

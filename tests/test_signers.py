@@ -18,6 +18,7 @@ JSON_CALLS = {
     "cloudtrail": ("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", "Events"),
     "kms": ("TrentService.ListKeys", "Keys"),
     "resourcegroupstaggingapi": ("ResourceGroupsTaggingAPI_20170126.GetTagKeys", "TagKeys"),
+    "secretsmanager": ("secretsmanager.ListSecrets", "SecretList"),
 }
 QUERY_CALLS = {
     "iam": ({"Action": "ListUsers", "PathPrefix": "/a+c*~/", "Version": "2010-05-08"}, "ListUsersResult"),

@@ -39,6 +39,7 @@ ALSO = {
         "ReEncrypt": ["CiphertextBlob"],
         "RetireGrant": ["KeyId", "GrantId"],
     },
+    "secretsmanager": {"BatchGetSecretValue": ["SecretIdList"], "RotateSecret": ["RotationLambdaARN"]},
 }
 
 
@@ -106,6 +107,7 @@ class Resources:
         self.grant = kms.create_grant(KeyId=self.key_arn, GranteePrincipal=grantee, Operations=["Encrypt"])["GrantId"]
         made = root.cloudhsmv2.create_cluster(HsmType="hsm2m.medium", SubnetIds=["subnet-0a1b2c3d"])
         self.cluster = made["Cluster"]["ClusterId"]
+        root.secretsmanager.create_secret(Name="target", SecretString="value")
         self.values = {
             "AccessKeyId": self.access_key,
             "AccountAlias": f"alias-{self.account}",
@@ -148,10 +150,12 @@ class Resources:
             "PolicyDocument": self.policy,
             "PolicyName": "target",
             "PrimaryRegion": "eu-west-1",
+            "RemoveReplicaRegions[]": "eu-west-1",
             "ReplicaRegion": "eu-west-1",
             "PublicKey": public_key,
             "ResourceArn": f"arn:aws:cloudhsm:us-east-1:{self.account}:backup/backup-aaaaaaaaaaa",
             "ResourceId": self.cluster,
+            "ResourcePolicy": document(allow("secretsmanager:*", Principal={"AWS": self.account})),
             "RetiringPrincipal": grantee,
             "RoleArn": self.role_arn,
             "RoleName": "target",
@@ -161,6 +165,9 @@ class Resources:
             "SerialNumber": self.serial_number,
             "ServiceName": "codecommit.amazonaws.com",
             "ServiceSpecificCredentialId": self.service_credential,
+            "RotationLambdaARN": f"arn:aws:lambda:us-east-1:{self.account}:function:target",
+            "SecretId": "target",
+            "SecretIdList[]": "target",
             "SharedSecretCiphertextBlob": encapsulated["SharedSecretCiphertextBlob"],
             "Signature": signature,
             "SigningAlgorithm": "ECDSA_SHA_256",
@@ -182,6 +189,7 @@ class Resources:
             ("iam", "CreateUser", "UserName"): "another",
             ("iam", "CreateVirtualMFADevice", "VirtualMFADeviceName"): "another",
             ("kms", "CreateAlias", "AliasName"): "alias/another",
+            ("secretsmanager", "CreateSecret", "Name"): "another",
             # Keys of the kinds that these are for.
             ("kms", "Decapsulate", "KeyId"): of_kind["encapsulation"],
             ("kms", "DeriveSharedSecret", "KeyId"): of_kind["agreement"],

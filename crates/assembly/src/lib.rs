@@ -7,6 +7,7 @@ use iam::Iam;
 use kms::{Kms, XksProxy};
 use platform::Service;
 use resourcegroupstaggingapi::Tagging;
+use secretsmanager::SecretsManager;
 use std::sync::Arc;
 use sts::Sts;
 use wire::ServiceModel;
@@ -32,6 +33,7 @@ pub fn services(parts: Parts) -> Vec<Arc<dyn Service>> {
         Arc::new(Kms::new(roots)),
         Arc::new(XksProxy),
         Arc::new(Tagging),
+        Arc::new(SecretsManager::default()),
         Arc::new(Sts),
     ]
 }

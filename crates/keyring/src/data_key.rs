@@ -24,7 +24,12 @@ impl DataKey {
     ///
     /// # Errors
     /// The plaintext is longer than [`PLAINTEXT_BYTES_MAX`].
-    pub fn encrypt(&self, random: &dyn Random, aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, KeyringError> {
+    pub fn encrypt(
+        &self,
+        random: &dyn Random,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, KeyringError> {
         if plaintext.len() > PLAINTEXT_BYTES_MAX {
             return Err(KeyringError::TooLong);
         }

@@ -13,6 +13,8 @@ pub enum As<'a> {
     /// The caller of the calling service. The caller's own permissions decide, with `aws:ViaAWSService` and `aws:CalledVia` (IAM User Guide,
     /// "Forward access sessions").
     Caller,
+    /// The caller, as a part of the call that is served: only the record is of its own, as where an operation for many is one for each.
+    Part,
     /// The calling service, on behalf of a resource. The policy of the resource that is called decides, with `aws:SourceArn` and
     /// `aws:SourceAccount`.
     Service {
@@ -102,12 +104,18 @@ impl Cx<'_> {
             request_id: ids::uuid(self.random()),
             event_id: ids::uuid(self.random()),
             region: region.to_owned(),
-            source_ip: by.clone(),
-            user_agent: Some(by.clone()),
-            referer: None,
-            host: None,
-            tls: None,
             ..self.call_facts().clone()
+        };
+        let call = match identity {
+            As::Part => call,
+            As::Caller | As::Service { .. } => Call {
+                source_ip: by.clone(),
+                user_agent: Some(by.clone()),
+                referer: None,
+                host: None,
+                tls: None,
+                ..call
+            },
         };
         let (via, own);
         let saved = self.tx.save();
@@ -116,6 +124,11 @@ impl Cx<'_> {
                 via = [self.all_via(), &[by]].concat();
                 let (caller, recipient) = (self.caller(), self.account());
                 (self.nested(&call, caller, Op::SERVICE).called_via(&via), recipient)
+            }
+            As::Part => {
+                let (caller, recipient) = (self.caller(), self.account());
+                let via = self.all_via();
+                (self.nested(&call, caller, Op::SERVICE).called_via(via), recipient)
             }
             As::Service { source_arn, source_account } => {
                 own = Caller::service(&by);

@@ -136,7 +136,8 @@ impl Pattern {
             },
         };
         let mut parts = begins.split(':');
-        let whole_arn = parts.next() == Some("arn") && parts.nth(3).is_some_and(|account| account.len() == 12);
+        let whole_arn =
+            parts.next() == Some("arn") && parts.nth(3).is_some_and(|account| account.len() == 12);
         let unique_id = begins.len() > "AROA".len() && begins.ends_with(':') && !begins.starts_with("arn");
         let organization = begins.starts_with("o-") && begins.contains('/');
         (whole_arn && parts.next().is_some()) || unique_id || organization

@@ -27,11 +27,18 @@ struct Predefined {
     title: &'static str,
     /// What `kms:ViaService` calls it.
     via: &'static str,
+    /// Whether the service also uses the key for itself: AWS has functions of the account do that work, as principals of the account.
+    itself: bool,
 }
 
 impl Predefined {
     const fn new(alias: &'static str, title: &'static str, via: &'static str) -> Self {
-        Self { alias, title, via }
+        Self { alias, title, via, itself: false }
+    }
+
+    const fn for_itself(mut self) -> Self {
+        self.itself = true;
+        self
     }
 }
 
@@ -56,7 +63,7 @@ static PREDEFINED: [Predefined; 28] = [
     Predefined::new("rds", "RDS", "rds"),
     Predefined::new("redshift", "Redshift", "redshift"),
     Predefined::new("s3", "S3", "s3"),
-    Predefined::new("secretsmanager", "AWS Secrets Manager", "secretsmanager"),
+    Predefined::new("secretsmanager", "AWS Secrets Manager", "secretsmanager").for_itself(),
     Predefined::new("ses", "SES", "ses"),
     Predefined::new("sns", "SNS", "sns"),
     Predefined::new("sqs", "SQS", "sqs"),
@@ -122,7 +129,8 @@ pub(crate) fn make(cx: &mut Cx<'_>, action: &str, account: &str, alias: &str) ->
 /// Whom the service may serve, it may use the key for; the account may look at it (AWS Secrets Manager User Guide, "Key policy of the
 /// AWS managed key").
 fn policy(service: &Predefined, account: &str, region: &str) -> KeyPolicy {
-    let Predefined { alias, title, via } = service;
+    let Predefined { alias, title, via, itself } = service;
+    let itself = if *itself { for_itself(title, via, account) } else { String::new() };
     KeyPolicy::fixed(&format!(
         r#"{{
   "Version" : "2012-10-17",
@@ -149,7 +157,27 @@ fn policy(service: &Predefined, account: &str, region: &str) -> KeyPolicy {
     }},
     "Action" : [ "kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant" ],
     "Resource" : "*"
-  }} ]
+  }}{itself} ]
 }}"#
     ))
+}
+
+/// The statement for what a service does with the key on behalf of a resource of the account, such as the rotation of a secret.
+fn for_itself(title: &str, via: &str, account: &str) -> String {
+    format!(
+        r#", {{
+    "Sid" : "Allow {title} to use the key on behalf of resources of the account",
+    "Effect" : "Allow",
+    "Principal" : {{
+      "Service" : "{via}.amazonaws.com"
+    }},
+    "Action" : [ "kms:Decrypt", "kms:GenerateDataKey*" ],
+    "Resource" : "*",
+    "Condition" : {{
+      "StringEquals" : {{
+        "aws:SourceAccount" : "{account}"
+      }}
+    }}
+  }}"#
+    )
 }
