@@ -23,7 +23,38 @@ fn a_window_to_think_again() {
         root RestoreSecret {"SecretId":"db"}
         root GetSecretValue {"SecretId":"db"}
         "#,
-        &expect![[""]],
+        &expect![[r#"
+            root DeleteSecret {"SecretId":"db","RecoveryWindowInDays":6}
+              InvalidParameterException: The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).
+            root DeleteSecret {"SecretId":"db","RecoveryWindowInDays":31}
+              InvalidParameterException: The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).
+            root DeleteSecret {"SecretId":"db","RecoveryWindowInDays":7,"ForceDeleteWithoutRecovery":true}
+              InvalidParameterException: You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.
+            root DeleteSecret {"SecretId":"db","RecoveryWindowInDays":7}
+              {"ARN":"<db>","DeletionDate":1795907263,"Name":"db"}
+            root DeleteSecret {"SecretId":"db"}
+              InvalidRequestException: You can't perform this operation on the secret because it was already scheduled for deletion.
+            root GetSecretValue {"SecretId":"db"}
+              InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion.
+            root PutSecretValue {"SecretId":"db","SecretString":"a","ClientRequestToken":"v2"}
+              InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion.
+            root CreateSecret {"Name":"db","SecretString":"a","ClientRequestToken":"v2"}
+              InvalidRequestException: You can't create this secret because a secret with this name is already scheduled for deletion.
+            root TagResource {"SecretId":"db","Tags":[{"Key":"a","Value":"b"}]}
+              InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion.
+            root GetResourcePolicy {"SecretId":"db"}
+              InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion.
+            root ListSecrets {}
+              {"SecretList":[]}
+            root ListSecretVersionIds {"SecretId":"db"}
+              {"ARN":"<db>","Name":"db","Versions":[{"CreatedDate":1795302463,"KmsKeyIds":["DefaultEncryptionKey"],"VersionId":"v1","VersionStages":["AWSCURRENT"]}]}
+            root RestoreSecret {"SecretId":"db"}
+              {"ARN":"<db>","Name":"db"}
+            root RestoreSecret {"SecretId":"db"}
+              {"ARN":"<db>","Name":"db"}
+            root GetSecretValue {"SecretId":"db"}
+              {"ARN":"<db>","CreatedDate":1795302463,"Name":"db","SecretString":"first","VersionId":"v1","VersionStages":["AWSCURRENT"]}
+        "#]],
     );
     // The timer of what was restored does nothing.
     deployment.pass(8 * DAY);

@@ -88,7 +88,7 @@ fn many_at_once() {
     deployment.user(
         "bob",
         r#"{"Effect":"Allow","Action":["secretsmanager:BatchGetSecretValue","secretsmanager:ListSecrets"],"Resource":"*"},
-           {"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*:secret:prod/*"}"#,
+           {"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"arn:aws:secretsmanager:*:*:secret:prod/*"}"#,
     );
     let before = deployment.records().len();
     let answer =

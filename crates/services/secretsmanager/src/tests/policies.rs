@@ -77,6 +77,17 @@ fn both_sides_decide_across_accounts() {
             other GetSecretValue {{"SecretId":"db"}}
             "#
         ),
-        &expect![[""]],
+        &expect![[r#"
+            other GetSecretValue {"SecretId":"<db>"}
+              AccessDenied: User: arn:aws:iam::444455556666:root is not authorized to perform: secretsmanager:GetSecretValue on resource: <db> because no resource-based policy allows the secretsmanager:GetSecretValue action
+            other GetSecretValue {"SecretId":"<db>"}
+              InvalidRequestException: You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.
+            other DescribeSecret {"SecretId":"<db>"}
+              AccessDenied: User: arn:aws:iam::444455556666:root is not authorized to perform: secretsmanager:DescribeSecret on resource: <db> because no resource-based policy allows the secretsmanager:DescribeSecret action
+            other GetSecretValue {"SecretId":"<db>"}
+              AccessDenied: Access to KMS is not allowed
+            other GetSecretValue {"SecretId":"db"}
+              ResourceNotFoundException: Secrets Manager can't find the specified secret.
+        "#]],
     );
 }

@@ -17,7 +17,18 @@ fn replicas_keep_step() {
         (root TagResource {"SecretId":"db","Tags":[{"Key":"a","Value":"b"}]})
         root DeleteSecret {"SecretId":"db"}
         "#,
-        &expect![[""]],
+        &expect![[r#"
+            root ReplicateSecretToRegions {"SecretId":"db","AddReplicaRegions":[{"Region":"us-east-1"}]}
+              {"ARN":"<db>","ReplicationStatus":[{"KmsKeyId":"alias/aws/secretsmanager","Region":"us-east-1","Status":"InSync","StatusMessage":"Replication succeeded"}]}
+            root ReplicateSecretToRegions {"SecretId":"db","AddReplicaRegions":[{"Region":"us-east-1"}]}
+              InvalidParameterException: Invalid replica region: there is a replica in us-east-1.
+            root ReplicateSecretToRegions {"SecretId":"db","AddReplicaRegions":[{"Region":"eu-central-1"}]}
+              InvalidParameterException: Invalid replica region: the secret is in this Region.
+            root ReplicateSecretToRegions {"SecretId":"db","AddReplicaRegions":[{"Region":"mars-east-1"}]}
+              InvalidParameterException: mars-east-1 is not a Region that Secrets Manager is in.
+            root DeleteSecret {"SecretId":"db"}
+              InvalidRequestException: You can't delete secret db that still has replica regions [us-east-1]
+        "#]],
     );
     deployment.go_to("us-east-1");
     deployment.transcript(
@@ -30,7 +41,22 @@ fn replicas_keep_step() {
         root StopReplicationToReplica {"SecretId":"db"}
         root PutSecretValue {"SecretId":"db","SecretString":"third","ClientRequestToken":"v3"}
         "#,
-        &expect![[""]],
+        &expect![[r#"
+            root GetSecretValue {"SecretId":"db"}
+              {"ARN":"<copy>","CreatedDate":1795302463,"Name":"db","SecretString":"second","VersionId":"v2","VersionStages":["AWSCURRENT"]}
+            root DescribeSecret {"SecretId":"<copy>"}
+              {"ARN":"<copy>","CreatedDate":1795302463,"LastAccessedDate":1795219200,"LastChangedDate":1795302463,"Name":"db","PrimaryRegion":"eu-central-1","Tags":[{"Key":"a","Value":"b"}],"VersionIdsToStages":{"v1":["AWSPREVIOUS"],"v2":["AWSCURRENT"]}}
+            root PutSecretValue {"SecretId":"db","SecretString":"third","ClientRequestToken":"v3"}
+              InvalidRequestException: Operation not permitted on a replica secret. Call must be made in primary secret's region.
+            root DeleteSecret {"SecretId":"db"}
+              InvalidRequestException: Operation not permitted on a replica secret. Call must be made in primary secret's region.
+            root StopReplicationToReplica {"SecretId":"db"}
+              {"ARN":"<copy>"}
+            root StopReplicationToReplica {"SecretId":"db"}
+              InvalidRequestException: The secret is not a replica secret.
+            root PutSecretValue {"SecretId":"db","SecretString":"third","ClientRequestToken":"v3"}
+              {"ARN":"<copy>","Name":"db","VersionId":"v3","VersionStages":["AWSCURRENT"]}
+        "#]],
     );
     deployment.go_to("eu-central-1");
     deployment.transcript(
@@ -41,7 +67,18 @@ fn replicas_keep_step() {
         root RemoveRegionsFromReplication {"SecretId":"db","RemoveReplicaRegions":["us-west-2"]}
         root RemoveRegionsFromReplication {"SecretId":"db","RemoveReplicaRegions":["us-east-1"]}
         "#,
-        &expect![[""]],
+        &expect![[r#"
+            root GetSecretValue {"SecretId":"db"}
+              {"ARN":"<db>","CreatedDate":1795302463,"Name":"db","SecretString":"second","VersionId":"v2","VersionStages":["AWSCURRENT"]}
+            root ReplicateSecretToRegions {"SecretId":"db","AddReplicaRegions":[{"Region":"us-east-1"}]}
+              {"ARN":"<db>","ReplicationStatus":[{"KmsKeyId":"alias/aws/secretsmanager","Region":"us-east-1","Status":"Failed","StatusMessage":"Replication failed: Secret with this name already exists in this region"}]}
+            root ReplicateSecretToRegions {"SecretId":"db","AddReplicaRegions":[{"Region":"us-east-1"}],"ForceOverwriteReplicaSecret":true}
+              {"ARN":"<db>","ReplicationStatus":[{"KmsKeyId":"alias/aws/secretsmanager","Region":"us-east-1","Status":"InSync","StatusMessage":"Replication succeeded"}]}
+            root RemoveRegionsFromReplication {"SecretId":"db","RemoveReplicaRegions":["us-west-2"]}
+              InvalidParameterException: There is no replica in us-west-2.
+            root RemoveRegionsFromReplication {"SecretId":"db","RemoveReplicaRegions":["us-east-1"]}
+              {"ARN":"<db>","ReplicationStatus":[]}
+        "#]],
     );
     deployment.go_to("us-east-1");
     assert!(deployment.fails(r#"root GetSecretValue {"SecretId":"db"}"#).starts_with("ResourceNotFound"));
