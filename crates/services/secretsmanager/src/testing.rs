@@ -8,7 +8,6 @@ use kms::Kms;
 use platform::{AnyOperation, Call, Caller, Cx, Env, Fault, Principal, Service, Services, TRAIL, Timer, Tx};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use store::{Memory, Store};
@@ -74,12 +73,18 @@ impl Databases for Scripted {
     }
 }
 
+/// An operation, with the service that has it.
+struct Served {
+    service: &'static ServiceModel,
+    operation: Box<dyn AnyOperation>,
+}
+
 pub(crate) struct Deployment {
     pub(crate) store: Store,
     pub(crate) env: Env,
     secrets: SecretsManager,
     pub(crate) databases: Arc<Scripted>,
-    operations: BTreeMap<(&'static str, &'static str), (&'static ServiceModel, Box<dyn AnyOperation>)>,
+    operations: Vec<Served>,
     now: Cell<i64>,
     region: RefCell<&'static str>,
     /// Texts that change from run to run, and the names that transcripts give them.
@@ -110,7 +115,7 @@ impl Deployment {
         let operations = services.iter().flat_map(|service| {
             let model = service.model();
             let each = Arc::clone(service).operations().into_iter();
-            each.map(move |operation| ((model.name, operation.model().name), (model, operation)))
+            each.map(move |operation| Served { service: model, operation })
         });
         let operations = operations.collect();
         let env = Env { services: Services::new(&services), ..Env::new(keyring, random, iam) };
@@ -217,12 +222,11 @@ impl Deployment {
     ) -> Result<String, Fault> {
         let request = http::Request::post("/").header("content-type", content);
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let (model, operation) = self
-            .operations
-            .iter()
-            .find(|((of, called), _)| *of == service && *called == name)
-            .map(|(_, found)| found)
-            .unwrap_or_else(|| panic!("no operation {service}:{name}"));
+        let called =
+            |served: &&Served| served.service.name == service && served.operation.model().name == name;
+        let found = self.operations.iter().find(called);
+        let found = found.unwrap_or_else(|| panic!("no operation {service}:{name}"));
+        let (model, operation) = (found.service, &found.operation);
         let decoded = operation.decode(protocol, model, &parts, body.as_bytes());
         let request = decoded.map_err(|rejection| Fault::new("ValidationException", rejection.message()))?;
         let call = self.facts();
