@@ -323,8 +323,18 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
             // The least key above `after`: rows below it (`after` NUL …) have longer paths and follow.
             start.push(0);
         }
-        let range = KeyRange::between(&start, &end);
-        let rows = tx.txn.scan(&range, Order::Forward, limit)?;
+        self.rows(tx, &KeyRange::between(&start, &end), cut, limit)
+    }
+
+    /// The first `limit` rows of a range, each with its key from `cut` on.
+    fn rows(
+        &self,
+        tx: &mut Tx<'_>,
+        range: &KeyRange,
+        cut: usize,
+        limit: usize,
+    ) -> Result<Vec<(String, Arc<T>)>, Fault> {
+        let rows = tx.txn.scan(range, Order::Forward, limit)?;
         let keyring = tx.keyring;
         rows.into_iter()
             .map(|(key, sealed)| {
@@ -334,6 +344,27 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Table<T> {
                 Ok((name.to_owned(), row))
             })
             .collect()
+    }
+
+    /// The first `limit` rows below `prefix` whose names are at least `from` and less than `to`, in the order of their keys. The least
+    /// name above another is that name and a NUL.
+    ///
+    /// # Errors
+    /// Unavailable, if the store or the keyring cannot be read.
+    pub fn range(
+        &self,
+        tx: &mut Tx<'_>,
+        prefix: &[&str],
+        (from, to): (&str, &str),
+        limit: usize,
+    ) -> Result<Vec<(String, Arc<T>)>, Fault> {
+        let Ok(mut start) = self.key(prefix) else { return Ok(Vec::new()) };
+        start.push(0);
+        let mut end = start.clone();
+        let cut = start.len();
+        start.extend_from_slice(from.as_bytes());
+        end.extend_from_slice(to.as_bytes());
+        self.rows(tx, &KeyRange::between(&start, &end), cut, limit)
     }
 
     /// Whether any row lies below `prefix`.
