@@ -12,6 +12,11 @@ use crate::{
 /// Most services that a refusal names, where several share what the request says.
 const NAMED_MAX: usize = 10;
 
+/// Every service of AWS that there is a model of.
+pub fn services() -> impl Iterator<Item = &'static ServiceModel> {
+    all::ALL.iter()
+}
+
 /// The place in a request where its protocol names the operation, with what that says of the service.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Spoken<'a> {

@@ -19,6 +19,7 @@ mod template;
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
+pub use atlas::services;
 pub use error::RouteError;
 pub(crate) use template::labels;
 
