@@ -49,7 +49,7 @@ def test_modules_change_what_there_is_once(root, tmp_path):
     for made in root.iam.list_service_specific_credentials(**user)["ServiceSpecificCredentials"]:
         root.iam.delete_service_specific_credential(**user, ServiceSpecificCredentialId=made["ServiceSpecificCredentialId"])
     removed = play(root, tmp_path, "absent")
-    assert removed == {**dict.fromkeys(removed, True), "aws_caller_info": False} and len(removed) == 9
+    assert removed == {**dict.fromkeys(removed, True), "aws_caller_info": False} and len(removed) == 10
     assert play(root, tmp_path, "absent") == dict.fromkeys(removed, False)
     assert root.iam.list_roles()["Roles"] == root.iam.list_groups()["Groups"] == root.iam.list_users()["Users"] == []
     assert root.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"

@@ -121,6 +121,8 @@ def tagging(service, operation):
         return "sts:TagSession"
     if service == "iam":
         return re.sub("^Create(Virtual)?", "iam:Tag", operation)
+    if service == "ssm":
+        return "ssm:AddTagsToResource"
     return f"{signed_as(service)}:TagResource"
 
 
@@ -159,6 +161,7 @@ def test_tags_of_what_is_created_take_the_permission_to_tag(fastness, root, reso
         ("CreateUser", "iam:TagUser"),
         ("CreateVirtualMFADevice", "iam:TagMFADevice"),
         ("GetFederationToken", "sts:TagSession"),
+        ("PutParameter", "ssm:AddTagsToResource"),
         ("ReplicateKey", "kms:TagResource"),
     }
 

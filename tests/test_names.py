@@ -13,6 +13,7 @@ TAGS = {
     "iam": ("InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive."),
     "kms": ("TagException", "Duplicate tag keys"),
     "secretsmanager": ("InvalidParameterException", "differ by case alone"),
+    "ssm": ("ValidationException", "differ by case alone"),
     "sts": ("InvalidParameterValue", "Duplicate tag keys found. Please note that Tag keys are case insensitive."),
 }
 # Tags that only a service may set.
@@ -21,6 +22,7 @@ RESERVED = {
     "iam": ("InvalidInput", "reserved prefix aws:"),
     "kms": ("TagException", "reserved"),
     "secretsmanager": ("InvalidParameterException", "reserved"),
+    "ssm": ("ValidationException", "reserved"),
     "sts": ("ValidationError", "System tags"),
 }
 # There is no backup to copy without a device.

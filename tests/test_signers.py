@@ -17,6 +17,7 @@ JSON_CALLS = {
     "cloudhsmv2": ("BaldrApiService.DescribeClusters", "Clusters"),
     "cloudtrail": ("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", "Events"),
     "kms": ("TrentService.ListKeys", "Keys"),
+    "ssm": ("AmazonSSM.DescribeParameters", "Parameters"),
     "resourcegroupstaggingapi": ("ResourceGroupsTaggingAPI_20170126.GetTagKeys", "TagKeys"),
     "secretsmanager": ("secretsmanager.ListSecrets", "SecretList"),
 }

@@ -40,6 +40,7 @@ ALSO = {
         "RetireGrant": ["KeyId", "GrantId"],
     },
     "secretsmanager": {"BatchGetSecretValue": ["SecretIdList"], "RotateSecret": ["RotationLambdaARN"]},
+    "ssm": {"PutParameter": ["Type"]},
 }
 
 
@@ -108,6 +109,11 @@ class Resources:
         made = root.cloudhsmv2.create_cluster(HsmType="hsm2m.medium", SubnetIds=["subnet-0a1b2c3d"])
         self.cluster = made["Cluster"]["ClusterId"]
         root.secretsmanager.create_secret(Name="target", SecretString="value")
+        root.ssm.put_parameter(Name="target", Value="x", Type="String", Tier="Advanced")
+        self.parameter_arn = f"arn:aws:ssm:us-east-1:{self.account}:parameter/target"
+        reader = {"AWS": f"arn:aws:iam::{self.account}:root"}
+        self.sharing = document(allow("ssm:GetParameter", self.parameter_arn, Principal=reader))
+        shared = root.ssm.put_resource_policy(ResourceArn=self.parameter_arn, Policy=self.sharing)
         self.values = {
             "AccessKeyId": self.access_key,
             "AccountAlias": f"alias-{self.account}",
@@ -136,9 +142,11 @@ class Resources:
             "KeyPairSpec": "ECC_NIST_P256",
             "Mac": mac,
             "MacAlgorithm": "HMAC_SHA_256",
+            "Labels[]": "target",
             "Message": b"x",
             "Name": "target",
             "NewPassword": "Correct-horse-2",
+            "Names[]": "target",
             "NumberOfBytes": 16,
             "OldPassword": self.password,
             "Operations": ["Decrypt"],
@@ -148,6 +156,8 @@ class Resources:
             "Policy": document(allow("kms:*", Principal={"AWS": f"arn:aws:iam::{self.account}:root"})),
             "PolicyArn": self.policy_arn,
             "PolicyDocument": self.policy,
+            "PolicyHash": shared["PolicyHash"],
+            "PolicyId": shared["PolicyId"],
             "PolicyName": "target",
             "PrimaryRegion": "eu-west-1",
             "RemoveReplicaRegions[]": "eu-west-1",
@@ -168,6 +178,8 @@ class Resources:
             "RotationLambdaARN": f"arn:aws:lambda:us-east-1:{self.account}:function:target",
             "SecretId": "target",
             "SecretIdList[]": "target",
+            "SettingId": "/ssm/parameter-store/default-parameter-tier",
+            "SettingValue": "Standard",
             "SharedSecretCiphertextBlob": encapsulated["SharedSecretCiphertextBlob"],
             "Signature": signature,
             "SigningAlgorithm": "ECDSA_SHA_256",
@@ -200,7 +212,15 @@ class Resources:
             ("kms", "Sign", "KeyId"): of_kind["signing"],
             ("kms", "Verify", "KeyId"): of_kind["signing"],
             ("kms", "VerifyMac", "KeyId"): of_kind["mac"],
+            ("ssm", "GetParametersByPath", "Path"): "/",
+            ("ssm", "PutParameter", "Name"): "another",
+            ("ssm", "PutParameter", "Type"): "String",
+            ("ssm", "PutResourcePolicy", "Policy"): self.sharing,
         }
+        for operation in ("AddTagsToResource", "ListTagsForResource", "RemoveTagsFromResource"):
+            self.others |= {("ssm", operation, "ResourceType"): "Parameter", ("ssm", operation, "ResourceId"): "target"}
+        for operation in ("DeleteResourcePolicy", "GetResourcePolicies", "PutResourcePolicy"):
+            self.others["ssm", operation, "ResourceArn"] = self.parameter_arn
 
     def input(self, service, operation):
         """The least that an operation takes."""
@@ -219,8 +239,9 @@ class Resources:
     def value(self, shape, service, operation, name):
         if (service, operation, name) in self.others:
             return self.others[service, operation, name]
-        if name in self.values:
-            return self.values[name]
+        known = self.values.get(name)
+        if known is not None and isinstance(known, bytes) == (shape.type_name == "blob"):
+            return known
         if shape.type_name == "structure":
             members = shape.members
             names = list(members)[:1] if shape.is_tagged_union else shape.required_members

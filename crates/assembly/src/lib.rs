@@ -8,6 +8,7 @@ use kms::{Kms, XksProxy};
 use platform::Service;
 use resourcegroupstaggingapi::Tagging;
 use secretsmanager::SecretsManager;
+use ssm::SystemsManager;
 use std::sync::Arc;
 use sts::Sts;
 use wire::ServiceModel;
@@ -34,6 +35,7 @@ pub fn services(parts: Parts) -> Vec<Arc<dyn Service>> {
         Arc::new(XksProxy),
         Arc::new(Tagging),
         Arc::new(SecretsManager::default()),
+        Arc::new(SystemsManager),
         Arc::new(Sts),
     ]
 }

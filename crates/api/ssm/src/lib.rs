@@ -940,7 +940,7 @@ static GET_PARAMETERS_BY_PATH_MAX_RESULTS: Schema =
 static GET_RESOURCE_POLICIES_RESPONSE_ENTRIES: Schema =
     Schema::list("GetResourcePoliciesResponseEntries", &GET_RESOURCE_POLICIES_RESPONSE_ENTRY);
 static INTEGER: Schema = Schema::new("Integer", Kind::Integer);
-static KEY_LIST: Schema = Schema::list("KeyList", &TAG_KEY);
+static KEY_LIST: Schema = Schema::list("KeyList", &TAG_KEY).max(200);
 static MAX_RESULTS: Schema = Schema::new("MaxResults", Kind::Integer).min(1).max(50);
 static NEXT_TOKEN: Schema = Schema::new("NextToken", Kind::String);
 static PS_PARAMETER_NAME: Schema = Schema::new("PSParameterName", Kind::String).min(1).max(2048);
@@ -966,14 +966,14 @@ static PARAMETER_STRING_FILTER_KEY: Schema = Schema::new("ParameterStringFilterK
     .max(132)
     .pattern(wire::pattern!("^(tag:.+|Name|Type|KeyId|Path|Label|Tier|DataType)$"));
 static PARAMETER_STRING_FILTER_LIST: Schema =
-    Schema::list("ParameterStringFilterList", &PARAMETER_STRING_FILTER);
+    Schema::list("ParameterStringFilterList", &PARAMETER_STRING_FILTER).max(50);
 static PARAMETER_STRING_FILTER_VALUE: Schema =
     Schema::new("ParameterStringFilterValue", Kind::String).min(1).max(1024);
 static PARAMETER_STRING_FILTER_VALUE_LIST: Schema =
     Schema::list("ParameterStringFilterValueList", &PARAMETER_STRING_FILTER_VALUE).min(1).max(50);
 static PARAMETER_STRING_QUERY_OPTION: Schema =
     Schema::new("ParameterStringQueryOption", Kind::String).min(1).max(10);
-static PARAMETERS_FILTER_LIST: Schema = Schema::list("ParametersFilterList", &PARAMETERS_FILTER);
+static PARAMETERS_FILTER_LIST: Schema = Schema::list("ParametersFilterList", &PARAMETERS_FILTER).max(50);
 static PARAMETERS_FILTER_VALUE: Schema = Schema::new("ParametersFilterValue", Kind::String).min(1).max(1024);
 static PARAMETERS_FILTER_VALUE_LIST: Schema =
     Schema::list("ParametersFilterValueList", &PARAMETERS_FILTER_VALUE).min(1).max(50);

@@ -1,0 +1,8 @@
+mod authorization;
+mod encryption;
+mod errors;
+mod lists;
+mod policies;
+mod settings;
+mod sharing;
+mod versions;
