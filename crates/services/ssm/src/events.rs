@@ -1,5 +1,7 @@
 //! Events of Parameter Store, as EventBridge has them (Systems Manager User Guide, "Reference: Amazon EventBridge event patterns and types
-//! for Systems Manager").
+//! for Systems Manager"): `Parameter Store Change` and `Parameter Store Policy Action`.
+//!
+//! Each begins here. Nobody takes events yet, so that none is written.
 
 use crate::names::Place;
 use crate::parameter::Parameter;
