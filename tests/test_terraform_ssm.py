@@ -1,13 +1,9 @@
 """Parameter Store with Terraform, where it and the AWS provider are at hand."""
 
 import json
-import pathlib
-import shutil
 
-import pytest
-from test_terraform import MIRROR, PROVIDER, QUICKLY, Terraform, mirror
+from test_terraform import QUICKLY, Terraform, at_hand
 
-MAIN = pathlib.Path(__file__).parent / "terraform" / "ssm" / "main.tf"
 IMPORTS = {
     "aws_ssm_parameter.plain": "/terraform/plain",
     "aws_ssm_parameter.list": "terraform-list",
@@ -15,10 +11,9 @@ IMPORTS = {
 }
 
 
-@pytest.mark.skipif(not shutil.which("terraform"), reason="left out: there is no `terraform`")
-@pytest.mark.skipif(not mirror(), reason=f"left out: no mirror of {PROVIDER}; {MIRROR} can name one")
+@at_hand
 def test_parameters_are_applied_planned_imported_and_destroyed(root, tmp_path):
-    terraform = Terraform(tmp_path, root, MAIN)
+    terraform = Terraform(tmp_path, root, "ssm/main.tf")
     terraform("apply", *QUICKLY)
     seen = json.loads(terraform("output", "-json"))["seen"]["value"]
     assert seen == {"secret": "attack at dawn", "names": ["/terraform/plain", "/terraform/secret"]}
