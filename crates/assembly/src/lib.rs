@@ -22,11 +22,13 @@ pub struct Parts {
     pub cloudhsm: Arc<CloudHsm>,
     /// Who vouches for the environments that KMS may give keys to.
     pub roots: Roots,
+    /// What the rotation of databases' passwords may call; without it, none is rotated.
+    pub databases: Option<rotation::Databases>,
 }
 
 /// Every service, in the order of their names.
 pub fn services(parts: Parts) -> Vec<Arc<dyn Service>> {
-    let Parts { iam, cloudhsm, roots } = parts;
+    let Parts { iam, cloudhsm, roots, .. } = parts;
     vec![
         cloudhsm,
         Arc::new(CloudTrail),

@@ -8,6 +8,7 @@ mod limits;
 mod monitor;
 mod place;
 mod quotas;
+mod rotation;
 mod seal;
 mod tls;
 
@@ -21,10 +22,10 @@ pub(crate) use tls::{ClientCertificates, Tls};
 use crate::args::Place;
 use crate::{Failure, failure};
 use cloudhsmv2::DeviceSettings;
+use outbound::{Network, NetworkError};
 use platform::Regions;
 use platform::regions::InvalidRegions;
 use serde::Deserialize;
-use server::{Network, NetworkError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +64,7 @@ pub(crate) struct Config {
     pub(crate) listen_plain: Option<SocketAddr>,
     /// Proxies whose headers are believed.
     #[serde(default)]
-    pub(crate) trusted_proxies: Vec<Proxy>,
+    pub(crate) trusted_proxies: Vec<Range>,
     /// What connections may take.
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -93,6 +94,9 @@ pub(crate) struct Config {
     pub(crate) telemetry: monitor::Telemetry,
     /// Proxies of external key stores that KMS may call.
     pub(crate) external_key_stores: Option<xks::Settings>,
+    /// Databases whose passwords are rotated.
+    #[serde(default)]
+    pub(crate) rotation: rotation::Rotation,
 }
 
 /// The Regions that are served.
@@ -111,9 +115,9 @@ impl TryFrom<Vec<String>> for ServedRegions {
 /// An address or a range of addresses.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Proxy(pub(crate) Network);
+pub(crate) struct Range(pub(crate) Network);
 
-impl TryFrom<String> for Proxy {
+impl TryFrom<String> for Range {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -243,6 +247,8 @@ mod tests {
                 "f.toml:1: `seal`: unknown field `secret`",
             ),
             ("seal = 1\n", "f.toml:1: `seal`: invalid type: integer `1`"),
+            ("[rotation]\nallow = [\"localhost\"]\n", "f.toml:2: `rotation.allow`: `localhost`: an address such as"),
+            ("[rotation]\nport = 5432\n", "f.toml:2: `rotation.port`: unknown field `port`"),
             ("[[cloudhsm]]\nmodule = \"m\"\npin = 1\n", "f.toml:3: `cloudhsm.pin`: unknown field `pin`"),
             ("[[cloudhsm]]\nslots = [0]\n", "f.toml:1: `cloudhsm`: missing field `module`"),
             ("data = \n", "f.toml:1: "),

@@ -12,7 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The crates of Fastness beside its services. All others are heard at `warn` and above only, whatever the level: at `trace`, some write down what goes
 /// over the wire.
-const OWN: [&str; 17] = [
+const OWN: [&str; 18] = [
     "assembly",
     "attestation",
     "confine",
@@ -24,6 +24,7 @@ const OWN: [&str; 17] = [
     "platform",
     "policy",
     "primitives",
+    "rotation",
     "seals",
     "server",
     "store",

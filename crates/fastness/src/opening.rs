@@ -66,6 +66,9 @@ pub(crate) enum Unopened {
     /// What is configured of key stores cannot be used.
     #[error("{0}")]
     KeyStores(String),
+    /// What is configured of databases cannot be used.
+    #[error("{0}")]
+    Databases(String),
 }
 
 impl Opening {
@@ -223,7 +226,10 @@ impl Opening {
             .map_err(|Failure { message: why, .. }| Unopened::Regions(why))?;
         let env = Env { key_stores, regions, aside, ..Env::new(keyring, Arc::new(SystemRandom), directory) };
         let clock = Arc::new(SystemClock);
-        let services = services(Parts { iam, cloudhsm, roots: self.roots.clone() });
+        let databases = self.config.rotation.databases();
+        let databases = databases.map_err(|Failure { message: why, .. }| Unopened::Databases(why))?;
+        let roots = self.roots.clone();
+        let services = services(Parts { iam, cloudhsm, roots, databases: Some(databases) });
         let deployment = Deployment::new(store, env, clock, account, region, services)
             .with_limits(self.config.quotas.get(), self.config.load.calls_max);
         Ok(Arc::new(match self.config.clock.leap_max() {

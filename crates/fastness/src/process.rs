@@ -61,7 +61,8 @@ pub(crate) fn restrict(
         }
     }
     let mut read = config.process.read.clone();
-    let trusted = config.external_key_stores.as_ref().and_then(|settings| settings.ca_file.clone());
+    let trusted = config.external_key_stores.iter().filter_map(|settings| settings.ca_file.clone());
+    let trusted = trusted.chain(config.rotation.ca_file.clone());
     let modules = config.cloudhsm.iter().map(|device| device.module.clone());
     for path in seal_files(place, config, seal).into_iter().chain(trusted).chain(modules) {
         // Where it is said to be, and where a link leads.
@@ -79,7 +80,8 @@ pub(crate) fn restrict(
     let execute = vec![PathBuf::from(SELF)];
     let seals = config.seal.iter().map(crate::config::Seal::ports).collect::<Result<Vec<_>, _>>()?;
     let proxies = config.external_key_stores.iter().flat_map(xks::Settings::ports);
-    let connect = seals.into_iter().flatten().chain(collector).chain(proxies).collect();
+    let connect =
+        seals.into_iter().flatten().chain(collector).chain(proxies).chain(config.rotation.ports()).collect();
     let reach = Reach { read, write, execute, bind: ports, connect };
     match reach.restrict()? {
         Restricted::Wholly | Restricted::Already => {}

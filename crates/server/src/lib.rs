@@ -30,8 +30,7 @@ pub use gate::{Gate, SealError};
 pub use known::Moment;
 pub use limits::{Entry, PER_SECOND_MAX, PER_SECOND_MIN, QuotaError, Quotas};
 pub use listen::{
-    BODY_BYTES_MAX, Clients, Identity, IdentityError, Limits, Network, NetworkError, Port, Proxies, Tls,
-    TlsError, listen, monitor,
+    BODY_BYTES_MAX, Clients, Identity, IdentityError, Limits, Port, Proxies, Tls, TlsError, listen, monitor,
 };
 pub use pipeline::Peer;
 pub use room::store_failed;

@@ -15,7 +15,7 @@ mod tls;
 pub use identity::{Identity, IdentityError};
 pub use limits::{BODY_BYTES_MAX, Limits};
 pub use monitor::monitor;
-pub use proxies::{Network, NetworkError, Proxies};
+pub use proxies::Proxies;
 pub use tls::{Clients, Tls, TlsError};
 
 use crate::origin::Origin;
