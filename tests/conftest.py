@@ -15,6 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from databases import mariadb, postgres  # noqa: F401
 
 REGION = "us-east-1"
 SERVICES = sorted(path.name for path in (pathlib.Path(__file__).parent.parent / "crates/services").iterdir())

@@ -70,13 +70,31 @@ pub(crate) fn softhsm() -> Result<PathBuf, Failure> {
     if files.iter().all(|file| Path::new(file).exists()) {
         return Ok(PathBuf::from("/"));
     }
-    let list = root().join("tests/debian.txt");
-    let place = cache()?.join("softhsm");
+    debian("softhsm", "debian.txt")
+}
+
+/// MariaDB and, where it is not installed, PostgreSQL: the folder that their Debian packages are unpacked in. None if they cannot be
+/// had: the tests that need them say that they are left out.
+pub(crate) fn databases() -> Option<PathBuf> {
+    let place = debian("databases", "databases.txt");
+    place.inspect_err(|failure| eprintln!("no databases: {failure}")).ok()
+}
+
+/// The folder that the Debian packages of a list in tests/ are unpacked in.
+fn debian(name: &str, list: &str) -> Result<PathBuf, Failure> {
+    let list = root().join("tests").join(list);
+    let place = cache()?.join(name);
     let names = fs::read_to_string(&list)?;
     installed(&list, &place, || {
         let _old = fs::remove_dir_all(&place);
         fs::create_dir_all(&place)?;
-        run(Command::new("apt-get").args(["download", "-qq"]).args(names.lines()).current_dir(&place))?;
+        let download =
+            || run(Command::new("apt-get").args(["download", "-qq"]).args(names.lines()).current_dir(&place));
+        if download().is_err() {
+            // The lists of packages name versions that are gone, or are not there.
+            run(Command::new("apt-get").args(["update", "-qq"]))?;
+            download()?;
+        }
         for entry in fs::read_dir(&place)? {
             run(Command::new("dpkg").arg("-x").arg(entry?.path()).arg(&place))?;
         }

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test there is.
 
-use crate::run::{Failure, cargo, release, run};
+use crate::run::{Failure, cargo, release, run, target};
 use crate::{again, clients, deny, files::root};
 use std::process::Command;
 
@@ -21,6 +21,7 @@ fn steps(flaky: &mut Vec<String>) -> Result<(), Failure> {
     let ansible = clients::ansible()?;
     let rust = clients::rust()?;
     let softhsm = clients::softhsm()?;
+    let databases = clients::databases().unwrap_or_default();
     step("form");
     run(cargo().args(["fmt", "--all", "--check"]))?;
     step("lints");
@@ -33,6 +34,8 @@ fn steps(flaky: &mut Vec<String>) -> Result<(), Failure> {
         cargo.env("FASTNESS_SOFTHSM", &softhsm);
         cargo
     })?);
+    run(cargo().args(["build", "--quiet", "--package", "rotation", "--example", "rotate-once"]))?;
+    let rotate_once = target()?.join("debug/examples/rotate-once");
     step("tests over the wire, against the release binary");
     let binary = release(&["fastness"])?.join("fastness");
     flaky.extend(again::python(|| {
@@ -45,6 +48,8 @@ fn steps(flaky: &mut Vec<String>) -> Result<(), Failure> {
             .env("FASTNESS_ENCRYPTION_CLI", &encryption_cli)
             .env("FASTNESS_RUST_CLIENT", &rust)
             .env("FASTNESS_SOFTHSM", &softhsm)
+            .env("FASTNESS_DATABASES", &databases)
+            .env("FASTNESS_ROTATE_ONCE", &rotate_once)
             .env("NODE_PATH", &modules)
             .env("PYTHONDONTWRITEBYTECODE", "1");
         pytest
