@@ -1,8 +1,11 @@
 //! The list of services: the one place where a new service is named.
 
+mod databases;
+
 use attestation::Roots;
 use cloudhsmv2::CloudHsm;
 use cloudtrail::CloudTrail;
+use databases::Templates;
 use iam::Iam;
 use kms::{Kms, XksProxy};
 use platform::Service;
@@ -28,7 +31,8 @@ pub struct Parts {
 
 /// Every service, in the order of their names.
 pub fn services(parts: Parts) -> Vec<Arc<dyn Service>> {
-    let Parts { iam, cloudhsm, roots, .. } = parts;
+    let Parts { iam, cloudhsm, roots, databases } = parts;
+    let databases = databases.map(|databases| SecretsManager::new(Arc::new(Templates(databases))));
     vec![
         cloudhsm,
         Arc::new(CloudTrail),
@@ -36,7 +40,7 @@ pub fn services(parts: Parts) -> Vec<Arc<dyn Service>> {
         Arc::new(Kms::new(roots)),
         Arc::new(XksProxy),
         Arc::new(Tagging),
-        Arc::new(SecretsManager::default()),
+        Arc::new(databases.unwrap_or_default()),
         Arc::new(SystemsManager),
         Arc::new(Sts),
     ]

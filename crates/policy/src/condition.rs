@@ -238,7 +238,8 @@ impl Comparison {
             }
             Comparison::Arn(patterns) => patterns.iter().all(ArnPattern::is_named),
             Comparison::Address(networks) => networks.iter().all(Network::is_small),
-            Comparison::Absent(_)
+            Comparison::Nothing
+            | Comparison::Absent(_)
             | Comparison::Bool(_)
             | Comparison::Number(..)
             | Comparison::Date(..)
