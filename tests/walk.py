@@ -114,6 +114,7 @@ class Resources:
         reader = {"AWS": f"arn:aws:iam::{self.account}:root"}
         self.sharing = document(allow("ssm:GetParameter", self.parameter_arn, Principal=reader))
         shared = root.ssm.put_resource_policy(ResourceArn=self.parameter_arn, Policy=self.sharing)
+        self.key_arns.append(kms.describe_key(KeyId="alias/aws/secretsmanager")["KeyMetadata"]["Arn"])
         self.values = {
             "AccessKeyId": self.access_key,
             "AccountAlias": f"alias-{self.account}",
