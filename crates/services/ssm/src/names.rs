@@ -154,7 +154,7 @@ impl Reference {
             None => (name, None),
         };
         let is_secret = rooted(name).starts_with(SECRETS);
-        if !is_hierarchy(name) && !(is_secret && !name.contains('\0')) {
+        if !is_hierarchy(name) && (!is_secret || name.contains('\0')) {
             return Err(malformed());
         }
         // What AWS publishes is in nobody's account, and its ARN says so.

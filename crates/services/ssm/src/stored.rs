@@ -25,7 +25,6 @@ macro_rules! stored {
 
 stored!(ParameterTier, ParameterType);
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 pub(crate) fn serialize<T: Stored, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(value.text())
 }

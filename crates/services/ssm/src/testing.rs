@@ -120,11 +120,14 @@ impl Meter for Counts {
     }
 }
 
+/// An operation and the service that has it.
+type Operation = (&'static ServiceModel, Box<dyn AnyOperation>);
+
 pub(crate) struct World {
     pub(crate) store: store::Store,
     env: Env,
     people: Arc<People>,
-    operations: BTreeMap<(&'static str, &'static str), (&'static ServiceModel, Box<dyn AnyOperation>)>,
+    operations: BTreeMap<(&'static str, &'static str), Operation>,
     now: Cell<i64>,
     counts: Counts,
     events: RefCell<Vec<ServiceEvent>>,
@@ -268,7 +271,8 @@ impl World {
 
     /// Lets the timers that are due do their work; how many there were.
     pub(crate) fn run_timers(&self) -> usize {
-        for ran in 0.. {
+        let mut ran = 0;
+        loop {
             let mut tx = Tx::begin(&self.store, &self.env.keyring);
             let due = Timer::due(&mut tx, Timestamp(self.now.get()), 1, |_| true).unwrap();
             let Some(timer) = due.timers.first() else { return ran };
@@ -283,8 +287,8 @@ impl World {
             let (_, _, events, tx) = cx.finish();
             self.events.borrow_mut().extend(events);
             self.store.commit_blocking(tx.into_txn()).unwrap();
+            ran += 1;
         }
-        unreachable!()
     }
 
     /// What the service did by itself since this was last asked.
