@@ -6,7 +6,7 @@ import time
 import uuid
 
 import pytest
-from conftest import Fastness, records
+from conftest import Fastness, events
 from databases import MASTER, MASTER_PASSWORD
 
 KINDS = {"postgres": "PostgreSQL", "mariadb": "MariaDB"}
@@ -58,7 +58,7 @@ def test_a_users_own_password_is_rotated(root, account, server):
     assert server.works("wire", now["password"]) and not server.works("wire", "start-Password-0")
     described = api.describe_secret(SecretId=name)
     assert described["RotationEnabled"] and described["LastRotatedDate"]
-    told = [entry for entry in records(root).values() if made["ARN"] in json.dumps(entry)]
+    told = [entry for entry in events(root) if made["ARN"] in json.dumps(entry)]
     assert "RotationSucceeded" in {entry["eventName"] for entry in told}
     assert now["password"] not in json.dumps(told)
 
@@ -110,7 +110,7 @@ def test_a_database_that_refuses_leaves_the_secret_as_it_was(root, account, serv
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        told = [entry for entry in records(root).values() if made["ARN"] in json.dumps(entry)]
+        told = [entry for entry in events(root) if made["ARN"] in json.dumps(entry)]
         if "RotationFailed" in {entry["eventName"] for entry in told}:
             break
         time.sleep(0.2)

@@ -17,7 +17,12 @@ impl secretsmanager::Databases for Templates {
         rotation::master_arn(value)
     }
 
-    fn create(&self, function: &str, current: &str, password: &str) -> Result<Zeroizing<String>, StepFailure> {
+    fn create(
+        &self,
+        function: &str,
+        current: &str,
+        password: &str,
+    ) -> Result<Zeroizing<String>, StepFailure> {
         rotation::create(template(function)?, current, password).map_err(failed)
     }
 

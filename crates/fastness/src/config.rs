@@ -247,7 +247,10 @@ mod tests {
                 "f.toml:1: `seal`: unknown field `secret`",
             ),
             ("seal = 1\n", "f.toml:1: `seal`: invalid type: integer `1`"),
-            ("[rotation]\nallow = [\"localhost\"]\n", "f.toml:2: `rotation.allow`: `localhost`: an address such as"),
+            (
+                "[rotation]\nallow = [\"localhost\"]\n",
+                "f.toml:2: `rotation.allow`: `localhost`: an address such as",
+            ),
             ("[rotation]\nport = 5432\n", "f.toml:2: `rotation.port`: unknown field `port`"),
             ("[[cloudhsm]]\nmodule = \"m\"\npin = 1\n", "f.toml:3: `cloudhsm.pin`: unknown field `pin`"),
             ("[[cloudhsm]]\nslots = [0]\n", "f.toml:1: `cloudhsm`: missing field `module`"),

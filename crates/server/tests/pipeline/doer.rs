@@ -211,7 +211,7 @@ impl Hands {
 }
 
 pub(crate) fn run((job, done): Begun) {
-    let Job::Blocking(work) = job else { unreachable!() };
+    let Job::Blocking(work) = job else { panic!("its jobs block") };
     let panicked = |_| Err(Failure::new(Failure::PANICKED, "it panicked"));
     done(catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked));
 }

@@ -67,7 +67,7 @@ impl Handle<ops::DeleteSecret> for SecretsManager {
         require_alone(&secret)?;
         let due = match window {
             None => {
-                secret.forget_deletion(cx);
+                secret.forget_deletion(cx)?;
                 secret.emit(cx, "EndSecretVersionDelete");
                 secret.erase(cx)?;
                 now.0
@@ -112,7 +112,7 @@ fn require_alone(secret: &Secret) -> Result<(), Fault> {
 impl Handle<ops::RestoreSecret> for SecretsManager {
     fn handle(&self, cx: &mut Cx<'_>, input: &RestoreSecretRequest) -> Result<RestoreSecretResponse, Fault> {
         let mut secret = find(cx, &input.secret_id, &Asked::to::<ops::RestoreSecret>())?;
-        if secret.forget_deletion(cx) {
+        if secret.forget_deletion(cx)? {
             secret.emit(cx, "CancelSecretVersionDelete");
             secret.save(cx)?;
         }
@@ -133,12 +133,12 @@ impl Secret {
     }
 
     /// Takes back a deletion that is planned; whether there was one.
-    fn forget_deletion(&mut self, cx: &mut Cx<'_>) -> bool {
+    fn forget_deletion(&mut self, cx: &mut Cx<'_>) -> Result<bool, Fault> {
         let planned = self.deletion.take();
         if let Some(deletion) = planned {
-            self.timer(deletion).clear(&mut cx.tx);
+            self.timer(deletion).clear(&mut cx.tx)?;
         }
-        planned.is_some()
+        Ok(planned.is_some())
     }
 
     /// Records what Secrets Manager does with a secret by itself.

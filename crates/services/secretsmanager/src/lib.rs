@@ -38,7 +38,7 @@ mod versions;
 
 pub use secretsmanager_api as api;
 
-use platform::{AnyOperation, Cx, Fault, Handle, Service, ServiceQuotas, Timer};
+use platform::{AnyOperation, Cx, Fault, Handle, Job, Next, Outcome, Service, ServiceQuotas, Task, Worker};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::ServiceModel;
@@ -102,12 +102,23 @@ impl Service for SecretsManager {
         task == delete::TASK
     }
 
-    fn due(&self, cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
-        match timer.task.as_str() {
-            delete::TASK => delete::due(cx, timer),
-            rotation::steps::OPEN => rotation::steps::open(cx, timer),
-            rotation::steps::STEP => self.step(cx, timer),
-            _ => Err(Fault::bug(format!("no such task of Secrets Manager: {timer:?}"))),
+    fn due(&self, cx: &mut Cx<'_>, task: &Task) -> Result<(), Fault> {
+        match task.timer.task.as_str() {
+            delete::TASK => delete::due(cx, task),
+            rotation::steps::OPEN => rotation::steps::open(cx, task),
+            _ => Err(Fault::bug(format!("no such task of Secrets Manager: {task:?}"))),
         }
+    }
+
+    fn workers(&self) -> &'static [Worker] {
+        &rotation::steps::WORKERS
+    }
+
+    fn begin(&self, cx: &mut Cx<'_>, task: &Task) -> Result<Option<Job>, Fault> {
+        self.begin_step(cx, task)
+    }
+
+    fn settle(&self, cx: &mut Cx<'_>, task: &Task, outcome: &Outcome) -> Result<Next, Fault> {
+        self.settle_step(cx, task, outcome)
     }
 }

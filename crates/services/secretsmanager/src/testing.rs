@@ -5,7 +5,10 @@ use expect_test::Expect;
 use iam::Iam;
 use keyring::{KeyFile, Keyring, Random, SystemRandom};
 use kms::Kms;
-use platform::{AnyOperation, Call, Caller, Cx, Env, Fault, Principal, Service, Services, TRAIL, Timer, Tx};
+use platform::{
+    AnyOperation, Call, Caller, Cx, Env, Fault, Job, Next, Outcome, Principal, Service, Services, TRAIL,
+    Task, Tx,
+};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
@@ -152,6 +155,7 @@ impl Deployment {
             host: None,
             secure: true,
             tls: None,
+            client: platform::Client::default(),
         }
     }
 
@@ -318,26 +322,58 @@ impl Deployment {
         expect.assert_eq(&out);
     }
 
-    /// Lets the timers that are due do their work, until none is.
+    /// Lets what is due be done, until nothing is. What fails outside is not tried again.
     pub(crate) fn run_timers(&self) {
-        loop {
-            let mut tx = Tx::begin(&self.store, &self.env.keyring);
-            let due =
-                Timer::due(&mut tx, Timestamp(self.now.get()), 1, |timer| timer.service == "secretsmanager");
-            let Some(timer) = due.unwrap().timers.pop() else { return };
-            timer.clear(&mut tx);
-            let call = Call { region: timer.region.clone(), ..self.facts() };
-            let service = Caller::service("secretsmanager.amazonaws.com");
-            let mut cx = Cx::new(tx, &self.env, &call, &service).serving(&api::MODEL);
-            let result = self.secrets.due(&mut cx, &timer);
-            result.unwrap_or_else(|fault| panic!("{} {}", fault.message(), fault.for_operator()));
-            let (_, _, events, mut tx) = cx.finish();
-            for event in &events {
-                let record = event.write(&call, "secretsmanager.amazonaws.com", "id");
-                tx.append(TRAIL, &record).unwrap();
+        while self.run_timer() || self.run_task() {}
+    }
+
+    fn run_timer(&self) -> bool {
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        let ours = |task: &Task| task.service == "secretsmanager";
+        let due = Task::due_inside(&mut tx, Timestamp(self.now.get()), 1, ours);
+        let Some(task) = due.unwrap().tasks.pop() else { return false };
+        self.act(&task, |cx| {
+            task.finish(&mut cx.tx)?;
+            self.secrets.due(cx, &task)
+        });
+        true
+    }
+
+    fn run_task(&self) -> bool {
+        let mut tx = Tx::begin(&self.store, &self.env.keyring);
+        let Some(task) = Task::outside(&mut tx, None, 1).unwrap().tasks.pop() else { return false };
+        let job = self.act(&task, |cx| self.secrets.begin(cx, &task));
+        let outcome = match job {
+            Some(Job::Blocking(work)) => Some(work().map_or_else(Outcome::Over, Outcome::Done)),
+            _ => None,
+        };
+        self.act(&task, |cx| {
+            let next = outcome.as_ref().map(|outcome| self.secrets.settle(cx, &task, outcome)).transpose()?;
+            match next {
+                Some(Next::Step { payload, .. }) => {
+                    task.replace(&mut cx.tx, &Task { payload, ..task.clone() })
+                }
+                _ => task.finish(&mut cx.tx),
             }
-            self.store.commit_blocking(tx.into_txn()).unwrap();
+        });
+        true
+    }
+
+    /// Has the service do something by itself, and keeps the records of it.
+    fn act<T>(&self, task: &Task, work: impl FnOnce(&mut Cx<'_>) -> Result<T, Fault>) -> T {
+        let call = Call { region: task.region.clone(), ..self.facts() };
+        let service = Caller::service("secretsmanager.amazonaws.com");
+        let tx = Tx::begin(&self.store, &self.env.keyring);
+        let mut cx = Cx::new(tx, &self.env, &call, &service).serving(&api::MODEL);
+        let done =
+            work(&mut cx).unwrap_or_else(|fault| panic!("{} {}", fault.message(), fault.for_operator()));
+        let (_, _, events, mut tx) = cx.finish();
+        for event in &events {
+            let record = event.write(&call, "secretsmanager.amazonaws.com", "id");
+            tx.append(TRAIL, &record).unwrap();
         }
+        self.store.commit_blocking(tx.into_txn()).unwrap();
+        done
     }
 
     /// The records of the trail, newest last.

@@ -57,7 +57,7 @@ fn delete(cx: &mut Cx<'_>, action: &str, place: &Place) -> Result<bool, Fault> {
 pub(crate) fn remove(cx: &mut Cx<'_>, place: &Place, found: &Parameter) -> Result<(), Fault> {
     let path = place.path();
     let [account, region, parent, leaf] = path;
-    policies::end(cx, place, &found.latest);
+    policies::end(cx, place, &found.latest)?;
     tiers::uncount(cx, place, found.latest.tier)?;
     for number in found.oldest..found.latest.number {
         VERSIONS.delete(&mut cx.tx, &[account, region, parent, leaf, &version_key(number)]);

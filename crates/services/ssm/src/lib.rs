@@ -45,7 +45,7 @@ mod values;
 
 pub use ssm_api as api;
 
-use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Timer};
+use platform::{AnyOperation, Cx, Fault, Service, ServiceQuotas, Task};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::ServiceModel;
@@ -83,10 +83,10 @@ impl Service for SystemsManager {
         task != policies::NOTIFY
     }
 
-    fn due(&self, cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
-        match timer.task.as_str() {
-            policies::EXPIRE | policies::NOTIFY => policies::due(cx, timer),
-            _ => Err(Fault::bug(format!("no such task of Systems Manager: {timer:?}"))),
+    fn due(&self, cx: &mut Cx<'_>, task: &Task) -> Result<(), Fault> {
+        match task.timer.task.as_str() {
+            policies::EXPIRE | policies::NOTIFY => policies::due(cx, task),
+            _ => Err(Fault::bug(format!("no such task of Systems Manager: {task:?}"))),
         }
     }
 }

@@ -223,8 +223,8 @@ pub(crate) fn begin(cx: &mut Cx<'_>, place: &Place, version: &Version) -> Result
 }
 
 /// Has the policies of a version that is not the newest any more, or gone, act no more.
-pub(crate) fn end(cx: &mut Cx<'_>, place: &Place, version: &Version) {
-    version.timers(place).for_each(|timer| timer.clear(&mut cx.tx));
+pub(crate) fn end(cx: &mut Cx<'_>, place: &Place, version: &Version) -> Result<(), Fault> {
+    version.timers(place).try_for_each(|timer| timer.clear(&mut cx.tx))
 }
 
 /// Does what policies of a parameter say for this time, if they still say so.

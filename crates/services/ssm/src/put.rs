@@ -201,7 +201,7 @@ fn check_pattern(pattern: &str, value: &str) -> Result<(), Fault> {
 fn keep(cx: &mut Cx<'_>, place: &Place, found: &Parameter) -> Result<i64, Fault> {
     let (latest, oldest) = (&found.latest, found.oldest);
     let [account, region, parent, leaf] = place.path();
-    policies::end(cx, place, latest);
+    policies::end(cx, place, latest)?;
     VERSIONS.put(&mut cx.tx, &[account, region, parent, leaf, &version_key(latest.number)], latest)?;
     if latest.number.saturating_sub(oldest) + 1 < VERSIONS_MAX {
         return Ok(oldest);

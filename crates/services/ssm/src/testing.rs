@@ -5,7 +5,7 @@ use keyring::{KeyFile, Keyring, SystemRandom};
 use platform::trail::ServiceEvent;
 use platform::{
     AccessKey, AnyOperation, Blame, Call, Caller, Counted, Cx, Directory, Env, Fault, Handle, Meter,
-    Permissions, Principal, Quota, Role, Service, ServiceQuotas, Services, TRAIL, Timer, Tx, Whose,
+    Permissions, Principal, Quota, Role, Service, ServiceQuotas, Services, TRAIL, Task, Tx, Whose,
 };
 use policy::{Policy, PolicyKind};
 use secretsmanager_api::{GetSecretValueRequest, GetSecretValueResponse};
@@ -198,6 +198,7 @@ impl World {
             host: None,
             secure: false,
             tls: None,
+            client: platform::Client::default(),
         }
     }
 
@@ -274,9 +275,9 @@ impl World {
         let mut ran = 0;
         loop {
             let mut tx = Tx::begin(&self.store, &self.env.keyring);
-            let due = Timer::due(&mut tx, Timestamp(self.now.get()), 1, |_| true).unwrap();
-            let Some(timer) = due.timers.first() else { return ran };
-            timer.clear(&mut tx);
+            let due = Task::due_inside(&mut tx, Timestamp(self.now.get()), 1, |_| true).unwrap();
+            let Some(timer) = due.tasks.first() else { return ran };
+            timer.finish(&mut tx).unwrap();
             if timer.service != "ssm" {
                 self.store.commit_blocking(tx.into_txn()).unwrap();
                 continue;

@@ -135,7 +135,7 @@ impl Handle<ops::CancelRotateSecret> for SecretsManager {
         let mut secret = find(cx, &input.secret_id, &Asked::to::<ops::CancelRotateSecret>())?;
         secret.require_primary()?;
         let version = secret.versions.at(PENDING).filter(|_| secret.is_rotating()).map(str::to_owned);
-        secret.clear_window(cx);
+        secret.clear_window(cx)?;
         if let Some(rotation) = &mut secret.rotation {
             (rotation.enabled, rotation.course, rotation.next, rotation.last) = (false, None, None, None);
             secret.save(cx)?;

@@ -12,15 +12,28 @@ use crate::password;
 use crate::secret::{self, KIND, Secret};
 use crate::stages::{CURRENT, PENDING, PREVIOUS};
 use platform::trail::{Resource, ServiceEvent};
-use platform::{As, Blame, Cx, Fault, Timer, ids};
-use serde_json::json;
+use platform::{As, Blame, Cx, Failure, Fault, Job, Next, Outcome, Schedule, Task, Timer, Worker, ids};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// The task of the timer that opens a window.
 pub(crate) const OPEN: &str = "open-rotation-window";
 
-/// The task that does the next step.
-pub(crate) const STEP: &str = "rotate";
+/// The worker that does the steps. A database that can't be reached is tried again within the hour.
+const ROTATE: Worker = Worker {
+    schedule: Schedule {
+        first: Duration::from_secs(5),
+        longest: Duration::from_secs(10 * 60),
+        attempts_max: 8,
+        age_max: Duration::from_secs(60 * 60),
+    },
+    ..Worker::new("secretsmanager", "rotate")
+};
+
+/// All workers of Secrets Manager.
+pub(crate) static WORKERS: [Worker; 1] = [ROTATE];
 
 /// The work outside of the store of one step.
 pub(crate) enum Work {
@@ -38,27 +51,31 @@ pub(crate) enum Then {
 }
 
 impl Secret {
-    fn rotation_timer(&self, task: &str, at: i64) -> Timer {
+    fn window_timer(&self, at: i64) -> Timer {
         Timer {
             at,
             service: "secretsmanager".to_owned(),
             account: self.account.clone(),
             region: self.region.clone(),
-            task: task.to_owned(),
-            subject: format!("{}-{}", self.name, self.suffix),
+            task: OPEN.to_owned(),
+            subject: self.subject(),
         }
+    }
+
+    fn subject(&self) -> String {
+        format!("{}-{}", self.name, self.suffix)
     }
 
     /// Sets the timer of the next window, in place of the one that was set.
     pub(crate) fn plan(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        self.clear_window(cx);
+        self.clear_window(cx)?;
         let Some(rotation) = self.rotation.as_mut().filter(|rotation| rotation.enabled) else {
             return Ok(());
         };
         let now = cx.now().0;
         rotation.next = rotation.rules.next(rotation.last.unwrap_or(0).max(rotation.since), now)?;
         match rotation.next {
-            Some(window) => self.rotation_timer(OPEN, window.opens).set(&mut cx.tx),
+            Some(window) => self.window_timer(window.opens).set(&mut cx.tx),
             None => Ok(()),
         }
     }
@@ -75,15 +92,18 @@ impl Secret {
     }
 
     /// Takes the timer of the next window away.
-    pub(crate) fn clear_window(&self, cx: &mut Cx<'_>) {
-        if let Some(window) = self.rotation.as_ref().and_then(|rotation| rotation.next) {
-            self.rotation_timer(OPEN, window.opens).clear(&mut cx.tx);
+    pub(crate) fn clear_window(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        match self.rotation.as_ref().and_then(|rotation| rotation.next) {
+            Some(window) => self.window_timer(window.opens).clear(&mut cx.tx),
+            None => Ok(()),
         }
     }
 
-    /// Has the next step done.
+    /// Has the steps done, after those of rotations before.
     pub(crate) fn enqueue(&self, cx: &mut Cx<'_>) -> Result<(), Fault> {
-        self.rotation_timer(STEP, cx.now().0).set(&mut cx.tx)
+        let Some((_, course)) = self.course() else { return Ok(()) };
+        let task = ROTATE.task(cx, &self.account, &self.region, &self.subject());
+        task.named(&course.token).in_lane(&self.arn()).with(payload(course)?).enqueue(&mut cx.tx)
     }
 
     /// Begins a rotation: the version is there, and has its label, before it has a value.
@@ -152,34 +172,50 @@ pub(crate) fn open(cx: &mut Cx<'_>, timer: &Timer) -> Result<(), Fault> {
 }
 
 impl SecretsManager {
-    /// Does the next step of a rotation.
-    pub(crate) fn step(&self, cx: &mut Cx<'_>, task: &Timer) -> Result<(), Fault> {
-        let result = match self.prepare(cx, task).map_err(as_failure) {
-            Ok(None) => return Ok(()),
-            Ok(Some((function, work))) => cx.aside(|| self.run(&function, &work))?,
+    /// Reads what the next step needs, and hands out the part of it that reaches the database.
+    pub(crate) fn begin_step(&self, cx: &mut Cx<'_>, task: &Task) -> Result<Option<Job>, Fault> {
+        let work = match self.prepare(cx, task).map_err(as_failure) {
+            Ok(None) => return Ok(None),
+            Ok(Some(work)) => Ok(work),
             Err(failure) => Err(failure?),
         };
-        match self.conclude(cx, task, result.as_ref().copied())? {
-            Then::Step => {
-                let again = Timer { at: cx.now().0, ..task.clone() };
-                again.set(&mut cx.tx)
-            }
-            Then::Over => Ok(()),
-        }
+        let databases = Arc::clone(&self.databases);
+        Ok(Some(Job::blocking(move || {
+            let done = work.and_then(|(function, work)| match work {
+                Work::Nothing => Ok(()),
+                Work::Set(values) => databases.set(&function, &values),
+                Work::Test(value) => databases.test(&function, &value),
+            });
+            done.map(|()| Value::Null).map_err(|StepFailure { message, may_pass }| {
+                let failure = Failure::new("RotationStepFailed", message);
+                if may_pass { failure } else { failure.permanent() }
+            })
+        })))
     }
 
-    fn run(&self, function: &str, work: &Work) -> Result<(), StepFailure> {
-        match work {
-            Work::Nothing => Ok(()),
-            Work::Set(values) => self.databases().set(function, values),
-            Work::Test(value) => self.databases().test(function, value),
+    /// Takes in what came of an attempt at a step.
+    pub(crate) fn settle_step(&self, cx: &mut Cx<'_>, task: &Task, outcome: &Outcome) -> Result<Next, Fault> {
+        let result = match outcome {
+            Outcome::Done(_) => Ok(()),
+            Outcome::Failed(_) => return Ok(Next::Again),
+            Outcome::Over(failure) => Err(StepFailure { message: failure.message.clone(), may_pass: false }),
+        };
+        if self.conclude(cx, task, result.as_ref().copied())? == Then::Over {
+            return Ok(Next::Done);
+        }
+        let secret = subject(cx, &task.account, &task.region, &task.subject)?;
+        match secret.as_ref().and_then(Secret::course) {
+            Some((_, course)) => Ok(Next::Step { payload: payload(course)?, at: cx.now().0 }),
+            None => Ok(Next::Done),
         }
     }
 
     /// Reads what the next step of a secret's rotation needs; none if there is no next step.
-    pub(crate) fn prepare(&self, cx: &mut Cx<'_>, task: &Timer) -> Result<Option<(String, Work)>, Fault> {
+    fn prepare(&self, cx: &mut Cx<'_>, task: &Task) -> Result<Option<(String, Work)>, Fault> {
         let Some(secret) = subject(cx, &task.account, &task.region, &task.subject)? else { return Ok(None) };
-        let Some((function, course)) = secret.course() else { return Ok(None) };
+        let Some((function, course)) = secret.course().filter(|(_, course)| is_of(task, course)) else {
+            return Ok(None);
+        };
         let name = super::functions::name(function).to_owned();
         let work = match course.step {
             Step::CreateSecret => Work::Nothing,
@@ -209,16 +245,18 @@ impl SecretsManager {
     ///
     /// # Errors
     /// A failure that is not the last attempt's leaves all as it was.
-    pub(crate) fn conclude(
+    fn conclude(
         &self,
         cx: &mut Cx<'_>,
-        task: &Timer,
+        task: &Task,
         result: Result<(), &StepFailure>,
     ) -> Result<Then, Fault> {
         let Some(secret) = subject(cx, &task.account, &task.region, &task.subject)? else {
             return Ok(Then::Over);
         };
-        let Some((function, course)) = secret.course() else { return Ok(Then::Over) };
+        let Some((function, course)) = secret.course().filter(|(_, course)| is_of(task, course)) else {
+            return Ok(Then::Over);
+        };
         let (function, course) = (super::functions::name(function).to_owned(), course.clone());
         if let Err(failure) = result {
             return fail(cx, secret, &course, &failure.message);
@@ -259,6 +297,16 @@ impl SecretsManager {
     }
 }
 
+/// The details of a task that does a step.
+fn payload(course: &Course) -> Result<Value, Fault> {
+    serde_json::to_value(course).map_err(|error| Fault::bug(format!("a step: {error}")))
+}
+
+/// Whether a task is that of a step: a rotation may have been cancelled, and another begun, while an attempt ran.
+fn is_of(task: &Task, course: &Course) -> bool {
+    serde_json::from_value::<Course>(task.payload.clone()).is_ok_and(|of| of == *course)
+}
+
 /// Why createSecret made no value.
 enum Unmade {
     Failure(StepFailure),
@@ -288,7 +336,7 @@ fn value(cx: &mut Cx<'_>, secret: &Secret, arn: &str, stage: &str) -> Result<Zer
 }
 
 /// Writes the next step, or that there is none.
-fn go_on(cx: &mut Cx<'_>, task: &Timer, next: Option<Step>) -> Result<Then, Fault> {
+fn go_on(cx: &mut Cx<'_>, task: &Task, next: Option<Step>) -> Result<Then, Fault> {
     let Some(mut secret) = subject(cx, &task.account, &task.region, &task.subject)? else {
         return Ok(Then::Over);
     };
@@ -303,7 +351,7 @@ fn go_on(cx: &mut Cx<'_>, task: &Timer, next: Option<Step>) -> Result<Then, Faul
 }
 
 /// finishSecret: the pending version becomes the current one.
-fn finish(cx: &mut Cx<'_>, task: &Timer, secret: &Secret, token: &str) -> Result<Then, Fault> {
+fn finish(cx: &mut Cx<'_>, task: &Task, secret: &Secret, token: &str) -> Result<Then, Fault> {
     let current = secret.versions.at(CURRENT).filter(|current| *current != token).map(str::to_owned);
     let arn = secret.arn();
     let input = UpdateSecretVersionStageRequest {
