@@ -6,7 +6,7 @@ import time
 import uuid
 
 import pytest
-from conftest import Fastness, events
+from conftest import Fastness, allow, document, events
 from databases import MASTER, MASTER_PASSWORD
 
 KINDS = {"postgres": "PostgreSQL", "mariadb": "MariaDB"}
@@ -68,15 +68,20 @@ def test_two_users_take_turns_while_a_client_logs_in(root, account, server):
     server.create_user("wires", "start-Password-0")
     master = json.dumps(server.credentials(MASTER, MASTER_PASSWORD, ssl=True))
     master = api.create_secret(Name=f"{name}/master", SecretString=master)["ARN"]
+    # Rotation reads the master's secret as Secrets Manager itself: it has to be let in.
+    service = {"Service": "secretsmanager.amazonaws.com"}
+    own = {"StringEquals": {"aws:SourceAccount": account}}
+    policy = document(allow("secretsmanager:GetSecretValue", Principal=service, Condition=own))
+    api.put_resource_policy(SecretId=master, ResourcePolicy=policy, BlockPublicPolicy=True)
     value = json.dumps(server.credentials("wires", "start-Password-0", ssl=True, dbname=None, masterarn=master))
     version = api.create_secret(Name=name, SecretString=value)["VersionId"]
     failures, users, stop = [], set(), threading.Event()
-    own = root.secretsmanager
+    reader = root.secretsmanager
 
     def client():
         while not stop.is_set():
             try:
-                now = json.loads(own.get_secret_value(SecretId=name)["SecretString"])
+                now = json.loads(reader.get_secret_value(SecretId=name)["SecretString"])
                 if not server.works(now["username"], now["password"]):
                     failures.append(now["username"])
                 users.add(now["username"])
