@@ -165,6 +165,9 @@ BAD = {
     ("external-key-stores", "proxies", "address"): [
         ({"external-key-stores": {"proxies": [{"host": "h", "address": "x"}]}}, "`external-key-stores.proxies.address`")
     ],
+    ("rotation", "ca-file"): [({"rotation": {"ca-file": path}}, "rotation.ca-file") for path in (ABSENT, TEXT)],
+    ("rotation", "ports"): [({"rotation": {"ports": [70000]}}, "`rotation.ports`")],
+    ("rotation", "allow"): [({"rotation": {"allow": ["localhost"]}}, "`rotation.allow`")],
     **{("seal", kind, name): [({"seal": {"kind": kind, **bad}}, f"seal.{name}")] for kind in ("key-file", "passphrase") for name, (bad, _) in SECRETS.items()},
     ("seal", "key-file", "path"): [
         ({"seal": {"kind": "key-file", "path": path}}, "seal.path (--key-file, FASTNESS_KEY_FILE)") for path in ("/", TEXT, TEXT + "/below")

@@ -66,7 +66,7 @@ async function main() {
   }
 
   seen.absent = await refusal(iam.getUser({ UserName: "absent" }));
-  seen.unimplemented = await refusal(iam.listMFADevices({}));
+  seen.unimplemented = await refusal(iam.listSAMLProviders({}));
   seen.wrongSecret = await refusal(
     new KMS(callerWith({ ...access, SecretAccessKey: access.SecretAccessKey.toLowerCase() })).listKeys({}),
   );

@@ -37,11 +37,12 @@ pub trait Service: Send + Sync + 'static {
     /// Its implemented operations.
     fn operations(self: Arc<Self>) -> Vec<Box<dyn AnyOperation>>;
 
-    /// How an operation is recorded. By default, what has the access level of a list or a read only reads, and only changes have response
-    /// elements.
+    /// How an operation is recorded. By default, what has the access level of a list or a read only reads, or what is called so and has no
+    /// access level; and only changes have response elements.
     fn trail(&self, operation: &str) -> TrailFacts {
         let access = self.model().operation(operation).and_then(|model| model.access);
-        let read_only = access.is_some_and(AccessLevel::reads);
+        let is_called_so = || ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb));
+        let read_only = access.map_or_else(is_called_so, AccessLevel::reads);
         TrailFacts { read_only, response: !read_only }
     }
 

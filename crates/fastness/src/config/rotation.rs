@@ -1,7 +1,7 @@
 //! `[rotation]`: the databases whose passwords are rotated.
 
 use super::Range;
-use crate::{Failure, failure};
+use crate::Failure;
 use outbound::{Reach, Trust};
 use rotation::{Databases, Limits};
 use serde::Deserialize;
@@ -32,8 +32,10 @@ impl Rotation {
 
     /// What rotations may call and trust.
     pub(crate) fn databases(&self) -> Result<Databases, Failure> {
-        let trust =
-            Trust::with(self.ca_file.as_deref()).map_err(|error| failure("[rotation] ca-file", error))?;
+        let trust = Trust::with(self.ca_file.as_deref()).map_err(|error| {
+            let step = "name a file of certificates in PEM, or none for the system's";
+            Failure(error.to_string()).of_setting("rotation.ca-file", step)
+        })?;
         let allowed = self.allow.iter().map(|Range(network)| *network).collect();
         Ok(Databases {
             trust: Arc::new(trust),
