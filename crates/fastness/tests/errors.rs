@@ -6,8 +6,13 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// Codes that no model lists (IAM API Reference, "Common Errors", and answers of the JSON services).
-    const COMMON: [&str; 4] =
-        ["ValidationError", "ValidationException", "NotAuthorizedException", "ThrottlingException"];
+    const COMMON: [&str; 5] = [
+        "AccessDeniedException",
+        "ValidationError",
+        "ValidationException",
+        "NotAuthorizedException",
+        "ThrottlingException",
+    ];
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {

@@ -877,7 +877,7 @@ wire::shape! { ValidationErrorsEntry: VALIDATION_ERRORS_ENTRY "ValidationErrorsE
 
 static API_ERROR_LIST_TYPE: Schema = Schema::list("APIErrorListType", &API_ERROR_TYPE);
 static ADD_REPLICA_REGION_LIST_TYPE: Schema =
-    Schema::list("AddReplicaRegionListType", &REPLICA_REGION_TYPE).min(1);
+    Schema::list("AddReplicaRegionListType", &REPLICA_REGION_TYPE).min(1).max(100);
 static AUTOMATICALLY_ROTATE_AFTER_DAYS_TYPE: Schema =
     Schema::new("AutomaticallyRotateAfterDaysType", Kind::Long).min(1).max(1000);
 static BOOLEAN_TYPE: Schema = Schema::new("BooleanType", Kind::Boolean);
@@ -903,7 +903,7 @@ static EXTERNAL_SECRET_ROTATION_METADATA_ITEM_KEY_TYPE: Schema =
 static EXTERNAL_SECRET_ROTATION_METADATA_ITEM_VALUE_TYPE: Schema =
     Schema::new("ExternalSecretRotationMetadataItemValueType", Kind::String).min(1).max(2048);
 static EXTERNAL_SECRET_ROTATION_METADATA_TYPE: Schema =
-    Schema::list("ExternalSecretRotationMetadataType", &EXTERNAL_SECRET_ROTATION_METADATA_ITEM);
+    Schema::list("ExternalSecretRotationMetadataType", &EXTERNAL_SECRET_ROTATION_METADATA_ITEM).max(200);
 static FILTER_VALUE_STRING_TYPE: Schema = Schema::new("FilterValueStringType", Kind::String)
     .max(512)
     .pattern(wire::pattern!(r"^\!?[a-zA-Z0-9 :_@\/\+\=\.\-\!]*$"));
@@ -932,7 +932,7 @@ static RECOVERY_WINDOW_IN_DAYS_TYPE: Schema = Schema::new("RecoveryWindowInDaysT
 static REGION_TYPE: Schema =
     Schema::new("RegionType", Kind::String).min(1).max(128).pattern(wire::pattern!(r"^([a-z]+-)+\d+$"));
 static REMOVE_REPLICA_REGION_LIST_TYPE: Schema =
-    Schema::list("RemoveReplicaRegionListType", &REGION_TYPE).min(1);
+    Schema::list("RemoveReplicaRegionListType", &REGION_TYPE).min(1).max(100);
 static REPLICATION_STATUS_LIST_TYPE: Schema =
     Schema::list("ReplicationStatusListType", &REPLICATION_STATUS_TYPE);
 static REQUIRE_EACH_INCLUDED_TYPE_TYPE: Schema = Schema::new("RequireEachIncludedTypeType", Kind::Boolean);
@@ -973,9 +973,9 @@ static SECRET_VERSIONS_LIST_TYPE: Schema =
 static SECRET_VERSIONS_TO_STAGES_MAP_TYPE: Schema =
     Schema::map("SecretVersionsToStagesMapType", &SECRET_VERSION_ID_TYPE, &SECRET_VERSION_STAGES_TYPE);
 static STATUS_MESSAGE_TYPE: Schema = Schema::new("StatusMessageType", Kind::String).min(1).max(4096);
-static TAG_KEY_LIST_TYPE: Schema = Schema::list("TagKeyListType", &TAG_KEY_TYPE);
+static TAG_KEY_LIST_TYPE: Schema = Schema::list("TagKeyListType", &TAG_KEY_TYPE).max(200);
 static TAG_KEY_TYPE: Schema = Schema::new("TagKeyType", Kind::String).min(1).max(128);
-static TAG_LIST_TYPE: Schema = Schema::list("TagListType", &TAG);
+static TAG_LIST_TYPE: Schema = Schema::list("TagListType", &TAG).max(200);
 static TAG_VALUE_TYPE: Schema = Schema::new("TagValueType", Kind::String).min(0).max(256);
 static TIMESTAMP_TYPE: Schema = Schema::new("TimestampType", Kind::Timestamp);
 static VALIDATION_ERRORS_TYPE: Schema = Schema::list("ValidationErrorsType", &VALIDATION_ERRORS_ENTRY);

@@ -60,7 +60,7 @@ impl Handle<ops::BatchGetSecretValue> for SecretsManager {
 }
 
 /// The code of a denial in the list of errors, which is no error of the call itself.
-const DENIED: &str = concat!("AccessDenied", "Exception");
+const DENIED: &str = "AccessDeniedException";
 
 fn get(cx: &mut Cx<'_>, secret_id: &str) -> Result<SecretValueEntry, Fault> {
     let input = GetSecretValueRequest { secret_id: secret_id.to_owned(), ..GetSecretValueRequest::default() };

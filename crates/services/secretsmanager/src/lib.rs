@@ -99,7 +99,7 @@ impl Service for SecretsManager {
     }
 
     fn destroys(&self, task: &str) -> bool {
-        task == delete::TASK
+        !matches!(task, rotation::steps::OPEN | "rotate")
     }
 
     fn due(&self, cx: &mut Cx<'_>, task: &Task) -> Result<(), Fault> {

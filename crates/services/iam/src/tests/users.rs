@@ -46,7 +46,7 @@ fn lifecycle() {
             root UpdateUser UserName=bobby NewPath=/aws-reserved/x/
               InvalidInputException: The path /aws-reserved/x/ is reserved for use by AWS services.
             root ListUsers
-              {"users":[{"path":"/","userName":"alice","userId":"AIDAAAAAAAAAAAAAAAAAC","arn":"arn:aws:iam::111122223333:user/alice","createDate":"Nov 21, 2026, 11:07:43 PM"},{"path":"/","userName":"Bobby","userId":"AIDAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::111122223333:user/Bobby","createDate":"Nov 21, 2026, 11:07:43 PM"}],"isTruncated":false}
+              {"users":[{"path":"/","userName":"alice","userId":"AIDAAAAAAAAAAAAAAAAAD","arn":"arn:aws:iam::111122223333:user/alice","createDate":"Nov 21, 2026, 11:07:43 PM"},{"path":"/","userName":"Bobby","userId":"AIDAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::111122223333:user/Bobby","createDate":"Nov 21, 2026, 11:07:43 PM"}],"isTruncated":false}
             root DeleteUser UserName=Bobby
               {}
             root DeleteUser UserName=Bobby
