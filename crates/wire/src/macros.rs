@@ -211,18 +211,23 @@ macro_rules! string_enum {
     };
 }
 
-/// The module `ops`: one type for each generated operation. [`Unit`](crate::Unit) stands where an operation has no
-/// input or output.
+/// The module `ops`: one type for each generated operation of the service `MODEL`. [`Unit`](crate::Unit) stands where an operation
+/// has no input or output.
 ///
 /// ```
 /// use wire::{Operation, OperationModel, Unit};
+/// # static MODEL: wire::ServiceModel = wire::ServiceModel {
+/// #     name: "demo", service_id: "Demo", endpoint_prefix: "demo", signing_name: "demo", api_version: "2026-12-01",
+/// #     target_prefix: None, protocols: &[wire::Protocol::RestJson], xml_namespace: None, global: false,
+/// #     validation: wire::ValidationStyle::Json, query_compatible: false, errors: &[], operations: &[PING],
+/// # };
 /// wire::shape! { PingRequest: PING_REQUEST "PingRequest" {} }
 /// const PING: OperationModel = OperationModel::new("Ping").input(&PING_REQUEST);
 /// wire::operations! {
 ///     Ping: PingRequest => Unit = PING;
 /// }
 /// fn main() {
-///     assert_eq!(ops::Ping::MODEL.name, "Ping");
+///     assert_eq!((ops::Ping::SERVICE.name, ops::Ping::MODEL.name), ("demo", "Ping"));
 /// }
 /// ```
 #[macro_export]
