@@ -39,7 +39,7 @@ def test_modules_change_what_there_is_once(root, tmp_path):
     made = play(root, tmp_path, "present")
     tells = {name: False for name in made if name.endswith("_info")}
     acts = [name for name in made if name not in tells]
-    assert len(acts) == 8 and made == {**dict.fromkeys(acts, True), **tells}
+    assert len(acts) == 9 and made == {**dict.fromkeys(acts, True), **tells}
     assert play(root, tmp_path, "present") == dict.fromkeys(made, False)
 
     key = root.kms.describe_key(KeyId="alias/ansible")["KeyMetadata"]["KeyId"]
