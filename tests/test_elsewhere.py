@@ -42,7 +42,7 @@ def client(root, service, **config):
         ("route53", "Route 53 (route53)", "list_hosted_zones", {}),
         ("sqs", "SQS (sqs)", "list_queues", {}),
         ("dynamodb", "DynamoDB (dynamodb)", "list_tables", {}),
-        ("secretsmanager", "Secrets Manager (secretsmanager)", "list_secrets", {}),
+        ("acm", "ACM (acm)", "list_certificates", {}),
         ("cloudwatch", "CloudWatch (cloudwatch)", "list_metrics", {}),
         ("sns", "SNS (sns)", "list_topics", {}),
         ("ec2", "EC2 (ec2)", "describe_vpcs", {}),

@@ -225,12 +225,14 @@ CREATED = {
     "CreateRole": ("Role", "Arn AssumeRolePolicyDocument CreateDate Path RoleId RoleName"),
     "CreateUser": ("User", "Arn CreateDate Path UserId UserName"),
 }
+# Whose answers are not recorded from AWS: tests/test_credentials.py has what is documented.
+NOT_RECORDED = {"CreateLoginProfile", "CreateServiceSpecificCredential", "CreateVirtualMFADevice"}
 
 
 def test_creations_answer_what_aws_answers(fastness, root, resources):
     answers = {}
     for service, name in every(fastness, implemented=True):
-        if service != "iam" or not name.startswith("Create"):
+        if service != "iam" or not name.startswith("Create") or name in NOT_RECORDED:
             continue
         answer = method(root.iam, name)(**resources.input(service, name))
         answer.pop("ResponseMetadata")
